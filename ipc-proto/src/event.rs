@@ -1,0 +1,383 @@
+//! What a daemon tells a program: answers to its requests, and events.
+
+use crate::{
+    ids::{AppId, HostId, InstanceId, OriginId, SessionId, UserId},
+    request::{Availability, HistoryPoint, SessionKind, Topic},
+};
+use serde::{Deserialize, Serialize};
+
+/// One control frame from the daemon.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Down {
+    /// The answer to the call with this id.
+    Reply {
+        /// Number of the call.
+        id: u32,
+        /// What came of it.
+        body: Result<Answer, Refusal>,
+    },
+    /// Something happened.
+    Event(Event),
+}
+
+/// What came of a request.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    /// It is done.
+    Done,
+    /// To `hello`.
+    Welcome {
+        /// Version of the local protocol.
+        protocol: u16,
+        /// Name and version of the daemon.
+        daemon: String,
+        /// This host.
+        host_id: HostId,
+        /// This host's name.
+        host: String,
+        /// The user that the kernel says is calling.
+        user: UserId,
+        /// That user's name on the LAN.
+        name: String,
+    },
+    /// To `attach`.
+    Attached {
+        /// This process's instance.
+        instance: InstanceId,
+        /// The session it was launched for.
+        session: Option<SessionSummary>,
+    },
+    /// To `join`.
+    Session(SessionSummary),
+    /// To `open`.
+    Opened {
+        /// The session.
+        session: SessionSummary,
+        /// Number of the last message of this instance that is in the log: an app that lost its connection sends
+        /// again what comes after it, and nothing else.
+        last_number: u64,
+        /// Bytes this instance may publish in this session, counted from this answer on (see the `credit` event).
+        granted: u64,
+        /// Everybody in the session.
+        members: Vec<Member>,
+    },
+    /// To `status`.
+    Status(Status),
+    /// To `who`.
+    Who(Vec<Person>),
+    /// To `instances`.
+    Instances(Vec<InstanceSummary>),
+    /// To `sessions`.
+    Sessions(Vec<SessionSummary>),
+    /// To `history`, behind the messages.
+    HistoryEnd {
+        /// What to ask for next; absent: the beginning was reached.
+        before: Option<HistoryPoint>,
+    },
+}
+
+/// Why a request was not done.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, thiserror::Error)]
+#[error("{message}")]
+pub struct Refusal {
+    /// What kind of refusal.
+    pub code: RefusalCode,
+    /// What happened and what to do, for people.
+    pub message: String,
+}
+
+impl Refusal {
+    /// A refusal with its explanation.
+    pub fn new(code: RefusalCode, message: impl Into<String>) -> Self {
+        Self { code, message: message.into() }
+    }
+}
+
+/// Kinds of refusal.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RefusalCode {
+    /// The request makes no sense here (its text says why).
+    BadRequest,
+    /// Another version of the local protocol.
+    Version,
+    /// No such user, session, instance or launch.
+    Unknown,
+    /// Several users have that name.
+    Ambiguous,
+    /// The user has not joined the session.
+    NotJoined,
+    /// Not allowed for this user.
+    NotAllowed,
+    /// A bound was reached; trying later may help.
+    Busy,
+    /// The disk is full or the store failed.
+    Storage,
+}
+
+/// Something happened.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Event {
+    /// Who an origin is; comes before the first message of that origin on this connection.
+    Author {
+        /// The writer.
+        origin: OriginId,
+        /// The person.
+        user: UserId,
+        /// The person's name, fit for display.
+        name: String,
+        /// The host's name, fit for display.
+        host: String,
+    },
+    /// Everything that was held when the session was opened has been delivered.
+    CaughtUp {
+        /// The session.
+        session: SessionId,
+    },
+    /// More may be published: the total since `opened`, in bytes (payload + 64 per message).
+    Credit {
+        /// The session.
+        session: SessionId,
+        /// Total bytes granted since `opened`.
+        granted: u64,
+    },
+    /// How far this instance's own messages have come, by their numbers.
+    Progress {
+        /// The session.
+        session: SessionId,
+        /// In the log, and sent, up to this number.
+        appended: u64,
+        /// On this host's disk up to this number (live sessions: stays 0).
+        stored: u64,
+        /// Element k-1: held by at least k other hosts up to this number. As long as there are other hosts.
+        held_by: Vec<u64>,
+        /// Acknowledged by an app of every member present, up to this number.
+        delivered: u64,
+    },
+    /// A message of this instance could not be handed over. It stays in the log.
+    Failed {
+        /// The session.
+        session: SessionId,
+        /// Number of the message; for reasons that concern the app type, the latest one.
+        number: u64,
+        /// The host that says so.
+        host: HostId,
+        /// That host's name, fit for display.
+        host_name: String,
+        /// Why.
+        reason: FailReason,
+        /// More about it, fit for display.
+        detail: String,
+    },
+    /// Messages that are lost for good: no host has them any more.
+    Lost {
+        /// The session.
+        session: SessionId,
+        /// Whose.
+        origin: OriginId,
+        /// In which life of the log.
+        epoch: u32,
+        /// First entry lost.
+        first: u64,
+        /// Last entry lost.
+        last: u64,
+    },
+    /// The members of an opened session changed.
+    Roster {
+        /// The session.
+        session: SessionId,
+        /// Everybody in it now.
+        members: Vec<Member>,
+    },
+    /// A session with new messages looks for an instance: answer with `answer_offer` within 2 s.
+    Offer {
+        /// The session.
+        session: SessionSummary,
+    },
+    /// To agents: launch this app for this session.
+    Launch {
+        /// Number of the launch.
+        launch: u64,
+        /// The app.
+        app: AppId,
+        /// The session it is for.
+        session: SessionSummary,
+        /// The one-use token to hand over as `CHALKTALK_TOKEN`.
+        token: String,
+    },
+    /// A watched topic changed: ask again.
+    Changed {
+        /// Which.
+        topic: Topic,
+    },
+    /// This instance is no longer attached to a session, or (without one) at all.
+    Detached {
+        /// The session; absent: from all, and the connection closes.
+        session: Option<SessionId>,
+        /// Why, for people.
+        reason: String,
+    },
+}
+
+/// Why a message could not be handed over.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailReason {
+    /// The instance it is addressed to no longer runs.
+    Gone,
+    /// The app is not installed there.
+    NoApp,
+    /// The app needs a display and there is none.
+    NoDisplay,
+    /// The program could not be started.
+    LaunchFailed,
+    /// The program was started but did not attach in time.
+    NeverAttached,
+    /// Nobody is logged in there: the message waits.
+    NoAgent,
+}
+
+/// A session, as known here.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct SessionSummary {
+    /// Its id.
+    pub session: SessionId,
+    /// The app type.
+    pub app: AppId,
+    /// `#name` of a room, `@name` of the other in a direct session.
+    pub title: String,
+    /// Who may enter.
+    pub scope: Scope,
+    /// Kept or live.
+    pub kind: SessionKind,
+    /// The session this one was started from.
+    pub parent: Option<SessionId>,
+    /// Names of the members present.
+    pub members: Vec<String>,
+    /// Whether the calling user has joined it.
+    pub joined: bool,
+    /// Entries held here.
+    pub entries: u64,
+}
+
+/// Who may enter a session.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scope {
+    /// Everyone on the LAN.
+    Open,
+    /// Whom a member invited.
+    Invite,
+    /// Two users.
+    Direct,
+}
+
+/// A member of a session who is present.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Member {
+    /// The person.
+    pub user: UserId,
+    /// Their name, fit for display.
+    pub name: String,
+    /// The host they are on.
+    pub host_id: HostId,
+    /// Its name, fit for display.
+    pub host: String,
+    /// Their instances attached to the session.
+    pub instances: Vec<InstanceId>,
+}
+
+/// One line of `who`.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Person {
+    /// The person.
+    pub user: UserId,
+    /// Their name, fit for display.
+    pub name: String,
+    /// Name of the host.
+    pub host: String,
+    /// The host.
+    pub host_id: HostId,
+    /// Addresses the host was heard from.
+    pub addresses: Vec<String>,
+    /// How available they are.
+    pub status: Availability,
+    /// Whether the key was compared in person.
+    pub verified: bool,
+    /// Whether this is the calling user on this host.
+    pub me: bool,
+}
+
+/// One line of `instances`.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct InstanceSummary {
+    /// The instance.
+    pub instance: InstanceId,
+    /// What app it is.
+    pub app: AppId,
+    /// Its process id on its host.
+    pub pid: u32,
+    /// The sessions it is attached to.
+    pub sessions: Vec<SessionId>,
+    /// Name of the host it runs on.
+    pub host: String,
+    /// Whose it is.
+    pub user: UserId,
+}
+
+/// Facts about the daemon.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Status {
+    /// Version of the daemon.
+    pub version: String,
+    /// This host.
+    pub host_id: HostId,
+    /// Its name.
+    pub host: String,
+    /// The calling user.
+    pub user: UserId,
+    /// That user's name.
+    pub name: String,
+    /// Seconds since the daemon started.
+    pub uptime: u64,
+    /// How frames are sent: `auto`, `multicast`, `broadcast` or `unicast`.
+    pub mode: String,
+    /// The UDP port of the group.
+    pub port: u16,
+    /// Where state is kept.
+    pub state: String,
+    /// Interfaces in use.
+    pub interfaces: Vec<InterfaceStatus>,
+    /// Hosts heard from, without this one.
+    pub hosts: u32,
+    /// Sessions joined by local users.
+    pub sessions: u32,
+    /// Instances attached.
+    pub instances: u32,
+    /// Whether an agent can launch apps for the calling user.
+    pub agent: bool,
+    /// Counters by name: frames, bytes, drops by reason, repairs, launches.
+    pub counters: std::collections::BTreeMap<String, u64>,
+    /// What is wrong, each with what to do about it.
+    pub warnings: Vec<String>,
+}
+
+/// An interface in use.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct InterfaceStatus {
+    /// Its name.
+    pub name: String,
+    /// Its addresses.
+    pub addresses: Vec<String>,
+    /// How frames leave on it now: `multicast4`, `multicast6`, `broadcast`, `unicast`.
+    pub ways: Vec<String>,
+}
+
+impl From<crate::ids::ParseIdError> for Refusal {
+    fn from(error: crate::ids::ParseIdError) -> Self {
+        Self::new(RefusalCode::BadRequest, error.to_string())
+    }
+}

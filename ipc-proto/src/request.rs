@@ -1,0 +1,248 @@
+//! What a program asks of its daemon.
+//!
+//! Every [`Call`] with a nonzero id gets exactly one reply with that id, in the order of the calls. A call with id 0
+//! gets none. `hello` comes first; everything else is refused before it.
+
+use crate::ids::{AppId, InstanceId, Position, SessionId};
+use serde::{Deserialize, Serialize};
+
+/// A request with the number its reply will carry.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Call {
+    /// Chosen by the client; 0: no reply wanted.
+    pub id: u32,
+    /// What is asked.
+    pub request: Request,
+}
+
+/// What is asked. On the stream: a map with one key, the name in snake case (`{"join": {…}}`), or the bare name
+/// as a string where there are no fields (`"status"`).
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Request {
+    /// First of all. Answer: `welcome`.
+    Hello {
+        /// Version of the local protocol, [`crate::PROTOCOL`].
+        protocol: u16,
+        /// Name and version of the program, for logs.
+        client: String,
+    },
+    /// Become an instance. Answer: `attached`.
+    Attach {
+        /// An instance this process had before its connection broke, to go on as; absent: a new one.
+        #[serde(default)]
+        instance: Option<InstanceId>,
+        /// The app this process is.
+        app: AppId,
+        /// How it takes part.
+        role: Role,
+        /// The one-use token of `CHALKTALK_TOKEN`, when the agent launched this process.
+        #[serde(default)]
+        token: Option<String>,
+    },
+    /// Become this user's agent: the program that launches apps. Answer: `done`. A second agent is refused.
+    AttachAgent {
+        /// Whether there is a display to open windows on.
+        display: bool,
+        /// The registry: every app that can be launched here.
+        apps: Vec<RegisteredApp>,
+    },
+    /// Enter a session, creating it where it does not exist. Answer: `session`.
+    Join {
+        /// `#room`, `@user` or a session GUID.
+        target: String,
+        /// The app type of the session.
+        app: AppId,
+        /// Which kind a new room is.
+        #[serde(default)]
+        kind: SessionKind,
+        /// Whether newcomers to a new room see its past.
+        #[serde(default = "yes")]
+        history: bool,
+    },
+    /// Take the user out of a session. Answer: `done`.
+    Leave {
+        /// `#room`, `@user` or a session GUID.
+        target: String,
+        /// The app type of the session.
+        app: AppId,
+    },
+    /// Attach this instance to a session the user has joined: from now on it can publish there, and is delivered
+    /// everything after the position. Answer: `opened`.
+    Open {
+        /// The session.
+        session: SessionId,
+        /// Where to start reading.
+        from: From,
+    },
+    /// Detach this instance from a session. Answer: `done`.
+    Close {
+        /// The session.
+        session: SessionId,
+    },
+    /// Everything up to these positions has been shown or kept: advances the user's position in this app. Answer: `done`.
+    Ack {
+        /// The session.
+        session: SessionId,
+        /// One per origin and epoch that moved.
+        positions: Vec<Position>,
+    },
+    /// Answers an `offer`. Answer: `done`.
+    AnswerOffer {
+        /// The session offered.
+        session: SessionId,
+        /// Whether this instance takes it (it then sends `open`).
+        accept: bool,
+    },
+    /// An agent says how a `launch` went. Answer: `done`.
+    LaunchResult {
+        /// Number of the launch.
+        launch: u64,
+        /// The process id, or why there is none.
+        outcome: LaunchOutcome,
+    },
+    /// An agent says that a program it launched has ended. Answer: `done`.
+    Exited {
+        /// Number of the launch.
+        launch: u64,
+        /// Its exit status, or 128 + the signal that ended it.
+        status: i32,
+    },
+    /// Facts about the daemon. Answer: `status`.
+    Status,
+    /// The user roster. Answer: `who`.
+    Who,
+    /// Instances attached here, or on the whole LAN. Answer: `instances`.
+    Instances {
+        /// Of the LAN, not of this host alone.
+        #[serde(default)]
+        all: bool,
+    },
+    /// Sessions known on the LAN. Answer: `sessions`.
+    Sessions,
+    /// Be told by `changed` events when one of these changes. Replaces an earlier watch. Answer: `done`.
+    Watch {
+        /// What to follow.
+        topics: Vec<Topic>,
+    },
+    /// Past messages of a session the user has joined, newest first. They arrive as deliver frames flagged
+    /// `history`, then the answer `history_end`.
+    History {
+        /// The session.
+        session: SessionId,
+        /// Only messages before this point; absent: the newest.
+        #[serde(default)]
+        before: Option<HistoryPoint>,
+        /// At most this many messages (and at most 1,000).
+        limit: u32,
+    },
+    /// Say how available the user is. Answer: `done`.
+    SetAvailability {
+        /// Shown to others as `status` by `who`.
+        availability: Availability,
+    },
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// How an instance takes part.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// A program people use: it is delivered to, launched, listed, and its acknowledgements move positions.
+    App,
+    /// A command line: it neither suppresses a launch nor moves a position.
+    Observer,
+}
+
+/// Where an instance starts reading a session.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum From {
+    /// At the first message that is held.
+    Start,
+    /// Behind everything held now.
+    Now,
+    /// Where this user last acknowledged in this app; the first time, at the start.
+    Saved,
+    /// Where the app itself says it stopped. Origins that are not named start at their beginning.
+    At(Vec<Position>),
+}
+
+/// Kept: stored, newcomers see its past. Live: a bounded window in memory, senders held back to the slowest member.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SessionKind {
+    /// Its log is stored.
+    #[default]
+    Kept,
+    /// Its log is a window in memory.
+    Live,
+}
+
+/// An app that can be launched on this host.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct RegisteredApp {
+    /// Which app.
+    pub app: AppId,
+    /// Its name for people.
+    pub name: String,
+    /// Its version, as its manifest gives it.
+    pub version: String,
+    /// Whether one process takes part in many sessions.
+    pub many: bool,
+    /// Whether it can run without a display.
+    pub headless: bool,
+}
+
+/// How a launch went.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LaunchOutcome {
+    /// The program runs, with this process id.
+    Started(u32),
+    /// No manifest names this app.
+    NoApp,
+    /// It needs a display and there is none.
+    NoDisplay,
+    /// The program could not be started, or ended at once; the text says why.
+    Failed(String),
+}
+
+/// What `watch` can follow.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Topic {
+    /// The user roster.
+    Who,
+    /// Attached instances.
+    Instances,
+    /// Sessions and their members.
+    Sessions,
+}
+
+/// A point in a session's history, as the answer `history_end` gives it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub struct HistoryPoint {
+    /// Lamport stamp of the oldest message seen.
+    pub stamp: u64,
+    /// Where that message stands.
+    pub position: Position,
+}
+
+/// How available a user is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Availability {
+    /// There, and may be disturbed.
+    #[default]
+    Online,
+    /// Not at the keyboard.
+    Away,
+    /// There, and not to be disturbed.
+    Busy,
+    /// Not on the network now.
+    Offline,
+}
