@@ -1,7 +1,7 @@
 //! What a daemon tells a program: answers to its requests, and events.
 
 use crate::{
-    ids::{AppId, HostId, InstanceId, OriginId, SessionId, UserId},
+    ids::{AppId, HostId, InstanceId, OriginId, Position, SessionId, UserId},
     request::{Availability, HistoryPoint, SessionKind, Topic},
 };
 use serde::{Deserialize, Serialize};
@@ -60,6 +60,9 @@ pub enum Answer {
         last_number: u64,
         /// Bytes this instance may publish in this session, counted from this answer on (see the `credit` event).
         granted: u64,
+        /// Where reading starts, one per origin and epoch already read (empty: at the beginning of every log). An
+        /// app that loses its connection before anything arrived reopens from here, not from the beginning.
+        start: Vec<Position>,
         /// Everybody in the session.
         members: Vec<Member>,
     },
