@@ -1,0 +1,132 @@
+//! Runs a suite of tests one after another inside the lab's namespaces, and reports as `cargo test` does.
+//!
+//! One after another, because the tests measure times on a small machine. What the machine lacks makes a test
+//! *skipped* with its reason; with `CHALKTALK_REQUIRE_ALL` set that is a failure.
+//!
+//! Invariant: a failing test shows what every program in it has said.
+
+use crate::lab::{self, Missing, enter::REQUIRE_ALL, process};
+use std::{
+    env,
+    panic::{self, AssertUnwindSafe},
+    process::ExitCode,
+    time::Instant,
+};
+
+/// A test and its name.
+pub type Test = (&'static str, fn());
+
+/// Names the functions given as a suite.
+#[macro_export]
+macro_rules! suite {
+    ($($test:ident),* $(,)?) => {
+        fn main() -> std::process::ExitCode {
+            $crate::runner::run(&[$((stringify!($test), $test as fn())),*])
+        }
+    };
+}
+
+enum Outcome {
+    Passed,
+    Failed,
+    Skipped(String),
+}
+
+/// Runs the tests whose names the arguments select (all without arguments).
+pub fn run(tests: &[Test]) -> ExitCode {
+    let options = Options::from_arguments();
+    let chosen: Vec<&Test> = tests.iter().filter(|(name, _)| options.select(name)).collect();
+    if options.list {
+        chosen.iter().for_each(|(name, _)| println!("{name}: test"));
+        return ExitCode::SUCCESS;
+    }
+    if !chosen.is_empty() {
+        crate::binaries::build_once();
+        // Where that fails, each test says so itself: it asks for a lab and is skipped with the reason.
+        let _each_test_reports = lab::enter();
+    }
+    println!("\nrunning {} tests", chosen.len());
+    let started = Instant::now();
+    let (mut passed, mut skipped, mut failed) = (0, 0, Vec::new());
+    for (name, test) in &chosen {
+        let began = Instant::now();
+        let outcome = run_one(*test);
+        let seconds = began.elapsed().as_secs_f32();
+        match outcome {
+            Outcome::Passed => {
+                println!("test {name} ... ok ({seconds:.1} s)");
+                passed += 1;
+            }
+            Outcome::Skipped(reason) if env::var_os(REQUIRE_ALL).is_none() => {
+                println!("test {name} ... ignored, skipped: {reason}");
+                skipped += 1;
+            }
+            Outcome::Skipped(reason) => {
+                println!("test {name} ... FAILED, skipped although {REQUIRE_ALL} is set: {reason}");
+                failed.push(*name);
+            }
+            Outcome::Failed => {
+                println!("test {name} ... FAILED ({seconds:.1} s)");
+                failed.push(*name);
+            }
+        }
+    }
+    if !failed.is_empty() {
+        println!("\nfailures:\n    {}", failed.join("\n    "));
+    }
+    println!(
+        "\ntest result: {}. {passed} passed; {} failed; {skipped} ignored; 0 measured; {} filtered out; finished in {:.2}s\n",
+        if failed.is_empty() { "ok" } else { "FAILED" },
+        failed.len(),
+        tests.len() - chosen.len(),
+        started.elapsed().as_secs_f32()
+    );
+    if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn run_one(test: fn()) -> Outcome {
+    let result = panic::catch_unwind(AssertUnwindSafe(test));
+    let evidence = process::take_evidence();
+    match result {
+        Ok(()) => Outcome::Passed,
+        Err(payload) => match payload.downcast::<Missing>() {
+            Ok(missing) => Outcome::Skipped(missing.0),
+            Err(_) => {
+                println!("{evidence}");
+                Outcome::Failed
+            }
+        },
+    }
+}
+
+/// The part of `cargo test`'s arguments that means something here.
+#[derive(Default)]
+struct Options {
+    filters: Vec<String>,
+    skip: Vec<String>,
+    exact: bool,
+    list: bool,
+}
+
+impl Options {
+    fn from_arguments() -> Self {
+        let mut options = Self::default();
+        let mut arguments = env::args().skip(1);
+        while let Some(argument) = arguments.next() {
+            match argument.as_str() {
+                "--exact" => options.exact = true,
+                "--list" => options.list = true,
+                "--skip" => options.skip.extend(arguments.next()),
+                "--test-threads" | "--format" | "--color" | "-Z" => drop(arguments.next()),
+                flag if flag.starts_with('-') => {}
+                filter => options.filters.push(filter.to_owned()),
+            }
+        }
+        options
+    }
+
+    fn select(&self, name: &str) -> bool {
+        let hit = |filter: &String| if self.exact { filter == name } else { name.contains(filter.as_str()) };
+        (self.filters.is_empty() || self.filters.iter().any(hit)) && !self.skip.iter().any(hit)
+    }
+}
