@@ -1,1 +1,39 @@
-//! chalktalk-client
+//! Chalktalk's client library: what an app uses to talk to its daemon.
+//!
+//! ```no_run
+//! use chalktalk_client::{Client, ClientEvent};
+//! use chalktalk_client::ipc::{AppId, request::{From, SessionKind}};
+//!
+//! # fn main() -> Result<(), chalktalk_client::ClientError> {
+//! let app: AppId = "org.example.echo".parse().expect("a valid app id");
+//! let (client, events) = Client::builder(app.clone()).name("echo 1.0").connect()?;
+//! let room = client.join("#echo", &app, SessionKind::Kept, true)?;
+//! client.open(room.session, From::Saved)?;
+//! client.publish(room.session, b"hello")?;
+//! for event in events {
+//!     if let ClientEvent::Messages(batch) = event {
+//!         batch.iter().for_each(|message| println!("{}", String::from_utf8_lossy(message.payload)));
+//!         client.ack_batch(&batch)?;
+//!     }
+//! }
+//! # Ok(()) }
+//! ```
+//!
+//! One thread owns the connection. It makes it again when it breaks, goes on as the same instance, reopens every
+//! session behind what the app has been handed, and publishes again what the daemon's log lacks: an app sees each
+//! durable message once and loses none of its own. `docs/ipc.md` says how, for other languages.
+
+pub use chalktalk_ipc as ipc;
+
+mod builder;
+mod client;
+mod error;
+mod events;
+mod message;
+mod waker;
+
+pub use builder::Builder;
+pub use client::{Client, Opened, Progress, Publish, Stage, Welcome};
+pub use error::ClientError;
+pub use events::{ClientEvent, Events};
+pub use message::{Author, Batch, Message, Messages};
