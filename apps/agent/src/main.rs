@@ -1,2 +1,95 @@
-//! The agent's command line.
-fn main() {}
+//! `chalktalk-agent`: opens programs for the daemon in this user's session.
+
+use chalktalk_agent::{
+    agent::{Agent, AgentError},
+    plan::Surroundings,
+    registry::{Folder, Registry, SYSTEM_APPS, read_manifest},
+};
+use chalktalk_ipc::socket::UserDirs;
+use clap::Parser;
+use rustix::process::Signal;
+use std::{env, io::Write, path::PathBuf, process::ExitCode};
+
+/// Opens programs for the Chalktalk daemon in your session. The daemon starts it; it is not meant to be run by hand.
+#[derive(Parser, Debug)]
+#[command(name = "chalktalk-agent", version)]
+struct Arguments {
+    /// Print the apps that can be launched here, and where their manifests are.
+    #[arg(long)]
+    list: bool,
+    /// Check a manifest and say what is wrong with it.
+    #[arg(long, value_name = "FILE", conflicts_with = "list")]
+    check: Option<PathBuf>,
+    /// Print facts as JSON, one object a line.
+    #[arg(long)]
+    json: bool,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let result = match &arguments.check {
+        Some(file) => check(file),
+        None => UserDirs::from_env().map_err(anyhow::Error::from).and_then(|dirs| {
+            let folders = folders(&dirs);
+            if arguments.list { list(&folders, arguments.json) } else { serve(folders, dirs) }
+        }),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("chalktalk-agent: {e:#}");
+            exit_code(&e)
+        }
+    }
+}
+
+fn exit_code(error: &anyhow::Error) -> ExitCode {
+    match error.downcast_ref() {
+        Some(AgentError::NoDaemon(_)) => ExitCode::from(3),
+        Some(AgentError::Refused(_)) => ExitCode::from(4),
+        None => ExitCode::FAILURE,
+    }
+}
+
+fn folders(dirs: &UserDirs) -> Vec<Folder> {
+    let me = rustix::process::geteuid().as_raw();
+    vec![Folder { path: SYSTEM_APPS.into(), owner: 0 }, Folder { path: dirs.apps.clone(), owner: me }]
+}
+
+fn serve(folders: Vec<Folder>, dirs: UserDirs) -> anyhow::Result<()> {
+    // The daemon that started this agent takes it along when it ends; the programs it opened go on.
+    rustix::process::set_parent_process_death_signal(Some(Signal::TERM))?;
+    let state = env::var_os("CHALKTALK_STATE").map(PathBuf::from).filter(|path| path.is_absolute());
+    let agent = Agent::new(folders, Surroundings::from_env(), state.unwrap_or(dirs.state));
+    Ok(agent.run()?)
+}
+
+fn list(folders: &[Folder], json: bool) -> anyhow::Result<()> {
+    let (registry, problems) = Registry::load(folders);
+    let mut out = std::io::stdout().lock();
+    for (manifest, source) in registry.iter() {
+        let sessions = if manifest.many { "many" } else { "one" };
+        let (window, headless) = (manifest.argv.is_some(), manifest.headless.is_some());
+        if json {
+            let facts = serde_json::json!({
+                "app": manifest.app, "name": manifest.name, "version": manifest.version, "sessions": sessions,
+                "window": window, "headless": headless, "source": source.to_string(),
+            });
+            writeln!(out, "{facts}")?;
+        } else {
+            let ways = [(window, "window"), (headless, "headless")];
+            let ways: Vec<&str> = ways.iter().filter(|(on, _)| *on).map(|(_, way)| *way).collect();
+            let (app, name) = (&manifest.app, &manifest.name);
+            writeln!(out, "{app:<28} {name:<20} sessions: {sessions:<5} {:<16} {source}", ways.join(", "))?;
+        }
+    }
+    problems.iter().for_each(|problem| eprintln!("chalktalk-agent: {problem}"));
+    Ok(())
+}
+
+fn check(file: &PathBuf) -> anyhow::Result<()> {
+    let manifest =
+        read_manifest(file, None).map_err(|reason| anyhow::anyhow!("{}: {reason}", file.display()))?;
+    println!("{}: {} ({}) is a sound manifest", file.display(), manifest.app, manifest.name);
+    Ok(())
+}

@@ -1,0 +1,259 @@
+//! One app's description, read from TOML.
+//!
+//! ```toml
+//! id = "org.example.game"          # required; a reversed domain name
+//! name = "Game"                    # required; shown to people
+//! version = "1.0"                  # default: empty
+//! icon = "game"                    # a name or a path; default: none
+//! argv = ["game", "--join", "{session}"]
+//! headless = ["game", "--server"]  # what to run where there is no display; default: nothing
+//! terminal = false                 # argv runs in a terminal; default: false
+//! sessions = "one"                 # or "many": one process takes part in many; default: "one"
+//! ```
+//!
+//! At least one of `argv` and `headless` is required. Unknown keys are refused, so that a misspelt one is noticed.
+//!
+//! Invariant: a `Manifest` is complete and sound; every error names the line it is in.
+
+use crate::template::Template;
+use chalktalk_ipc::{AppId, ids::ParseIdError, request::RegisteredApp, text};
+use std::ops::Range;
+use toml::de::{DeTable, DeValue};
+
+/// A manifest larger than this is none: the largest sensible one is a few hundred bytes.
+pub const MAX_MANIFEST: u64 = 64 * 1024;
+
+const KEYS: [&str; 8] = ["id", "name", "version", "icon", "argv", "headless", "terminal", "sessions"];
+
+/// A description of an app.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Manifest {
+    /// Which app.
+    pub app: AppId,
+    /// Its name for people.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// A name in the icon theme, or a path.
+    pub icon: Option<String>,
+    /// What to run where there is a display.
+    pub argv: Option<Template>,
+    /// What to run where there is none.
+    pub headless: Option<Template>,
+    /// Whether `argv` needs a terminal around it.
+    pub terminal: bool,
+    /// Whether one process takes part in many sessions.
+    pub many: bool,
+}
+
+/// What is wrong with a manifest.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("line {line}: {reason}")]
+pub struct ManifestError {
+    /// The line, from 1.
+    pub line: usize,
+    /// What is wrong there and what would be right.
+    pub reason: String,
+}
+
+impl Manifest {
+    /// Reads a manifest.
+    pub fn parse(text: &str) -> Result<Self, ManifestError> {
+        Fields { text, ..Fields::default() }.read()
+    }
+
+    /// What the daemon is told about the app.
+    pub fn registered(&self) -> RegisteredApp {
+        RegisteredApp {
+            app: self.app.clone(),
+            name: self.name.clone(),
+            version: self.version.clone(),
+            many: self.many,
+            headless: self.headless.is_some(),
+        }
+    }
+}
+
+/// The fields met so far, and the text for line numbers.
+#[derive(Default)]
+struct Fields<'a> {
+    text: &'a str,
+    id: Option<AppId>,
+    name: Option<String>,
+    version: String,
+    icon: Option<String>,
+    argv: Option<Template>,
+    headless: Option<Template>,
+    terminal: bool,
+    many: bool,
+}
+
+impl<'a> Fields<'a> {
+    fn read(mut self) -> Result<Manifest, ManifestError> {
+        let text = self.text;
+        let table = DeTable::parse(text)
+            .map_err(|e| error_at(text, &e.span().unwrap_or(0..0), e.message().replace('\n', "; ")))?;
+        for (key, value) in table.get_ref() {
+            let in_value =
+                |reason: String| error_at(text, &value.span(), format!("{}: {reason}", key.get_ref()));
+            match self.set(key.get_ref(), value.get_ref()) {
+                Ok(true) => {}
+                Ok(false) => return Err(error_at(text, &key.span(), unknown(key.get_ref()))),
+                Err(reason) => return Err(in_value(reason)),
+            }
+        }
+        self.finish()
+    }
+
+    /// Takes one key; false if there is no such key.
+    fn set(&mut self, key: &str, value: &DeValue<'_>) -> Result<bool, String> {
+        match key {
+            "id" => self.id = Some(string(value)?.parse().map_err(|e: ParseIdError| e.to_string())?),
+            "name" => self.name = Some(name(string(value)?)?),
+            "version" => self.version = text::label(string(value)?),
+            "icon" => self.icon = Some(string(value)?.to_owned()),
+            "argv" => self.argv = Some(Template::parse(strings(value)?)?),
+            "headless" => self.headless = Some(Template::parse(strings(value)?)?),
+            "terminal" => self.terminal = value.as_bool().ok_or_else(|| expected("true or false", value))?,
+            "sessions" => {
+                self.many = match string(value)? {
+                    "one" => false,
+                    "many" => true,
+                    other => return Err(format!("{other:?} is neither \"one\" nor \"many\"")),
+                }
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    fn finish(self) -> Result<Manifest, ManifestError> {
+        let missing = |what: &str| error_at(self.text, &(0..0), format!("{what} is missing"));
+        if self.argv.is_none() && self.headless.is_none() {
+            return Err(missing("argv (or headless)"));
+        }
+        Ok(Manifest {
+            app: self.id.ok_or_else(|| missing("id"))?,
+            name: self.name.ok_or_else(|| missing("name"))?,
+            version: self.version,
+            icon: self.icon,
+            argv: self.argv,
+            headless: self.headless,
+            terminal: self.terminal,
+            many: self.many,
+        })
+    }
+}
+
+fn string<'v>(value: &'v DeValue<'_>) -> Result<&'v str, String> {
+    value.as_str().ok_or_else(|| expected("a string", value))
+}
+
+fn strings<'v>(value: &'v DeValue<'_>) -> Result<Vec<&'v str>, String> {
+    let items = value.as_array().ok_or_else(|| expected("an array of strings", value))?;
+    items.iter().map(|item| string(item.get_ref())).collect()
+}
+
+fn expected(what: &str, value: &DeValue<'_>) -> String {
+    format!("expected {what}, found {}", value.type_str())
+}
+
+fn name(given: &str) -> Result<String, String> {
+    let clean = text::label(given);
+    if clean.is_empty() { Err("it has no visible character".into()) } else { Ok(clean) }
+}
+
+fn unknown(key: &str) -> String {
+    let key: String = key.chars().take(40).collect();
+    match nearest(&key) {
+        Some(near) => format!("unknown key {key:?}; did you mean {near:?}?"),
+        None => format!("unknown key {key:?}; the keys are {}", KEYS.join(", ")),
+    }
+}
+
+/// The key that is at most two edits away.
+fn nearest(key: &str) -> Option<&'static str> {
+    let near = KEYS.iter().map(|known| (edits(key, known), *known)).min()?;
+    (near.0 <= 2).then_some(near.1)
+}
+
+/// Levenshtein distance, by characters.
+fn edits(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+        for (j, y) in b.iter().enumerate() {
+            let replace = diagonal + usize::from(x != *y);
+            diagonal = row[j + 1];
+            row[j + 1] = replace.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[b.len()]
+}
+
+fn error_at(text: &str, span: &Range<usize>, reason: String) -> ManifestError {
+    let before = &text.as_bytes()[..span.start.min(text.len())];
+    ManifestError { line: 1 + before.iter().filter(|b| **b == b'\n').count(), reason }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = "id = \"org.example.game\"\nname = \"Game\"\nargv = [\"game\", \"{session}\"]\n";
+
+    #[test]
+    fn a_short_manifest_has_the_documented_defaults() {
+        let m = Manifest::parse(GOOD).unwrap();
+        assert_eq!((m.app.as_str(), m.name.as_str(), m.version.as_str()), ("org.example.game", "Game", ""));
+        assert!(!m.terminal && !m.many && m.headless.is_none() && m.icon.is_none());
+        assert!(!m.registered().headless);
+    }
+
+    #[test]
+    fn errors_name_the_line_and_the_remedy() {
+        for (extra, line, reason) in [
+            ("sesions = \"many\"", 4, "did you mean \"sessions\"?"),
+            ("\ncolour = 1", 5, "the keys are id, name"),
+            ("sessions = \"some\"", 4, "neither \"one\" nor \"many\""),
+            ("terminal = \"yes\"", 4, "expected true or false, found string"),
+            ("headless = \"game\"", 4, "expected an array of strings"),
+            ("headless = [\"game\", 7]", 4, "expected a string, found integer"),
+            ("headless = [\"game\", \"{sesion}\"]", 4, "not a placeholder"),
+            ("icon = ", 4, ""),
+            ("name = \"Again\"", 4, "duplicate key"),
+        ] {
+            let error = Manifest::parse(&format!("{GOOD}{extra}\n")).unwrap_err();
+            assert!(error.line == line && error.reason.contains(reason), "{extra}: {error}");
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        for (text, reason) in [
+            ("", "argv (or headless) is missing"),
+            ("argv = [\"a\"]", "id is missing"),
+            ("argv = [\"a\"]\nid = \"a.b\"", "name is missing"),
+            ("argv = [\"a\"]\nid = \"../x\"", "reversed domain name"),
+            ("argv = [\"a\"]\nid = \"a.b\"\nname = \"\\u202e\"", "no visible character"),
+        ] {
+            let error = Manifest::parse(text).unwrap_err().to_string();
+            assert!(error.contains(reason), "{text:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn any_bytes_give_an_error_and_no_panic() {
+        for text in ["\u{0}", "[[[[", "id = {", "\"\"\"", &"[".repeat(5000), "= = =", "é = 'é'"] {
+            assert!(Manifest::parse(text).is_err(), "{text:.20}");
+        }
+    }
+
+    #[test]
+    fn near_keys_are_within_two_edits() {
+        assert_eq!(nearest("agrv"), Some("argv"));
+        assert_eq!(nearest("Headless"), Some("headless"));
+        assert_eq!(nearest("background"), None);
+    }
+}
