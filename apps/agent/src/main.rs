@@ -8,7 +8,7 @@ use chalktalk_agent::{
 use chalktalk_ipc::socket::UserDirs;
 use clap::Parser;
 use rustix::process::Signal;
-use std::{env, io::Write, path::PathBuf, process::ExitCode};
+use std::{env, io::Write, path::{Path, PathBuf}, process::ExitCode};
 
 /// Opens programs for the Chalktalk daemon in your session. The daemon starts it; it is not meant to be run by hand.
 #[derive(Parser, Debug)]
@@ -87,7 +87,7 @@ fn list(folders: &[Folder], json: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn check(file: &PathBuf) -> anyhow::Result<()> {
+fn check(file: &Path) -> anyhow::Result<()> {
     let manifest =
         read_manifest(file, None).map_err(|reason| anyhow::anyhow!("{}: {reason}", file.display()))?;
     println!("{}: {} ({}) is a sound manifest", file.display(), manifest.app, manifest.name);
