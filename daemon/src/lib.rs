@@ -1,1 +1,7 @@
-//! chalktalkd
+//! The imperative shell of `chalktalkd`: sockets, interfaces, the store, the local socket and the loop that ties them
+//! to the sans-IO core. Decisions are the core's; what is here moves bytes and keeps bounds.
+//!
+//! Invariant: nothing here blocks the event loop; what can wait for a disk has its own thread.
+
+pub mod net;
+pub mod store;

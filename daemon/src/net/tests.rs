@@ -1,0 +1,131 @@
+use super::*;
+use mio::Poll;
+use std::time::{Duration, Instant};
+
+const TOKENS: Tokens = Tokens { base: 10 };
+
+/// A daemon's network on the loopback interface alone, as on a machine without any other.
+struct Host {
+    network: Network,
+    _poll: Poll,
+}
+
+fn loopback() -> Link {
+    Link {
+        id: LinkId(1),
+        name: "lo".into(),
+        mtu: 65_536,
+        v4: vec![(Ipv4Addr::LOCALHOST, 8)],
+        v6: None,
+        ways: vec![Way::Multicast4, Way::Broadcast],
+    }
+}
+
+impl Host {
+    fn new(port: u16) -> Self {
+        let poll = Poll::new().unwrap();
+        let mut network = Network::open(port, poll.registry(), TOKENS).unwrap();
+        assert_eq!(network.set_links(vec![loopback()], &[]).len(), 0);
+        Self { network, _poll: poll }
+    }
+
+    /// What arrives until `count` datagrams have, or half a second is over.
+    fn hear(&mut self, count: usize) -> Vec<(Arrival, Vec<u8>)> {
+        let end = Instant::now() + Duration::from_millis(500);
+        let mut heard = Vec::new();
+        while heard.len() < count && Instant::now() < end {
+            self.network.receive(100, |arrival, bytes| heard.push((arrival, bytes.to_vec())));
+        }
+        heard
+    }
+
+    fn hears_nothing(&mut self) {
+        let end = Instant::now() + Duration::from_millis(50);
+        while Instant::now() < end {
+            self.network.receive(100, |arrival, bytes| panic!("{arrival:?} {bytes:?}"));
+        }
+    }
+}
+
+/// A port for each test, so that they do not hear each other.
+fn port(test: u16) -> u16 {
+    20_000 + (std::process::id() % 100) as u16 * 300 + test * 70
+}
+
+fn frames(texts: &[&str]) -> Vec<Bytes> {
+    texts.iter().map(|text| Bytes::copy_from_slice(text.as_bytes())).collect()
+}
+
+#[test]
+fn daemons_of_one_machine_hear_each_other_and_not_themselves() {
+    let mut hosts: Vec<Host> = (0..3).map(|_| Host::new(port(0))).collect();
+    for way in [Way::Multicast4, Way::Broadcast] {
+        let burst = frames(&["one", "two", "3"]);
+        assert_eq!(hosts[0].network.send(&Route::Group(LinkId(1), way), &burst), 3);
+        let from = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), hosts[0].network.own_port());
+        for host in &mut hosts[1..] {
+            let heard = host.hear(3);
+            let want =
+                ["one", "two", "3"].map(|t| (Arrival { link: LinkId(1), way, from }, t.as_bytes().to_vec()));
+            assert_eq!(heard, want);
+        }
+        hosts[0].hears_nothing();
+    }
+    assert_eq!(hosts[0].network.counters().own, 6);
+    assert_eq!(hosts[1].network.counters().received, 6);
+}
+
+#[test]
+fn an_answer_reaches_the_daemon_that_sent_and_no_other() {
+    let mut hosts: Vec<Host> = (0..3).map(|_| Host::new(port(1))).collect();
+    hosts[0].network.send(&Route::Group(LinkId(1), Way::Multicast4), &frames(&["hello"]));
+    let from = hosts[1].hear(1)[0].0.from;
+    hosts[2].hear(1);
+    assert_eq!(hosts[1].network.send(&Route::Host(from), &frames(&["answer"])), 1);
+    let heard = hosts[0].hear(1);
+    assert_eq!(heard[0].1, b"answer");
+    assert_eq!((heard[0].0.way, heard[0].0.link), (Way::Unicast, LinkId(1)));
+    hosts[2].hears_nothing();
+}
+
+#[test]
+fn a_link_that_went_is_neither_heard_nor_sent_to_until_it_returns() {
+    let mut hosts: Vec<Host> = (0..2).map(|_| Host::new(port(2))).collect();
+    let group = Route::Group(LinkId(1), Way::Multicast4);
+    hosts[1].network.set_links(Vec::new(), &[]);
+    hosts[0].network.send(&group, &frames(&["lost"]));
+    hosts[1].hears_nothing();
+    assert_eq!(hosts[1].network.send(&group, &frames(&["nowhere"])), 1, "done with, and counted");
+    assert_eq!(hosts[1].network.counters().refused, 1);
+    for renewed in [&[][..], &[LinkId(1)]] {
+        assert_eq!(hosts[1].network.set_links(vec![loopback()], renewed).len(), 0);
+        hosts[0].network.send(&group, &frames(&["back"]));
+        assert_eq!(hosts[1].hear(1)[0].1, b"back");
+    }
+}
+
+#[test]
+fn a_taken_port_is_explained() {
+    let poll = Poll::new().unwrap();
+    let port = port(3);
+    let _taken = std::net::UdpSocket::bind((Ipv4Addr::UNSPECIFIED, port)).unwrap();
+    let refused = Network::open(port, poll.registry(), TOKENS).err().unwrap();
+    assert!(refused.to_string().contains("--port"), "{refused}");
+}
+
+#[test]
+fn broadcast_addresses_follow_the_subnet() {
+    let with = |v4: &[(Ipv4Addr, u8)]| broadcast(&Link { v4: v4.to_vec(), ..loopback() });
+    let a = Ipv4Addr::new(192, 168, 7, 9);
+    assert_eq!(with(&[(a, 24)]), Ipv4Addr::new(192, 168, 7, 255));
+    assert_eq!(with(&[(a, 22)]), Ipv4Addr::new(192, 168, 7, 255));
+    assert_eq!(with(&[(a, 32)]), Ipv4Addr::BROADCAST);
+    assert_eq!(with(&[(a, 24), (Ipv4Addr::new(10, 0, 0, 1), 8)]), Ipv4Addr::BROADCAST);
+}
+
+#[test]
+fn the_kernel_says_how_much_it_buffers() {
+    let poll = Poll::new().unwrap();
+    let network = Network::open(port(3) + 1, poll.registry(), TOKENS).unwrap();
+    assert!(network.receive_buffer() >= 100_000);
+}
