@@ -1,5 +1,7 @@
 //! The real agent against a scripted daemon: what it launches, with what, and what it reports.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use chalktalk_ipc::{
     Answer, AppId, Call, Down, Event, FrameBuf, Request, SessionId,
     codec::put_control,

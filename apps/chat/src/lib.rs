@@ -1,1 +1,10 @@
-//! chalktalk-chat
+//! Chat: talk in rooms and in private, in a terminal or without a screen.
+//!
+//! A chat message's payload is its text in UTF-8, nothing else. Text from the network passes
+//! [`chalktalk_ipc::text`] before it is drawn.
+//!
+//! Invariant: the model knows neither terminal nor socket; events go in, state and effects come out.
+
+pub mod headless;
+pub mod place;
+pub mod transcript;
