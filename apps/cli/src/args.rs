@@ -1,0 +1,373 @@
+//! What may be typed: commands, arguments and options, parsed once into types that cannot be wrong.
+//!
+//! The doc comments here are the help texts, the man pages and the completions; there is no second list.
+
+use chalktalk_ipc::{AppId, Target, request};
+use clap::{Args, Parser, Subcommand, ValueEnum, builder::NonEmptyStringValueParser};
+use std::{path::PathBuf, str::FromStr, time::Duration};
+
+/// Talk, draw and run programs together on one local network, without a server.
+///
+/// Alone, `chalktalk` opens the chat, and starts the daemon if none answers.
+#[derive(Parser, Debug)]
+#[command(name = "chalktalk", version, after_long_help = EXIT_STATUS, disable_help_subcommand = true)]
+pub(crate) struct Arguments {
+    /// The daemon's socket, if it is not where it usually is
+    #[arg(long, global = true, value_name = "PATH")]
+    pub(crate) socket: Option<PathBuf>,
+    /// What to do; without it the chat opens
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+const EXIT_STATUS: &str = "\
+Exit status:
+  0  done
+  1  failed; the reason is on standard error
+  2  the command was not understood
+  3  no daemon answers
+  4  the daemon refused
+  5  timed out";
+
+/// One command.
+#[derive(Subcommand, Debug)]
+pub(crate) enum Command {
+    /// Show the daemon, its network and what is wrong with it
+    Status {
+        #[command(flatten)]
+        format: Format,
+    },
+    /// Show who is on the network now
+    Who {
+        #[command(flatten)]
+        facts: Facts,
+    },
+    /// Show the running programs that take part
+    Instances {
+        /// Those of every host, not of this one alone
+        #[arg(long)]
+        all: bool,
+        #[command(flatten)]
+        facts: Facts,
+    },
+    /// Show the sessions known on the network
+    Sessions {
+        #[command(flatten)]
+        facts: Facts,
+    },
+    /// Create, enter, leave and list rooms
+    #[command(subcommand)]
+    Room(Room),
+    /// Send a message, or each line of standard input as one
+    ///
+    /// Ends when the message is on this host's disk (in a live session: sent), unless --wait asks for more. A room
+    /// that does not exist is created. Messages are never dropped: when the network is slower than the input,
+    /// reading waits.
+    Send(Send),
+    /// Show past messages, the oldest first
+    ///
+    /// On a terminal as text, otherwise one JSON object a line: session, origin, epoch, seq, index, user, name,
+    /// instance, stamp, time, text (or base64, where a message is not text).
+    History(History),
+    /// Show messages as they come, until it is ended
+    ///
+    /// Goes on by itself after the daemon was restarted. Prints what `history` prints.
+    Tail(Tail),
+    /// Open the chat
+    Chat(Chat),
+    /// Run three hosts on this machine and show what they do together
+    ///
+    /// Needs no privileges, no display and no network. Ends everything it started and removes its files.
+    Demo {
+        /// Open no window, even if there is a display (this demo never opens any)
+        #[arg(long)]
+        headless: bool,
+    },
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page, or write a page for each command
+    Man {
+        /// Write the pages into this folder instead
+        #[arg(long, value_name = "DIR")]
+        dir: Option<PathBuf>,
+    },
+}
+
+/// How facts are printed.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct Format {
+    /// Print JSON on one line, for programs
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// How facts are printed, once or on each change.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct Facts {
+    /// Print one JSON array on one line, for programs
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Follow the changes until it is ended
+    #[arg(long)]
+    pub(crate) watch: bool,
+}
+
+/// The type of program a session belongs to.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct App {
+    /// The app whose session is meant
+    #[arg(long, value_name = "APP", default_value = "chalktalk.chat")]
+    pub(crate) app: AppId,
+}
+
+/// What to do with rooms.
+#[derive(Subcommand, Debug)]
+pub(crate) enum Room {
+    /// Create a room and enter it; one that exists is entered
+    Create(Enter),
+    /// Enter a room, so that its messages come here
+    Join(Enter),
+    /// Leave a room, so that its messages open nothing here any more
+    Leave {
+        /// The room, as #name or name, or a session's GUID
+        name: RoomName,
+        #[command(flatten)]
+        app: App,
+    },
+    /// Show the rooms known on the network
+    List {
+        #[command(flatten)]
+        app: App,
+        #[command(flatten)]
+        facts: Facts,
+    },
+}
+
+/// Which room to enter, and what it is if it is new.
+#[derive(Args, Debug)]
+pub(crate) struct Enter {
+    /// The room, as #name or name, or a session's GUID
+    pub(crate) name: RoomName,
+    /// Make the room for invited people only (not in this version)
+    #[arg(long, value_name = "USER")]
+    pub(crate) invite: Vec<String>,
+    /// Make the room live: messages are not stored, and senders wait for slow members
+    #[arg(long)]
+    pub(crate) live: bool,
+    /// Show newcomers nothing of the room's past
+    #[arg(long)]
+    pub(crate) no_history: bool,
+    #[command(flatten)]
+    pub(crate) app: App,
+    #[command(flatten)]
+    pub(crate) format: Format,
+}
+
+/// A room as people type it: with or without the `#`, or a session's GUID.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct RoomName(pub(crate) Target);
+
+impl FromStr for RoomName {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let refuse = |_| format!("{text:?} is not the name of a room; write it as #ops or ops");
+        match text.parse::<Target>() {
+            Ok(Target::User(_)) => Err(format!("{text:?} is a person; rooms are written #name")),
+            Ok(target) => Ok(Self(target)),
+            Err(error) if text.starts_with(['#', '@']) => Err(refuse(error)),
+            Err(_) => format!("#{text}").parse().map(Self).map_err(refuse),
+        }
+    }
+}
+
+/// What to send, to whom, and how far to follow it.
+#[derive(Args, Debug)]
+pub(crate) struct Send {
+    /// #room, @user or a session's GUID
+    pub(crate) target: Target,
+    /// The message, or - for each line of standard input
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) text: String,
+    /// How far the message must have come [default: stored; in live sessions: sent]
+    #[arg(long, value_enum)]
+    pub(crate) wait: Option<Wait>,
+    /// Give up after this many seconds without progress
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
+    pub(crate) timeout: Duration,
+    #[command(flatten)]
+    pub(crate) app: App,
+}
+
+/// How far a message must have come before `send` ends.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Wait {
+    /// On this host's disk
+    Stored,
+    /// Held by at least one other host
+    Held,
+    /// Acknowledged by a program of every member present
+    Delivered,
+}
+
+/// Which past messages to show.
+#[derive(Args, Debug)]
+pub(crate) struct History {
+    /// #room, @user or a session's GUID
+    pub(crate) target: Target,
+    /// Show at most this many, the newest; 0 for all
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub(crate) limit: u32,
+    #[command(flatten)]
+    pub(crate) app: App,
+    #[command(flatten)]
+    pub(crate) style: MessageStyle,
+}
+
+/// Which messages to follow.
+#[derive(Args, Debug)]
+pub(crate) struct Tail {
+    /// #room, @user or a session's GUID
+    pub(crate) target: Target,
+    /// Where to begin
+    #[arg(long, value_enum, default_value_t = Since::Now)]
+    pub(crate) since: Since,
+    #[command(flatten)]
+    pub(crate) app: App,
+    #[command(flatten)]
+    pub(crate) style: MessageStyle,
+}
+
+/// Where `tail` begins.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Since {
+    /// At the first message that is held
+    Start,
+    /// With the next message
+    Now,
+    /// Behind what you have read in the app
+    Saved,
+}
+
+impl From<Since> for request::From {
+    fn from(since: Since) -> Self {
+        match since {
+            Since::Start => Self::Start,
+            Since::Now => Self::Now,
+            Since::Saved => Self::Saved,
+        }
+    }
+}
+
+/// How messages are printed.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct MessageStyle {
+    /// Print JSON, one object a line, also on a terminal
+    #[arg(long, conflicts_with = "plain")]
+    pub(crate) json: bool,
+    /// Print text, also into a pipe or a file
+    #[arg(long)]
+    pub(crate) plain: bool,
+}
+
+/// How the chat is opened.
+#[derive(Args, Debug)]
+pub(crate) struct Chat {
+    /// #room, @user or a session's GUID
+    pub(crate) target: Option<Target>,
+    /// In this terminal
+    #[arg(long, conflicts_with = "headless")]
+    pub(crate) tui: bool,
+    /// Without any display: write what would be shown to the transcript
+    #[arg(long, requires = "transcript")]
+    pub(crate) headless: bool,
+    /// Where --headless writes, one JSON object a line
+    #[arg(long, value_name = "FILE", requires = "headless")]
+    pub(crate) transcript: Option<PathBuf>,
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("{text:?} is not a number of seconds, such as 10 or 0.5");
+    let seconds: f64 = text.parse().map_err(|_| wrong())?;
+    Duration::try_from_secs_f64(seconds).map_err(|_| wrong())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::{CommandFactory, error::ErrorKind};
+
+    fn parse(line: &str) -> Result<Arguments, ErrorKind> {
+        Arguments::try_parse_from(line.split(' ')).map_err(|e| e.kind())
+    }
+
+    #[test]
+    fn the_definitions_hold_together() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn what_the_fixed_command_line_says_is_understood() {
+        for line in [
+            "chalktalk",
+            "chalktalk status --json",
+            "chalktalk who --watch --json",
+            "chalktalk instances --all",
+            "chalktalk sessions --socket /tmp/x",
+            "chalktalk --socket /tmp/x sessions",
+            "chalktalk room create ops --live --no-history",
+            "chalktalk room create ops --invite bo --invite cy",
+            "chalktalk room join #ops",
+            "chalktalk room leave #ops",
+            "chalktalk room list --json",
+            "chalktalk send #ops - --wait held --timeout 0.5",
+            "chalktalk send @ana hello",
+            "chalktalk history #ops --limit 3",
+            "chalktalk tail 00112233-4455-8677-8899-aabbccddeeff --since start",
+            "chalktalk chat",
+            "chalktalk chat @ana --tui",
+            "chalktalk chat --headless --transcript /tmp/x",
+            "chalktalk demo --headless",
+            "chalktalk completions fish",
+            "chalktalk man --dir /tmp/x",
+        ] {
+            assert!(parse(line).is_ok(), "{line}: {:?}", parse(line).err());
+        }
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused_before_anything_happens() {
+        for line in [
+            "chalktalk nonsense",
+            "chalktalk send ops hello",
+            "chalktalk send #ops",
+            "chalktalk send #ops ",
+            "chalktalk send #ops hello --wait never",
+            "chalktalk send #ops hello --timeout -1",
+            "chalktalk send #ops hello --timeout soon",
+            "chalktalk send #ops hello --app Chat",
+            "chalktalk room join @ana",
+            "chalktalk room",
+            "chalktalk chat --headless",
+            "chalktalk chat --transcript /tmp/x",
+            "chalktalk history #ops --limit -1",
+            "chalktalk completions",
+        ] {
+            assert!(parse(line).is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_room_may_be_written_with_or_without_its_sign() {
+        let room = |text: &str| text.parse::<RoomName>().map(|name| name.0.to_string());
+        assert_eq!(room("ops").as_deref(), Ok("#ops"));
+        assert_eq!(room("#ops").as_deref(), Ok("#ops"));
+        assert_eq!(
+            room("00112233-4455-8677-8899-aabbccddeeff").as_deref(),
+            Ok("00112233-4455-8677-8899-aabbccddeeff")
+        );
+        assert!(room("").is_err() && room("#").is_err() && room("@ana").is_err());
+    }
+}

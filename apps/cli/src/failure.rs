@@ -1,0 +1,109 @@
+//! Why a command did not do what was asked, and the exit status that says so.
+
+use crate::programs::MissingProgram;
+use chalktalk_client::ClientError;
+use std::{
+    fmt,
+    io::{self, Write},
+    process::ExitCode,
+};
+
+/// Why a command ended without being done. Its text says what to do.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// It went wrong (1).
+    Failed(String),
+    /// It was already explained on standard error as it happened (1).
+    Explained,
+    /// No daemon answers (3).
+    NoDaemon(String),
+    /// The daemon refused (4).
+    Refused(String),
+    /// It took too long (5).
+    TimedOut(String),
+    /// Nobody reads what is printed any more: nothing is wrong (0).
+    OutputClosed,
+}
+
+impl Failure {
+    /// The exit status. The numbers are promised: scripts rely on them. (2, usage, is the parser's.)
+    pub(crate) fn status(&self) -> ExitCode {
+        ExitCode::from(match self {
+            Self::OutputClosed => 0,
+            Self::Failed(_) | Self::Explained => 1,
+            Self::NoDaemon(_) => 3,
+            Self::Refused(_) => 4,
+            Self::TimedOut(_) => 5,
+        })
+    }
+
+    /// What to say on standard error, if anything.
+    pub(crate) fn message(&self) -> Option<&str> {
+        match self {
+            Self::OutputClosed | Self::Explained => None,
+            Self::Failed(text) | Self::NoDaemon(text) | Self::Refused(text) | Self::TimedOut(text) => {
+                Some(text)
+            }
+        }
+    }
+
+    /// Something that went wrong, with what was being done.
+    pub(crate) fn because(doing: impl fmt::Display, error: impl fmt::Display) -> Self {
+        Self::Failed(format!("{doing}: {error}"))
+    }
+
+    /// An error from writing to standard output.
+    pub(crate) fn from_output(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Self::OutputClosed,
+            _ => Self::because("cannot write to standard output", error),
+        }
+    }
+}
+
+impl From<ClientError> for Failure {
+    fn from(error: ClientError) -> Self {
+        let text = error.to_string();
+        match error {
+            ClientError::NoDaemon { .. } | ClientError::Untrusted(_) => Self::NoDaemon(text),
+            ClientError::Refused(_) => Self::Refused(text),
+            ClientError::TimedOut(_) => Self::TimedOut(text),
+            _ => Self::Failed(text),
+        }
+    }
+}
+
+impl From<MissingProgram> for Failure {
+    fn from(error: MissingProgram) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+/// Says something on standard error, as this program. Nobody listening there is no reason to stop.
+pub(crate) fn complain(text: impl fmt::Display) {
+    let _ = writeln!(io::stderr(), "chalktalk: {text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chalktalk_ipc::{Refusal, RefusalCode};
+
+    #[test]
+    fn each_failure_has_its_promised_status() {
+        let status = |error: ClientError| format!("{:?}", Failure::from(error).status());
+        let code = |code: u8| format!("{:?}", ExitCode::from(code));
+        assert_eq!(status(ClientError::NoDaemon { tried: "/x".into() }), code(3));
+        assert_eq!(status(Refusal::new(RefusalCode::Unknown, "no user bo").into()), code(4));
+        assert_eq!(status(ClientError::TimedOut("join")), code(5));
+        assert_eq!(status(ClientError::TooLong(70_000)), code(1));
+        assert_eq!(format!("{:?}", Failure::OutputClosed.status()), code(0));
+    }
+
+    #[test]
+    fn a_reader_that_went_away_is_no_error() {
+        let gone = Failure::from_output(io::ErrorKind::BrokenPipe.into());
+        assert_eq!(gone.message(), None);
+        assert!(Failure::from_output(io::ErrorKind::StorageFull.into()).message().is_some());
+    }
+}

@@ -1,0 +1,74 @@
+//! `chalktalk`: the command line.
+//!
+//! What was typed is parsed once ([`args`]), done by one function for each command, and ends with a promised exit
+//! status ([`failure`]). Facts go to standard output, everything else to standard error.
+
+mod args;
+mod chat;
+mod connect;
+mod demo;
+mod facts;
+mod failure;
+mod lines;
+mod manual;
+mod messages;
+mod programs;
+mod record;
+mod room;
+mod screen;
+mod send;
+mod status;
+mod table;
+
+use args::{Arguments, Command};
+use clap::Parser;
+use connect::Connection;
+use facts::{Instances, People, Sessions, WhichSessions};
+use failure::{Failure, complain};
+use screen::Screen;
+use std::{path::Path, process::ExitCode};
+
+fn main() -> ExitCode {
+    let Arguments { socket, command } = Arguments::parse();
+    match run(command, socket.as_deref()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            failure.message().into_iter().for_each(complain);
+            failure.status()
+        }
+    }
+}
+
+fn run(command: Option<Command>, socket: Option<&Path>) -> Result<(), Failure> {
+    let mut screen = Screen::new();
+    let screen = &mut screen;
+    match command {
+        None => chat::open(socket),
+        Some(Command::Status { format }) => {
+            let status = Connection::visitor(socket)?.client.status()?;
+            if format.json {
+                screen.json(&status)
+            } else {
+                screen.put(&status::for_people(&status, screen.colour()))
+            }
+        }
+        Some(Command::Who { facts }) => {
+            facts::show::<People>(&Connection::visitor(socket)?, &(), facts, screen)
+        }
+        Some(Command::Instances { all, facts }) => {
+            facts::show::<Instances>(&Connection::visitor(socket)?, &all, facts, screen)
+        }
+        Some(Command::Sessions { facts }) => {
+            facts::show::<Sessions>(&Connection::visitor(socket)?, &WhichSessions::All, facts, screen)
+        }
+        Some(Command::Room(room)) => room::run(room, socket, screen),
+        Some(Command::Send(send)) => send::send(&send, socket),
+        Some(Command::History(history)) => messages::history(&history, socket, screen),
+        Some(Command::Tail(tail)) => messages::tail(&tail, socket, screen),
+        Some(Command::Chat(chat)) => chat::run(&chat, socket),
+        Some(Command::Demo { headless: _ }) => demo::run(screen),
+        Some(Command::Completions { shell }) => manual::completions(shell, screen),
+        Some(Command::Man { dir }) => manual::man(dir.as_deref(), screen),
+    }?;
+    screen.flush()
+}
