@@ -197,6 +197,15 @@ impl App {
         self.publish_all(session, InstanceId::NIL, &[payload.as_ref()])
     }
 
+    /// Publishes durable messages to all, one by one; gives the number of the last.
+    pub fn publish_each<T: AsRef<[u8]>>(
+        &self,
+        session: SessionId,
+        payloads: impl IntoIterator<Item = T>,
+    ) -> u64 {
+        payloads.into_iter().fold(0, |_, payload| self.publish(session, payload))
+    }
+
     /// Publishes one durable message to one instance; gives its number.
     pub fn publish_to(&self, session: SessionId, destination: InstanceId, payload: impl AsRef<[u8]>) -> u64 {
         self.publish_all(session, destination, &[payload.as_ref()])
@@ -390,6 +399,11 @@ impl App {
     fn outbox(&self) -> MutexGuard<'_, Outbox> {
         self.outgoing.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
+}
+
+/// Lets every app enter a session, reading from its start.
+pub fn enter_all<'a>(apps: impl IntoIterator<Item = &'a App>, target: &str) -> SessionId {
+    apps.into_iter().fold(SessionId::NIL, |_, app| app.enter(target, From::Start))
 }
 
 impl Drop for App {

@@ -31,8 +31,6 @@ const ROOT: &str = "/run/lab";
 pub enum Wire {
     /// The kernel's bridge, which floods multicast.
     Bridge,
-    /// The kernel's bridge, which forwards multicast only to ports where a member has reported itself.
-    Snooping,
     /// A switch of our own that loses, repeats, delays, reorders and damages frames.
     Faulty(Faults),
 }
@@ -69,9 +67,8 @@ impl Lab {
         }
         let bridge = format!("lab{number}");
         run("ip", &["netns", "add", &bridge]);
-        let snooping = if wire == Wire::Snooping { "1" } else { "0" };
         if !matches!(wire, Wire::Faulty(_)) {
-            let kind = ["type", "bridge", "mcast_snooping", snooping, "stp_state", "0", "forward_delay", "0"];
+            let kind = ["type", "bridge", "mcast_snooping", "0", "stp_state", "0", "forward_delay", "0"];
             run("ip", &[&["-n", &bridge, "link", "add", "br0"], &kind[..]].concat());
             run("ip", &["-n", &bridge, "link", "set", "br0", "up"]);
         }
@@ -87,7 +84,7 @@ impl Lab {
                 let ports = (1..=count).map(|i| format!("p{i}")).collect::<Vec<_>>();
                 lab.switch = Some(Switch::start(&lab.bridge, &ports, faults));
             }
-            Wire::Bridge | Wire::Snooping => lab.hosts.iter().for_each(Host::plug_in),
+            Wire::Bridge => lab.hosts.iter().for_each(Host::plug_in),
         }
         lab
     }

@@ -16,12 +16,20 @@ use std::{
 /// A test and its name.
 pub type Test = (&'static str, fn());
 
-/// Names the functions given as a suite.
+/// The functions given, as tests named after themselves and the module they are in.
+#[macro_export]
+macro_rules! tests {
+    ($($test:ident),* $(,)?) => {
+        &[$((concat!(module_path!(), "::", stringify!($test)), $test as fn())),*]
+    };
+}
+
+/// The program that runs the tests given.
 #[macro_export]
 macro_rules! suite {
     ($($test:ident),* $(,)?) => {
         fn main() -> std::process::ExitCode {
-            $crate::runner::run(&[$((stringify!($test), $test as fn())),*])
+            $crate::runner::run($crate::tests![$($test),*])
         }
     };
 }

@@ -154,6 +154,15 @@ impl Host {
         self.filter(rule.as_deref().unwrap_or(""));
     }
 
+    /// Drops every multicast frame that reaches the host, as networks do that do not carry multicast; broadcasts and
+    /// frames for the host itself come through.
+    ///
+    /// # Panics
+    /// Ends the test as skipped where `nft` is missing.
+    pub fn lose_multicast(&self) {
+        self.filter("meta pkttype multicast drop");
+    }
+
     fn filter(&self, rule: &str) {
         for (program, package) in [("nft", "nftables"), ("ethtool", "ethtool")] {
             if !tool::has(program) {

@@ -1,0 +1,38 @@
+//! What Chalktalk does, seen from outside: real daemons and real programs on hosts of a lab.
+//!
+//! Each module is a chapter of what people are promised, each test one promise.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod bad_input;
+mod command_line;
+mod daemon;
+mod delivery;
+mod durability;
+mod launching;
+mod network;
+mod other_languages;
+mod presence;
+mod reliability;
+mod sessions;
+mod texts;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let chapters = [
+        daemon::TESTS,
+        network::TESTS,
+        presence::TESTS,
+        sessions::TESTS,
+        texts::TESTS,
+        delivery::TESTS,
+        launching::TESTS,
+        reliability::TESTS,
+        durability::TESTS,
+        command_line::TESTS,
+        other_languages::TESTS,
+        bad_input::TESTS,
+    ];
+    chalktalk_tests::runner::run(&chapters.concat())
+}

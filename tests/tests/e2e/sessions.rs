@@ -1,0 +1,259 @@
+//! Sessions: several at once, between the same hosts and between overlapping groups.
+
+use chalktalk_ipc::{
+    SessionId,
+    event::Scope,
+    request::{From, Request, SessionKind},
+};
+use chalktalk_tests::{
+    app::{App, enter_all},
+    lab::Lab,
+    programs::SOON,
+    runner::Test,
+    tests, wait,
+};
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::{Duration, Instant},
+};
+
+/// An app that no host has a manifest for.
+pub(crate) const TEST_APP: &str = "org.example.test";
+
+pub(crate) const TESTS: &[Test] = tests![
+    the_lobby_is_there_and_everybody_is_in_it,
+    a_room_of_one_name_is_one_session_everywhere,
+    rooms_of_different_apps_are_different_sessions,
+    pairs_of_instances_talk_side_by_side,
+    overlapping_groups_keep_to_themselves,
+    two_instances_of_a_session_each_get_everything,
+    a_direct_session_is_the_same_for_both_and_for_nobody_else,
+    who_has_left_hears_nothing_more,
+    instances_and_sessions_tell_the_truth,
+    a_session_can_be_live,
+    a_bulk_transfer_does_not_delay_another_session,
+];
+
+fn the_lobby_is_there_and_everybody_is_in_it() {
+    let (lab, _daemons) = Lab::talking(2);
+    let lobby = |n: usize| {
+        let sessions = App::observer(&lab.host(n).socket()).sessions();
+        sessions.into_iter().find(|s| s.title == "#lobby").expect("there is a lobby")
+    };
+    assert_eq!(lobby(1).session, lobby(2).session);
+    assert!(lobby(1).joined && lobby(1).scope == Scope::Open && lobby(1).app.as_str() == "chalktalk.chat");
+    wait::until(SOON, "both to be in the lobby", || lobby(1).members.len() == 2);
+}
+
+fn a_room_of_one_name_is_one_session_everywhere() {
+    let (lab, _daemons) = Lab::talking(2);
+    let a = lab.host(1).app(TEST_APP);
+    let b = lab.host(2).app(TEST_APP);
+    // Composed and decomposed, capital and small: people cannot see the difference, so there is none.
+    let here = a.join("#Café", SessionKind::Kept);
+    let there = b.join("#cafe\u{301}", SessionKind::Kept);
+    assert_eq!(here, there);
+    assert_ne!(here, a.join("#cafe", SessionKind::Kept));
+}
+
+fn rooms_of_different_apps_are_different_sessions() {
+    let lab = Lab::new(1);
+    let _daemon = lab.host(1).daemon();
+    let one = lab.host(1).app(TEST_APP).join("#ops", SessionKind::Kept);
+    let other = lab.host(1).app("org.example.other").join("#ops", SessionKind::Kept);
+    assert_ne!(one, other);
+}
+
+/// Instances 1 and 3 on one host, 2 and 4 on the other; 1 talks to 2 and 3 to 4, at once.
+fn pairs_of_instances_talk_side_by_side() {
+    let (lab, _daemons) = Lab::talking(2);
+    let [one, three] = [1, 1].map(|n| lab.host(n).app(TEST_APP));
+    let [two, four] = [2, 2].map(|n| lab.host(n).app(TEST_APP));
+    let left = one.enter("#left", From::Start);
+    assert_eq!(two.enter("#left", From::Start), left);
+    let right = three.enter("#right", From::Start);
+    assert_eq!(four.enter("#right", From::Start), right);
+    for n in 0..100 {
+        one.publish(left, format!("1 says {n}"));
+        four.publish(right, format!("4 says {n}"));
+        two.publish(left, format!("2 says {n}"));
+        three.publish(right, format!("3 says {n}"));
+    }
+    for (app, others) in [(&one, ["1", "2"]), (&two, ["1", "2"]), (&three, ["3", "4"]), (&four, ["3", "4"])] {
+        app.await_count(200, SOON);
+        for author in others {
+            let said: Vec<String> = (0..100).map(|n| format!("{author} says {n}")).collect();
+            let heard: Vec<String> =
+                app.messages().iter().map(|m| m.text()).filter(|t| t.starts_with(author)).collect();
+            assert_eq!(heard, said);
+        }
+        assert_eq!(app.count(), 200, "nothing from the other pair");
+    }
+}
+
+fn overlapping_groups_keep_to_themselves() {
+    let (lab, _daemons) = Lab::talking(3);
+    let apps: Vec<App> = lab.hosts().iter().map(|host| host.app(TEST_APP)).collect();
+    let ab = enter_all([&apps[0], &apps[1]], "#ab");
+    let ac = enter_all([&apps[0], &apps[2]], "#ac");
+    for n in 0..50 {
+        apps[0].publish(ab, format!("ab {n}"));
+        apps[0].publish(ac, format!("ac {n}"));
+        apps[1].publish(ab, format!("ba {n}"));
+        apps[2].publish(ac, format!("ca {n}"));
+    }
+    apps[0].await_count(200, SOON);
+    apps[1].await_count(100, SOON);
+    apps[2].await_count(100, SOON);
+    assert!(apps[1].messages().iter().all(|m| m.session == ab));
+    assert!(apps[2].messages().iter().all(|m| m.session == ac));
+    assert_eq!(apps[0].texts(ab).len(), 100);
+}
+
+fn two_instances_of_a_session_each_get_everything() {
+    let (lab, _daemons) = Lab::talking(2);
+    let author = lab.host(1).app(TEST_APP);
+    let [first, second] = [2, 2].map(|n| lab.host(n).app(TEST_APP));
+    let session = author.enter("#ops", From::Start);
+    enter_all([&first, &second], "#ops");
+    author.publish_each(session, (0..20).map(|n| format!("message {n}")));
+    for app in [&author, &first, &second] {
+        app.await_text(session, "message 19");
+        assert_eq!(app.count(), 20);
+    }
+}
+
+fn a_direct_session_is_the_same_for_both_and_for_nobody_else() {
+    let (lab, _daemons) = Lab::talking(3);
+    let apps: Vec<App> = lab.hosts().iter().map(|host| host.app(TEST_APP)).collect();
+    let here = apps[0].enter("@ben", From::Start);
+    let there = apps[1].enter("@ana", From::Start);
+    assert_eq!(here, there);
+    assert_ne!(here, apps[2].enter("@ben", From::Start));
+    apps[0].publish(here, "between us");
+    apps[1].await_text(here, "between us");
+    apps[1].publish(here, "quite so");
+    apps[0].await_text(here, "quite so");
+    let known = apps[2].sessions();
+    assert!(!known.iter().any(|s| s.session == here), "the third knows nothing of it: {known:?}");
+    assert_eq!(apps[2].count(), 0);
+}
+
+fn who_has_left_hears_nothing_more() {
+    let (lab, _daemons) = Lab::talking(2);
+    let [a, b] = [1, 2].map(|n| lab.host(n).app(TEST_APP));
+    let session = a.enter("#ops", From::Start);
+    b.enter("#ops", From::Start);
+    a.publish(session, "before");
+    b.await_text(session, "before");
+    b.request(Request::Leave { target: "#ops".into(), app: b.app.clone() }).unwrap();
+    a.publish(session, "after");
+    let lobby = b.enter("#other", From::Start);
+    a.enter("#other", From::Start);
+    a.publish(lobby, "end");
+    b.await_text(lobby, "end");
+    assert_eq!(b.texts(session), ["before"]);
+    wait::until(SOON, "the roster to say so", || {
+        let known = a.sessions().into_iter().find(|s| s.session == session).unwrap();
+        known.members == ["ana"]
+    });
+}
+
+fn instances_and_sessions_tell_the_truth() {
+    let (lab, _daemons) = Lab::talking(2);
+    let a = lab.host(1).app(TEST_APP);
+    let b = lab.host(2).app(TEST_APP);
+    let session = a.enter("#ops", From::Start);
+    b.enter("#ops", From::Start);
+    a.publish(session, "hello");
+    b.await_text(session, "hello");
+
+    let here = lab.host(1).facts(&["instances"]);
+    let mine = here.as_array().unwrap().iter().find(|i| i["instance"] == a.instance.to_string());
+    let mine = mine.unwrap_or_else(|| panic!("{here}"));
+    assert_eq!(mine["app"], TEST_APP);
+    assert_eq!(mine["pid"], std::process::id());
+    assert_eq!(mine["sessions"][0], session.to_string());
+    assert!(!here.to_string().contains(&b.instance.to_string()), "those of this host alone: {here}");
+    wait::until(SOON, "the LAN's instances to be known", || {
+        let all = lab.host(1).facts(&["instances", "--all"]);
+        let other = all.as_array().unwrap().iter().find(|i| i["instance"] == b.instance.to_string()).cloned();
+        other.is_some_and(|i| i["host"] == "h2" && i["sessions"][0] == session.to_string())
+    });
+
+    let sessions = lab.host(2).facts(&["sessions"]);
+    let room = sessions.as_array().unwrap().iter().find(|s| s["session"] == session.to_string());
+    let room = room.unwrap_or_else(|| panic!("{sessions}"));
+    assert_eq!((&room["title"], &room["scope"]), (&"#ops".into(), &"open".into()));
+    assert_eq!((&room["joined"], &room["app"]), (&true.into(), &TEST_APP.into()));
+    assert!(room["entries"].as_u64().unwrap() >= 1 && room.get("parent").is_some(), "{room}");
+    let instance = a.instance;
+    drop(a);
+    wait::until(SOON, "the instance that ended to be gone", || {
+        !b.instances(true).iter().any(|known| known.instance == instance)
+    });
+}
+
+fn a_session_can_be_live() {
+    let (lab, _daemons) = Lab::talking(3);
+    let apps: Vec<App> = lab.hosts().iter().map(|host| host.app(TEST_APP)).collect();
+    let session = apps[0].enter_kind("#stream", SessionKind::Live, From::Start);
+    for app in &apps[1..] {
+        assert_eq!(app.enter_kind("#stream", SessionKind::Live, From::Start), session);
+    }
+    wait::until(SOON, "all to be members", || {
+        apps[0].sessions().iter().any(|s| s.session == session && s.members.len() == 3)
+    });
+    let last = apps[0].publish_each(session, (1..=2000).map(|n| format!("frame {n}")));
+    for app in &apps {
+        app.await_text(session, "frame 2000");
+        assert_eq!(app.texts(session), (1..=2000).map(|n| format!("frame {n}")).collect::<Vec<_>>());
+    }
+    assert_eq!((last, apps[0].stored(session)), (2000, 0), "live sessions never report stored");
+}
+
+/// The middle of the times that messages take in a session, one at a time.
+fn latency(author: &App, reader: &App, session: SessionId, label: &str, count: usize) -> Duration {
+    let mut times: Vec<Duration> = (0..count)
+        .map(|n| {
+            let text = format!("{label} {n}");
+            let start = Instant::now();
+            author.publish(session, &text);
+            reader.await_text(session, &text);
+            let took = start.elapsed();
+            std::thread::sleep(Duration::from_millis(10));
+            took
+        })
+        .collect();
+    times.sort();
+    times[count / 2]
+}
+
+fn a_bulk_transfer_does_not_delay_another_session() {
+    const PIECE: usize = 50_000;
+    const PIECES: usize = 1_000;
+    let (lab, _daemons) = Lab::talking(2);
+    lab.rate(100);
+    let [sender, talker] = [1, 1].map(|n| lab.host(n).app(TEST_APP));
+    let [taker, listener] = [2, 2].map(|n| lab.host(n).app(TEST_APP));
+    let bulk = sender.enter("#bulk", From::Start);
+    taker.enter("#bulk", From::Start);
+    let talk = talker.enter("#talk", From::Start);
+    listener.enter("#talk", From::Start);
+    let idle = latency(&talker, &listener, talk, "idle", 50);
+    let done = AtomicBool::new(false);
+    let busy = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let piece = vec![7; PIECE];
+            sender.publish_each(bulk, std::iter::repeat_n(&piece, PIECES));
+            taker.await_count(PIECES, Duration::from_secs(60));
+            done.store(true, Ordering::Relaxed);
+        });
+        let busy = latency(&talker, &listener, talk, "busy", 100);
+        assert!(!done.load(Ordering::Relaxed), "the transfer was over before it could have been in the way");
+        busy
+    });
+    let limit = idle * 2 + Duration::from_millis(20);
+    assert!(busy <= limit, "{busy:?} beside the transfer, {idle:?} without it: more than {limit:?}");
+    assert!(taker.messages().iter().all(|m| m.payload.len() == PIECE));
+}
