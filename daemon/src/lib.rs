@@ -3,5 +3,8 @@
 //!
 //! Invariant: nothing here blocks the event loop; what can wait for a disk has its own thread.
 
+pub mod identity;
+pub mod local;
+pub mod lock;
 pub mod net;
 pub mod store;

@@ -1,0 +1,286 @@
+//! Who this daemon and its users are: key seeds, the incarnation, names. All of it lives in the state directory.
+//!
+//! Invariant: a seed is on disk before anything is signed with it, and an incarnation before it is told to anyone.
+
+use chalktalk_ipc::{socket::NOBODY, text};
+use rustix::{
+    process::geteuid,
+    rand::{GetRandomFlags, getrandom},
+};
+use std::{
+    env,
+    fs::{self, DirBuilder, File, OpenOptions},
+    io::{self, Read, Write},
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+/// A key's seed.
+pub type Seed = [u8; 32];
+
+const HOST_KEY: &str = "host.key";
+const INCARNATION: &str = "incarnation";
+
+/// Why the state directory cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum IdentityError {
+    /// Somebody else could have put something there, or read it.
+    #[error("{path} {problem}; {fix}")]
+    Unsafe {
+        /// Which file or folder.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+        /// What to do about it.
+        fix: String,
+    },
+    /// A file does not hold what it should.
+    #[error("{path} is damaged; restore it from a backup, or remove it to begin as somebody new")]
+    Damaged {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// The system refused.
+    #[error("cannot use {path}: {source}")]
+    Io {
+        /// Which file or folder.
+        path: PathBuf,
+        /// What it said.
+        source: io::Error,
+    },
+}
+
+/// Makes a folder that only its owner can look into, or checks that it is one.
+pub fn private_folder(path: &Path) -> Result<(), IdentityError> {
+    let io_error = |source| IdentityError::Io { path: path.to_owned(), source };
+    match DirBuilder::new().recursive(true).mode(0o700).create(path) {
+        Err(e) if e.kind() != io::ErrorKind::AlreadyExists => return Err(io_error(e)),
+        _ => {}
+    }
+    let meta = fs::symlink_metadata(path).map_err(io_error)?;
+    let refuse =
+        |problem: String, fix: String| Err(IdentityError::Unsafe { path: path.to_owned(), problem, fix });
+    if !meta.is_dir() {
+        return refuse("is not a folder".into(), "move it away".into());
+    }
+    check_owner(path, meta.uid())?;
+    match meta.mode() & 0o077 {
+        0 => Ok(()),
+        _ => refuse(
+            format!("can be used by others (mode {:03o})", meta.mode() & 0o777),
+            format!("run: chmod 700 {}", path.display()),
+        ),
+    }
+}
+
+fn check_owner(path: &Path, owner: u32) -> Result<(), IdentityError> {
+    let me = geteuid().as_raw();
+    if owner == me {
+        return Ok(());
+    }
+    let problem = format!("belongs to uid {owner}, not to {me}");
+    let fix = format!("run: chown -R {me} {}", path.display());
+    Err(IdentityError::Unsafe { path: path.to_owned(), problem, fix })
+}
+
+/// The state directory, locked by the caller.
+#[derive(Clone, Debug)]
+pub struct State {
+    folder: PathBuf,
+}
+
+impl State {
+    /// Seeds and counters in this folder.
+    pub fn new(folder: &Path) -> Self {
+        Self { folder: folder.to_owned() }
+    }
+
+    /// Seed of the host's key.
+    pub fn host_seed(&self) -> Result<Seed, IdentityError> {
+        self.seed(HOST_KEY)
+    }
+
+    /// Seed of the key that is a user.
+    pub fn user_seed(&self, uid: u32) -> Result<Seed, IdentityError> {
+        self.seed(&format!("user-{uid}.key"))
+    }
+
+    /// Seed of the key that a user's logs on this host are written with.
+    pub fn origin_seed(&self, uid: u32) -> Result<Seed, IdentityError> {
+        self.seed(&format!("origin-{uid}.key"))
+    }
+
+    /// Number of this life of the daemon: higher than that of every life before, durable when this returns. At least
+    /// the wall clock's seconds, so that a state directory restored from a backup does not repeat a life.
+    pub fn next_incarnation(&self) -> Result<u64, IdentityError> {
+        let path = self.folder.join(INCARNATION);
+        let last = match fs::read_to_string(&path) {
+            Ok(text) => text.trim().parse().map_err(|_| IdentityError::Damaged { path: path.clone() })?,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => 0u64,
+            Err(source) => return Err(IdentityError::Io { path, source }),
+        };
+        let clock = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        let next = last.saturating_add(1).max(clock);
+        self.write(INCARNATION, format!("{next}\n").as_bytes())?;
+        Ok(next)
+    }
+
+    fn seed(&self, name: &str) -> Result<Seed, IdentityError> {
+        let path = self.folder.join(name);
+        match File::open(&path) {
+            Ok(file) => read_seed(&path, file),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                let seed = random_seed().map_err(|source| IdentityError::Io { path, source })?;
+                self.write(name, &seed)?;
+                Ok(seed)
+            }
+            Err(source) => Err(IdentityError::Io { path, source }),
+        }
+    }
+
+    /// All of it or nothing, also when the power goes.
+    fn write(&self, name: &str, bytes: &[u8]) -> Result<(), IdentityError> {
+        let (path, new) = (self.folder.join(name), self.folder.join(format!("{name}.new")));
+        let write = || -> io::Result<()> {
+            let mut file =
+                OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+            file.write_all(bytes)?;
+            file.sync_all()?;
+            fs::rename(&new, &path)?;
+            File::open(&self.folder)?.sync_all()
+        };
+        write().map_err(|source| IdentityError::Io { path: path.clone(), source })
+    }
+}
+
+fn read_seed(path: &Path, file: File) -> Result<Seed, IdentityError> {
+    let io_error = |source| IdentityError::Io { path: path.to_owned(), source };
+    let meta = file.metadata().map_err(io_error)?;
+    check_owner(path, meta.uid())?;
+    if meta.mode() & 0o077 != 0 {
+        let problem = "can be read by others: its key may be known to them".to_owned();
+        let fix = format!("run: chmod 600 {}", path.display());
+        return Err(IdentityError::Unsafe { path: path.to_owned(), problem, fix });
+    }
+    let mut bytes = Vec::new();
+    file.take(33).read_to_end(&mut bytes).map_err(io_error)?;
+    bytes.try_into().map_err(|_| IdentityError::Damaged { path: path.to_owned() })
+}
+
+/// 32 bytes from the system's generator.
+pub fn random_seed() -> io::Result<Seed> {
+    let mut seed = [0; 32];
+    let got = getrandom(&mut seed, GetRandomFlags::empty())?;
+    // The kernel gives up to 256 bytes in one piece.
+    if got == seed.len() { Ok(seed) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
+}
+
+/// Name of the calling user: `$USER` where somebody set it to something else than the login, else the full name in
+/// the password file, else the login.
+pub fn user_name() -> String {
+    let uid = geteuid().as_raw();
+    let accounts = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let (login, full) = account(&accounts, uid).unwrap_or_default();
+    let chosen = env::var("USER").ok().filter(|name| name != login);
+    let candidates = [chosen.as_deref().unwrap_or_default(), full, login];
+    let name = candidates.into_iter().map(text::label).find(|name| !name.is_empty());
+    name.unwrap_or_else(|| if uid == NOBODY { "nobody".into() } else { format!("user{uid}") })
+}
+
+/// Login and full name (first field of the fifth column, passwd(5)).
+fn account(accounts: &str, uid: u32) -> Option<(&str, &str)> {
+    accounts.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let login = fields.next()?;
+        let number: u32 = fields.nth(1)?.parse().ok()?;
+        let full = fields.nth(1).unwrap_or_default().split(',').next().unwrap_or_default();
+        (number == uid).then_some((login, full))
+    })
+}
+
+/// Name of this machine, without its domain.
+pub fn host_name() -> String {
+    let system = rustix::system::uname();
+    let node = system.nodename().to_string_lossy();
+    let name = text::label(node.split('.').next().unwrap_or_default());
+    if name.is_empty() { "host".into() } else { name }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    fn folder(name: &str) -> PathBuf {
+        let path = env::temp_dir().join(format!("chalktalk-identity-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&path);
+        path
+    }
+
+    fn chmod(path: &Path, mode: u32) {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    #[test]
+    fn seeds_are_made_once_kept_private_and_differ() {
+        let path = folder("seeds");
+        private_folder(&path).unwrap();
+        let state = State::new(&path);
+        let host = state.host_seed().unwrap();
+        assert_eq!(host, State::new(&path).host_seed().unwrap());
+        assert_ne!(host, state.user_seed(7).unwrap());
+        assert_ne!(state.user_seed(8).unwrap(), state.user_seed(7).unwrap());
+        assert_ne!(state.origin_seed(7).unwrap(), state.user_seed(7).unwrap());
+        assert_eq!(fs::metadata(path.join(HOST_KEY)).unwrap().mode() & 0o777, 0o600);
+        chmod(&path.join(HOST_KEY), 0o640);
+        let refused = state.host_seed().unwrap_err().to_string();
+        assert!(refused.contains("chmod 600"), "{refused}");
+        chmod(&path.join(HOST_KEY), 0o600);
+        fs::write(path.join(HOST_KEY), [1; 31]).unwrap();
+        assert!(
+            matches!(state.host_seed(), Err(IdentityError::Damaged { .. })),
+            "never silently somebody new"
+        );
+        fs::remove_dir_all(path).unwrap();
+    }
+
+    #[test]
+    fn incarnations_only_grow() {
+        let path = folder("lives");
+        private_folder(&path).unwrap();
+        let state = State::new(&path);
+        let first = state.next_incarnation().unwrap();
+        assert!(state.next_incarnation().unwrap() > first);
+        fs::write(path.join(INCARNATION), format!("{}\n", u64::MAX / 2)).unwrap();
+        assert_eq!(state.next_incarnation().unwrap(), u64::MAX / 2 + 1);
+        fs::write(path.join(INCARNATION), "x").unwrap();
+        assert!(matches!(state.next_incarnation(), Err(IdentityError::Damaged { .. })));
+        fs::remove_dir_all(path).unwrap();
+    }
+
+    #[test]
+    fn a_folder_that_others_can_use_is_refused_with_the_fix() {
+        let path = folder("loose");
+        private_folder(&path.join("a/b")).unwrap();
+        assert_eq!(fs::metadata(path.join("a/b")).unwrap().mode() & 0o777, 0o700);
+        chmod(&path, 0o755);
+        let refused = private_folder(&path).unwrap_err().to_string();
+        assert!(refused.contains("chmod 700"), "{refused}");
+        chmod(&path, 0o700);
+        std::os::unix::fs::symlink(path.join("a"), path.join("link")).unwrap();
+        assert!(private_folder(&path.join("link")).is_err(), "a link leads who knows where");
+        fs::remove_dir_all(path).unwrap();
+    }
+
+    #[test]
+    fn accounts_are_read_by_uid() {
+        let accounts =
+            "root:x:0:0:root:/root:/bin/sh\nana:x:1000:1000:Ana María,room 4,,:/home/ana:/bin/sh\nbroken\n";
+        assert_eq!(account(accounts, 1000), Some(("ana", "Ana María")));
+        assert_eq!(account(accounts, 0), Some(("root", "root")));
+        assert_eq!(account(accounts, 5), None);
+        assert!(!user_name().is_empty());
+        assert!(!host_name().is_empty());
+    }
+}

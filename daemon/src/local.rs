@@ -1,0 +1,424 @@
+//! The local socket: programs of this machine, each a connection with bytes in and bytes out.
+//!
+//! Who speaks is what the kernel says: a uid. What a program may leave unread is bounded; who produces for it asks
+//! [`Outbox::room`] first, and the program is a reader that is behind, not a queue that grows.
+//!
+//! Invariant: no connection takes more than its share of a turn, or more memory than its bounds.
+
+use chalktalk_ipc::{
+    Down, Event, FrameBuf,
+    codec::put_control,
+    socket::{NOBODY, descriptor},
+};
+use interprocess::{
+    local_socket::{GenericFilePath, Listener, ListenerNonblockingMode, ListenerOptions, Stream, prelude::*},
+    os::unix::local_socket::ListenerOptionsExt,
+};
+use mio::{Interest, Registry, Token, unix::SourceFd};
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{self, Read, Write},
+    os::fd::{AsFd, AsRawFd, RawFd},
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+/// At most this many programs at once; a desktop has a dozen.
+pub const MAX_CONNECTIONS: usize = 256;
+/// Of these, at most this many that have not said hello yet.
+pub const MAX_STRANGERS: usize = 32;
+/// What a program may leave unread: DESIGN §7, *flow to apps*.
+pub const OUTBOX: usize = 256 << 10;
+/// Bytes taken from one connection in one turn, so that a flood leaves the others their part.
+pub const TURN: usize = 256 << 10;
+/// Bytes read by one system call.
+const CHUNK: usize = 64 << 10;
+/// A program that does not read for this long while something waits for it is let go.
+pub const STALL: Duration = Duration::from_secs(30);
+/// A program that connects says hello within this time.
+pub const HELLO: Duration = Duration::from_secs(10);
+/// After the system refused a connection (no descriptors left), it is asked again after this time.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
+
+/// One connection, for as long as the daemon lives: numbers are not used again.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct ConnectionId(usize);
+
+/// Who is at the other end, as the kernel says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Peer {
+    /// User.
+    pub uid: u32,
+    /// Process (0 where the kernel cannot name it).
+    pub pid: u32,
+}
+
+/// Who may connect.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Admission {
+    /// This uid alone: a user's own daemon.
+    Only(u32),
+    /// Every local user: the system's daemon.
+    Everyone,
+}
+
+impl Admission {
+    fn admits(self, uid: u32) -> bool {
+        uid != NOBODY && (self == Self::Everyone || self == Self::Only(uid))
+    }
+}
+
+/// The socket and everyone connected.
+pub struct Local {
+    listener: Listener,
+    path: PathBuf,
+    admission: Admission,
+    registry: Registry,
+    connections: BTreeMap<ConnectionId, Connection>,
+    next: usize,
+    accept_at: Option<Instant>,
+    closed: Vec<(ConnectionId, String)>,
+    refused: u64,
+}
+
+/// One program.
+pub struct Connection {
+    stream: Stream,
+    /// Who it is.
+    pub peer: Peer,
+    /// What it sent and has not been dealt with.
+    pub input: FrameBuf,
+    /// What waits for it.
+    pub output: Outbox,
+    since: Instant,
+    greeted: bool,
+    readable: bool,
+    taken: usize,
+    interest: Interest,
+    stalled: Option<Instant>,
+}
+
+/// Bytes on their way to a program.
+#[derive(Default, Debug)]
+pub struct Outbox {
+    bytes: Vec<u8>,
+    start: usize,
+}
+
+impl Outbox {
+    /// How many more bytes may be produced for this program now.
+    pub fn room(&self) -> usize {
+        OUTBOX.saturating_sub(self.queued())
+    }
+
+    /// Where to append frames.
+    pub fn bytes(&mut self) -> &mut Vec<u8> {
+        &mut self.bytes
+    }
+
+    /// Bytes that wait.
+    pub fn queued(&self) -> usize {
+        self.bytes.len() - self.start
+    }
+
+    fn write_to(&mut self, mut stream: impl Write) -> io::Result<()> {
+        while self.queued() > 0 {
+            match stream.write(&self.bytes[self.start..]) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => self.start += written,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(e),
+            }
+        }
+        self.start = 0;
+        if self.bytes.capacity() > 2 * OUTBOX {
+            self.bytes = Vec::new();
+        }
+        self.bytes.clear();
+        Ok(())
+    }
+}
+
+/// The token of the listener is the first of the local socket's; connections have those behind it.
+const LISTENER: usize = 0;
+
+impl Local {
+    /// Listens at `path`, whose folder the caller owns and has locked. A file that a dead daemon left is removed.
+    /// Tokens from `base` on are used; nothing else may be behind them.
+    pub fn bind(path: &Path, admission: Admission, registry: &Registry, base: usize) -> io::Result<Self> {
+        match fs::remove_file(path) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+            _ => {}
+        }
+        let mode = if admission == Admission::Everyone { 0o666 } else { 0o600 };
+        let listener = ListenerOptions::new()
+            .name(path.to_fs_name::<GenericFilePath>()?)
+            .nonblocking(ListenerNonblockingMode::Both)
+            .mode(mode)
+            .create_sync()?;
+        registry.register(
+            &mut SourceFd(&listener_descriptor(&listener)),
+            Token(base + LISTENER),
+            Interest::READABLE,
+        )?;
+        Ok(Self {
+            listener,
+            path: path.to_owned(),
+            admission,
+            registry: registry.try_clone()?,
+            connections: BTreeMap::new(),
+            next: base + LISTENER + 1,
+            accept_at: None,
+            closed: Vec::new(),
+            refused: 0,
+        })
+    }
+
+    /// Where it listens.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// How many programs are connected.
+    pub fn len(&self) -> usize {
+        self.connections.len()
+    }
+
+    /// Whether none is.
+    pub fn is_empty(&self) -> bool {
+        self.connections.is_empty()
+    }
+
+    /// Programs turned away.
+    pub fn refused(&self) -> u64 {
+        self.refused
+    }
+
+    /// Something happened at one of the local socket's tokens.
+    pub fn on_event(&mut self, now: Instant, token: Token, readable: bool, base: usize) {
+        if token.0 == base + LISTENER {
+            self.accept(now);
+        } else if let Some(connection) = self.connections.get_mut(&ConnectionId(token.0)) {
+            connection.readable |= readable;
+        }
+    }
+
+    /// The connections that have something to say and are listening to the answer.
+    pub fn talking(&self) -> Vec<ConnectionId> {
+        let talks = |c: &Connection| c.readable && c.output.room() > 0;
+        self.connections.iter().filter(|(_, c)| talks(c)).map(|(id, _)| *id).collect()
+    }
+
+    /// Takes what one connection has sent, at most a chunk, into its `input`. False: nothing (more) in this turn.
+    pub fn read(&mut self, id: ConnectionId) -> bool {
+        let Some(connection) = self.connections.get_mut(&id) else { return false };
+        if !connection.readable || connection.taken >= TURN || connection.output.room() == 0 {
+            return false;
+        }
+        match connection.read() {
+            Ok(taken) => taken,
+            Err(reason) => {
+                self.close(id, &reason);
+                false
+            }
+        }
+    }
+
+    /// One connection.
+    pub fn get(&mut self, id: ConnectionId) -> Option<&mut Connection> {
+        self.connections.get_mut(&id)
+    }
+
+    /// Every connection.
+    pub fn iter(&mut self) -> impl Iterator<Item = (ConnectionId, &mut Connection)> {
+        self.connections.iter_mut().map(|(id, connection)| (*id, connection))
+    }
+
+    /// Ends a turn: writes what waits, and lets go of who does not read. True: somebody was not read to the end.
+    pub fn flush(&mut self, now: Instant) -> bool {
+        let mut more = false;
+        let mut gone = Vec::new();
+        for (id, connection) in &mut self.connections {
+            connection.taken = 0;
+            match connection.flush(now, &self.registry, *id) {
+                Ok(()) => more |= connection.readable && connection.output.room() > 0,
+                Err(reason) => gone.push((*id, reason)),
+            }
+        }
+        gone.iter().for_each(|(id, reason)| self.close(*id, reason));
+        more
+    }
+
+    /// When [`Local::handle_timeout`] has to be called.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let deadlines = self.connections.values().filter_map(Connection::deadline);
+        deadlines.chain(self.accept_at).min()
+    }
+
+    /// Lets go of who has been silent or deaf for too long.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        let late = |c: &Connection| c.deadline().is_some_and(|at| at <= now);
+        let late: Vec<_> = self
+            .connections
+            .iter()
+            .filter(|(_, c)| late(c))
+            .map(|(id, c)| (*id, c.stalled.is_some()))
+            .collect();
+        for (id, stalled) in late {
+            let reason = if stalled { "it did not read for 30 seconds" } else { "it did not say hello" };
+            self.close(id, reason);
+        }
+        if self.accept_at.is_some_and(|at| at <= now) {
+            self.accept(now);
+        }
+    }
+
+    /// Lets a program go, telling it why if it can still be told.
+    pub fn close(&mut self, id: ConnectionId, reason: &str) {
+        let Some(mut connection) = self.connections.remove(&id) else { return };
+        farewell(&mut connection.output, &connection.stream, reason);
+        // A descriptor that is closed leaves the poll by itself.
+        let _ = self.registry.deregister(&mut SourceFd(&descriptor(&connection.stream).as_raw_fd()));
+        self.closed.push((id, reason.to_owned()));
+    }
+
+    /// Connections that have ended since this was last asked, and why.
+    pub fn take_closed(&mut self) -> Vec<(ConnectionId, String)> {
+        std::mem::take(&mut self.closed)
+    }
+
+    fn accept(&mut self, now: Instant) {
+        self.accept_at = None;
+        loop {
+            match self.listener.accept() {
+                Ok(stream) => self.admit(now, stream),
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => {
+                    self.accept_at = Some(now + ACCEPT_AGAIN);
+                    return;
+                }
+            }
+        }
+    }
+
+    fn admit(&mut self, now: Instant, stream: Stream) {
+        let id = ConnectionId(self.next);
+        match self.judge(&stream).and_then(|peer| self.watch(id, &stream).map(|()| peer)) {
+            Ok(peer) => {
+                self.next += 1;
+                self.connections.insert(id, Connection::new(stream, peer, now));
+            }
+            Err(reason) => {
+                self.refused += 1;
+                farewell(&mut Outbox::default(), &stream, reason);
+            }
+        }
+    }
+
+    fn judge(&self, stream: &Stream) -> Result<Peer, &'static str> {
+        let peer = stream.peer_creds().map_err(|_| "the system does not say who you are")?;
+        let uid = peer.euid().ok_or("the system does not say who you are")?;
+        let strangers = self.connections.values().filter(|c| !c.greeted).count();
+        if !self.admission.admits(uid) {
+            return Err("this daemon serves another user");
+        }
+        if self.connections.len() >= MAX_CONNECTIONS || strangers >= MAX_STRANGERS {
+            return Err("too many programs are connected; close some");
+        }
+        Ok(Peer { uid, pid: peer.pid().and_then(|pid| u32::try_from(pid).ok()).unwrap_or(0) })
+    }
+
+    fn watch(&self, id: ConnectionId, stream: &Stream) -> Result<(), &'static str> {
+        let fd = descriptor(stream).as_raw_fd();
+        let watched = self.registry.register(&mut SourceFd(&fd), Token(id.0), Interest::READABLE);
+        watched.map_err(|_| "the daemon cannot watch any more connections")
+    }
+}
+
+impl Connection {
+    fn new(stream: Stream, peer: Peer, now: Instant) -> Self {
+        Self {
+            stream,
+            peer,
+            input: FrameBuf::default(),
+            output: Outbox::default(),
+            since: now,
+            greeted: false,
+            readable: true,
+            taken: 0,
+            interest: Interest::READABLE,
+            stalled: None,
+        }
+    }
+
+    /// The program has said hello.
+    pub fn greet(&mut self) {
+        self.greeted = true;
+    }
+
+    /// Whether it has.
+    pub fn is_greeted(&self) -> bool {
+        self.greeted
+    }
+
+    fn read(&mut self) -> Result<bool, String> {
+        loop {
+            return match (&self.stream).read(&mut self.input.spare(CHUNK)[..CHUNK]) {
+                Ok(0) => Err("it has closed the connection".into()),
+                Ok(taken) => {
+                    self.input.filled(taken);
+                    self.taken += taken;
+                    Ok(true)
+                }
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
+                    self.readable = false;
+                    self.input.shrink();
+                    Ok(false)
+                }
+                Err(e) => Err(e.to_string()),
+            };
+        }
+    }
+
+    fn flush(&mut self, now: Instant, registry: &Registry, id: ConnectionId) -> Result<(), String> {
+        let before = self.output.queued();
+        let blocked = match self.output.write_to(&self.stream) {
+            Ok(()) => false,
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => true,
+            Err(e) => return Err(e.to_string()),
+        };
+        let progress = self.output.queued() < before;
+        self.stalled = if blocked { self.stalled.filter(|_| !progress).or(Some(now)) } else { None };
+        let wanted = if blocked { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
+        if wanted != self.interest {
+            let fd = descriptor(&self.stream).as_raw_fd();
+            registry.reregister(&mut SourceFd(&fd), Token(id.0), wanted).map_err(|e| e.to_string())?;
+            self.interest = wanted;
+        }
+        Ok(())
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        let deaf = self.stalled.map(|since| since + STALL);
+        let silent = (!self.greeted).then(|| self.since + HELLO);
+        deaf.into_iter().chain(silent).min()
+    }
+}
+
+/// Tells a program why it is let go, if there is room for it: it may well be gone.
+fn farewell(output: &mut Outbox, stream: &Stream, reason: &str) {
+    put_control(output.bytes(), &Down::Event(Event::Detached { session: None, reason: reason.to_owned() }));
+    let _ = output.write_to(stream);
+}
+
+fn listener_descriptor(listener: &Listener) -> RawFd {
+    match listener {
+        Listener::UdSocket(socket) => socket.as_fd().as_raw_fd(),
+    }
+}
+
+#[cfg(test)]
+mod tests;
