@@ -1,22 +1,46 @@
 //! The handle that an app holds: cheap to clone, usable from any thread.
 
 use crate::{
-    builder::Builder,
+    builder::{Builder, Part},
+    calls::{Outcome, Then},
     error::ClientError,
-    events::Events,
+    events::{EventQueue, Events, Load},
+    link::Dialer,
     message::{Author, Batch, Message},
+    publish::{Publish, Scratch},
+    shared::{Phase, Shared, State},
+    waker::waker,
+    worker::{CLOSE_LIMIT, Worker},
 };
 use chalktalk_ipc::{
     Answer, AppId, HostId, InstanceId, OriginId, Position, Request, SessionId, UserId,
-    batch::Class,
+    batch::{Class, Outgoing},
     event::{InstanceSummary, Member, Person, SessionSummary, Status},
-    request::{Availability, From, HistoryPoint, SessionKind, Topic},
+    request::{Availability, From, HistoryPoint, Role, SessionKind, Topic},
 };
-use std::{sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, MutexGuard},
+    thread,
+    time::{Duration, Instant},
+};
+
+/// How long [`Client::request`] waits: far longer than any daemon needs that works.
+const REQUEST_LIMIT: Duration = Duration::from_secs(10);
+
+/// How long a publisher waits while the app's own event queue keeps the connection from being read.
+const STALL_LIMIT: Duration = Duration::from_secs(10);
 
 /// A connection to the daemon.
-#[derive(Clone, Debug)]
-pub struct Client {}
+#[derive(Clone)]
+pub struct Client(Arc<Handle>);
+
+/// Ends the connection when the last clone of the client is dropped.
+struct Handle {
+    shared: Arc<Shared>,
+    observer: bool,
+    tried: String,
+}
 
 /// Who answered.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -70,48 +94,6 @@ pub enum Stage {
     Delivered,
 }
 
-/// A message to be published that is more than its payload.
-#[derive(Clone, Copy, Debug)]
-pub struct Publish<'a> {
-    /// One instance, or nil for all of the session.
-    pub destination: InstanceId,
-    /// Durable or volatile.
-    pub class: Class,
-    /// Worth interrupting somebody for.
-    pub urgent: bool,
-    /// The people mentioned, at most [`chalktalk_ipc::batch::MAX_MENTIONS`].
-    pub mentions: &'a [UserId],
-    /// What the daemon carries and does not look at, at most [`chalktalk_ipc::MAX_MESSAGE`] bytes.
-    pub payload: &'a [u8],
-}
-
-impl<'a> Publish<'a> {
-    /// A durable message to all of the session.
-    pub fn durable(payload: &'a [u8]) -> Self {
-        Self { destination: InstanceId::NIL, class: Class::Durable, urgent: false, mentions: &[], payload }
-    }
-
-    /// A volatile message to all of the session: sent once; dropped where there is no connection or no credit.
-    pub fn volatile(payload: &'a [u8]) -> Self {
-        Self { class: Class::Volatile, ..Self::durable(payload) }
-    }
-
-    /// To one instance alone.
-    pub fn to(self, destination: InstanceId) -> Self {
-        Self { destination, ..self }
-    }
-
-    /// Worth interrupting somebody for.
-    pub fn urgent(self) -> Self {
-        Self { urgent: true, ..self }
-    }
-
-    /// Mentions these people.
-    pub fn mentioning(self, mentions: &'a [UserId]) -> Self {
-        Self { mentions, ..self }
-    }
-}
-
 impl Client {
     /// Sets up a client for a program of this app type.
     pub fn builder(app: AppId) -> Builder {
@@ -119,68 +101,109 @@ impl Client {
     }
 
     pub(crate) fn start(builder: Builder) -> Result<(Self, Events), ClientError> {
-        let _ = builder;
-        Err(ClientError::Closed)
+        let dialer = Dialer::new(&builder);
+        let link = dialer.dial()?;
+        let (waker, woken) = waker()?;
+        let queue = EventQueue::new(builder.event_limit, waker.clone(), builder.on_event);
+        let shared = Arc::new(Shared::new(&link, waker, queue.clone()));
+        let observer = matches!(builder.part, Part::Instance { role: Role::Observer, .. });
+        let handle = Handle { shared: shared.clone(), observer, tried: dialer.tried() };
+        let worker = Worker::new(shared, dialer, woken);
+        thread::Builder::new().name("chalktalk".into()).spawn(move || worker.run(link))?;
+        Ok((Self(Arc::new(handle)), Events(queue)))
     }
 
     /// Who answered.
     pub fn welcome(&self) -> Welcome {
-        Welcome {
-            host_id: HostId::NIL,
-            host: String::new(),
-            user: UserId::NIL,
-            name: String::new(),
-            daemon: String::new(),
-        }
+        self.lock().welcome.clone()
     }
 
     /// This process's instance (nil if the client attached none).
     pub fn instance(&self) -> InstanceId {
-        InstanceId::NIL
+        self.lock().instance
     }
 
     /// The session that this process was launched for.
     pub fn launched_for(&self) -> Option<SessionSummary> {
-        None
+        self.lock().launched_for.clone()
     }
 
     /// Whether the connection is there now.
     pub fn is_connected(&self) -> bool {
-        false
+        self.lock().phase == Phase::Connected
     }
 
-    /// Who writes the log of this origin, if a message of theirs has arrived on this connection.
+    /// Who writes the log of this origin, if it has been introduced (it is before its first message).
     pub fn author(&self, origin: OriginId) -> Option<Arc<Author>> {
-        None
+        self.lock().author(origin)
     }
 
     /// Asks the daemon, and waits up to 10 s for the answer. While the connection is down it waits for that first.
+    ///
+    /// # Errors
+    /// [`ClientError::Refused`], [`ClientError::TimedOut`], [`ClientError::NoDaemon`] (none came back in time),
+    /// [`ClientError::Disconnected`], [`ClientError::Stalled`], [`ClientError::Closed`].
     pub fn request(&self, request: Request) -> Result<Answer, ClientError> {
-        Err(ClientError::Closed)
+        self.request_within(request, REQUEST_LIMIT)
     }
 
     /// As [`Client::request`], with a time limit of one's own.
+    ///
+    /// # Errors
+    /// As [`Client::request`].
     pub fn request_within(&self, request: Request, limit: Duration) -> Result<Answer, ClientError> {
-        Err(ClientError::Closed)
+        self.ask(request, limit).map(|(answer, _)| answer)
     }
 
     /// Facts about the daemon.
+    ///
+    /// # Errors
+    /// As [`Client::request`].
     pub fn status(&self) -> Result<Status, ClientError> {
-        Err(ClientError::Closed)
+        match self.request(Request::Status)? {
+            Answer::Status(status) => Ok(status),
+            other => Err(unexpected(&other)),
+        }
     }
+
     /// The user roster.
+    ///
+    /// # Errors
+    /// As [`Client::request`].
     pub fn who(&self) -> Result<Vec<Person>, ClientError> {
-        Err(ClientError::Closed)
+        match self.request(Request::Who)? {
+            Answer::Who(people) => Ok(people),
+            other => Err(unexpected(&other)),
+        }
     }
+
     /// Instances attached here, or on the whole LAN.
+    ///
+    /// # Errors
+    /// As [`Client::request`].
     pub fn instances(&self, all: bool) -> Result<Vec<InstanceSummary>, ClientError> {
-        Err(ClientError::Closed)
+        match self.request(Request::Instances { all })? {
+            Answer::Instances(instances) => Ok(instances),
+            other => Err(unexpected(&other)),
+        }
     }
+
     /// Sessions known on the LAN.
+    ///
+    /// # Errors
+    /// As [`Client::request`].
     pub fn sessions(&self) -> Result<Vec<SessionSummary>, ClientError> {
-        Err(ClientError::Closed)
+        match self.request(Request::Sessions)? {
+            Answer::Sessions(sessions) => Ok(sessions),
+            other => Err(unexpected(&other)),
+        }
     }
-    /// Enters a session (`#room`, `@user` or a GUID), creating it where it does not exist.
+
+    /// Enters a session (`#room`, `@user` or a GUID), creating it where it does not exist. `kind` and `history` are for a
+    /// new room.
+    ///
+    /// # Errors
+    /// As [`Client::request`].
     pub fn join(
         &self,
         target: &str,
@@ -188,81 +211,181 @@ impl Client {
         kind: SessionKind,
         history: bool,
     ) -> Result<SessionSummary, ClientError> {
-        Err(ClientError::Closed)
+        match self.request(Request::Join { target: target.into(), app: app.clone(), kind, history })? {
+            Answer::Session(session) => Ok(session),
+            other => Err(unexpected(&other)),
+        }
     }
+
     /// Takes the user out of a session.
+    ///
+    /// # Errors
+    /// As [`Client::request`].
     pub fn leave(&self, target: &str, app: &AppId) -> Result<(), ClientError> {
-        Err(ClientError::Closed)
+        self.request(Request::Leave { target: target.into(), app: app.clone() }).map(drop)
     }
+
     /// Be told by `Event::Changed` when one of these changes. Replaces an earlier watch; outlives the connection.
+    ///
+    /// # Errors
+    /// As [`Client::request`].
     pub fn watch(&self, topics: &[Topic]) -> Result<(), ClientError> {
-        Err(ClientError::Closed)
+        self.request(Request::Watch { topics: topics.to_vec() }).map(drop)
     }
-    /// Past messages before a point (or the newest), oldest first, and where to go on (`None`: the beginning).
+
+    /// At most `limit` (and 1,000) past messages before a point, or the newest; oldest first. With them the point
+    /// at which to go on; `None`: the beginning was reached.
+    ///
+    /// # Errors
+    /// As [`Client::request`].
     pub fn history(
         &self,
         session: SessionId,
         before: Option<HistoryPoint>,
         limit: u32,
     ) -> Result<(Vec<Message>, Option<HistoryPoint>), ClientError> {
-        Err(ClientError::Closed)
+        let (answer, mut messages) = self.ask(Request::History { session, before, limit }, REQUEST_LIMIT)?;
+        messages.sort_by_key(|message| (message.stamp, message.position));
+        match answer {
+            Answer::HistoryEnd { before } => Ok((messages, before)),
+            other => Err(unexpected(&other)),
+        }
     }
+
     /// Says how available the user is.
+    ///
+    /// # Errors
+    /// As [`Client::request`].
     pub fn set_availability(&self, availability: Availability) -> Result<(), ClientError> {
-        Err(ClientError::Closed)
+        self.request(Request::SetAvailability { availability }).map(drop)
     }
-    /// Answers an `Event::Offer`. If it is accepted, [`Client::open`] the session then.
+
+    /// Answers an `Event::Offer` (within 2 s). If it is accepted, [`Client::open`] the session then.
+    ///
+    /// # Errors
+    /// As [`Client::request`].
     pub fn answer_offer(&self, session: SessionId, accept: bool) -> Result<(), ClientError> {
-        Err(ClientError::Closed)
+        self.request(Request::AnswerOffer { session, accept }).map(drop)
     }
 
-    /// Attaches this instance to a session: publish and be delivered to.
+    /// Attaches this instance to a session the user has joined: it can publish there and is delivered to. After a
+    /// broken connection the library opens it again, behind what has been put into the event queue.
+    ///
+    /// # Errors
+    /// As [`Client::request`].
     pub fn open(&self, session: SessionId, from: From) -> Result<Opened, ClientError> {
-        Err(ClientError::Closed)
+        match self.request(Request::Open { session, from })? {
+            Answer::Opened { session, last_number, members, .. } => {
+                Ok(Opened { session, members, last_number })
+            }
+            other => Err(unexpected(&other)),
+        }
     }
-    /// Detaches from a session.
+
+    /// Detaches this instance from a session.
+    ///
+    /// # Errors
+    /// As [`Client::request`].
     pub fn close_session(&self, session: SessionId) -> Result<(), ClientError> {
-        Err(ClientError::Closed)
+        self.request(Request::Close { session }).map(drop)
     }
 
-    /// This message and all before it in its author's log have been shown or kept.
+    /// This message, and all before it in its author's log, has been shown or kept. Returns at once; acknowledgements
+    /// leave together, a little later. An observer's move no position and are not sent.
+    ///
+    /// # Errors
+    /// [`ClientError::NotOpen`].
     pub fn ack(&self, message: &Message) -> Result<(), ClientError> {
-        Err(ClientError::Closed)
-    }
-    /// All messages of this batch have been shown or kept.
-    pub fn ack_batch(&self, batch: &Batch) -> Result<(), ClientError> {
-        Err(ClientError::Closed)
-    }
-    /// Everything up to these positions has been shown or kept.
-    pub fn ack_positions(&self, session: SessionId, positions: &[Position]) -> Result<(), ClientError> {
-        Err(ClientError::Closed)
+        if message.flags.volatile {
+            return Ok(());
+        }
+        self.ack_positions(message.session, &[message.position])
     }
 
-    /// Publishes a durable message to all, and returns its number. Blocks while there is no credit.
+    /// All messages of this batch have been shown or kept; see [`Client::ack`].
+    ///
+    /// # Errors
+    /// [`ClientError::NotOpen`].
+    pub fn ack_batch(&self, batch: &Batch) -> Result<(), ClientError> {
+        if batch.flags().volatile {
+            return Ok(());
+        }
+        self.ack_positions(batch.session(), &[batch.last_position()])
+    }
+
+    /// Everything up to these positions has been shown or kept; see [`Client::ack`].
+    ///
+    /// # Errors
+    /// [`ClientError::NotOpen`].
+    pub fn ack_positions(&self, session: SessionId, positions: &[Position]) -> Result<(), ClientError> {
+        if !self.0.observer && self.lock().ack(session, positions)? {
+            self.0.shared.waker.wake();
+        }
+        Ok(())
+    }
+
+    /// Publishes a durable message to all, and returns its number. Blocks while there is no credit. Without a
+    /// connection it is remembered, within bounds, and published when there is one.
+    ///
+    /// # Errors
+    /// [`ClientError::NotOpen`], [`ClientError::TooLong`], [`ClientError::Stalled`], [`ClientError::Closed`].
     pub fn publish(&self, session: SessionId, payload: &[u8]) -> Result<u64, ClientError> {
-        Err(ClientError::Closed)
+        self.publish_with(session, Publish::durable(payload))
     }
-    /// Publishes, and returns the message's number (0 if volatile). Blocks while there is no credit; volatile messages never block.
+
+    /// Publishes, and returns the message's number (volatile: 0). Durable messages block while there is no credit.
+    ///
+    /// # Errors
+    /// As [`Client::publish`], and [`ClientError::TooManyMentions`].
     pub fn publish_with(&self, session: SessionId, publish: Publish<'_>) -> Result<u64, ClientError> {
-        Err(ClientError::Closed)
+        self.publish_or(session, &publish, |client, state| {
+            client.wait_for_credit(state, session, publish.payload.len())
+        })
     }
-    /// As [`Client::publish_with`], but fails with [`ClientError::WouldBlock`] where that would block.
+
+    /// As [`Client::publish_with`], but never blocks.
+    ///
+    /// # Errors
+    /// As [`Client::publish_with`], and [`ClientError::WouldBlock`].
     pub fn try_publish(&self, session: SessionId, publish: Publish<'_>) -> Result<u64, ClientError> {
-        Err(ClientError::Closed)
+        self.publish_or(session, &publish, |_, _| Err(ClientError::WouldBlock))
     }
-    /// Publishes many durable messages to all, packed into few frames; returns the number of the last (0: none).
+
+    /// Publishes many durable messages to all, packed into few frames. Returns the number of the last one (0: there
+    /// was none). What the iterator gives is collected up to a frame's worth before it leaves, so it should
+    /// have its items at hand.
+    ///
+    /// # Errors
+    /// As [`Client::publish`]; the messages before the one that failed have been published.
     pub fn publish_batch<P: AsRef<[u8]>>(
         &self,
         session: SessionId,
         payloads: impl IntoIterator<Item = P>,
     ) -> Result<u64, ClientError> {
-        Err(ClientError::Closed)
+        let (mut scratch, mut last) = (Scratch::default(), 0);
+        for payload in payloads {
+            let fits = scratch.push(payload.as_ref());
+            if scratch.is_full() || fits.is_err() {
+                last = self.publish_scratch(session, &mut scratch)?.max(last);
+            }
+            fits?;
+        }
+        Ok(self.publish_scratch(session, &mut scratch)?.max(last))
     }
+
     /// How far this instance's own messages have come.
+    ///
+    /// # Errors
+    /// [`ClientError::NotOpen`].
     pub fn progress(&self, session: SessionId) -> Result<Progress, ClientError> {
-        Err(ClientError::Closed)
+        let state = self.lock();
+        state.sessions.get(&session).map(|open| open.progress().clone()).ok_or(ClientError::NotOpen(session))
     }
+
     /// Waits until a message has come that far.
+    ///
+    /// # Errors
+    /// [`ClientError::TimedOut`], [`ClientError::NotOpen`], [`ClientError::Closed`].
     pub fn wait_for(
         &self,
         session: SessionId,
@@ -270,12 +393,188 @@ impl Client {
         stage: Stage,
         limit: Duration,
     ) -> Result<(), ClientError> {
-        Err(ClientError::Closed)
+        let reached = |state: &mut State| match state.sessions.get(&session) {
+            None => Some(Err(ClientError::NotOpen(session))),
+            Some(open) => (open.progress().at(stage, open.kind()) >= number).then_some(Ok(())),
+        };
+        let what = match stage {
+            Stage::Appended => "until the message is sent",
+            Stage::Stored => "until the message is stored",
+            Stage::HeldBy(_) => "until others hold the message",
+            Stage::Delivered => "until the message is delivered",
+        };
+        self.wait(self.lock(), limit, what, reached)?
     }
+
     /// Waits until everything published and acknowledged so far has been written to the socket.
+    ///
+    /// # Errors
+    /// [`ClientError::TimedOut`], [`ClientError::Closed`].
     pub fn flush(&self, limit: Duration) -> Result<(), ClientError> {
-        Err(ClientError::Closed)
+        let mut state = self.lock();
+        state.hurry_acks();
+        self.wait(state, limit, "until everything is written", |state| state.all_written().then_some(()))
     }
-    /// Writes what is queued (for at most a second) and ends the connection. Happens by itself when the last clone is dropped.
-    pub fn close(&self) {}
+
+    /// Writes what is queued (for at most a second) and ends the connection; all later calls fail. Happens by itself when
+    /// the last clone is dropped.
+    pub fn close(&self) {
+        self.0.close();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.shared.lock()
+    }
+
+    fn ask(&self, request: Request, limit: Duration) -> Outcome {
+        let until = Instant::now() + limit;
+        let (mut state, up) =
+            self.0.shared.wait(self.lock(), Some(until), |state| (state.phase != Phase::Away).then_some(()));
+        if up.is_none() && state.phase == Phase::Away {
+            return Err(ClientError::NoDaemon { tried: self.0.tried.clone() });
+        }
+        state.check_open()?;
+        let then = Then::of(&request);
+        let id = state.call(request, then, true);
+        self.0.shared.kick(&mut state);
+        let (mut state, outcome) = self.0.shared.wait(state, Some(until), |state| state.calls.take(id));
+        outcome.unwrap_or_else(|| {
+            state.calls.abandon(id);
+            state.check_open()?;
+            Err(self.late("request"))
+        })
+    }
+
+    /// Publishes; where a durable message is not admitted, `or` says what then.
+    fn publish_or<'a>(
+        &'a self,
+        session: SessionId,
+        publish: &Publish<'_>,
+        or: impl FnOnce(&'a Self, MutexGuard<'a, State>) -> Result<MutexGuard<'a, State>, ClientError>,
+    ) -> Result<u64, ClientError> {
+        let mentions = publish.check()?;
+        let message = Outgoing { payload: publish.payload, mentions: &mentions, urgent: publish.urgent };
+        let mut state = self.lock();
+        state.check_open()?;
+        if publish.class == Class::Volatile {
+            state.publish_volatile(session, publish.destination, &message)?;
+            self.0.shared.kick(&mut state);
+            return Ok(0);
+        }
+        if !state.admits(session, publish.payload.len())? {
+            state = or(self, state)?;
+        }
+        let number = state.publish(session, publish.destination, &message)?;
+        self.0.shared.kick(&mut state);
+        Ok(number)
+    }
+
+    fn publish_scratch(&self, session: SessionId, scratch: &mut Scratch) -> Result<u64, ClientError> {
+        let mut state = self.lock();
+        state.check_open()?;
+        let mut last = 0;
+        for message in scratch.messages() {
+            if !state.admits(session, message.payload.len())? {
+                self.0.shared.kick(&mut state);
+                state = self.wait_for_credit(state, session, message.payload.len())?;
+            }
+            last = state.publish(session, InstanceId::NIL, &message)?;
+        }
+        self.0.shared.kick(&mut state);
+        scratch.clear();
+        Ok(last)
+    }
+
+    /// Waits until a durable message is admitted: for ever, unless it is this app that keeps it from being so.
+    fn wait_for_credit<'a>(
+        &'a self,
+        mut state: MutexGuard<'a, State>,
+        session: SessionId,
+        payload: usize,
+    ) -> Result<MutexGuard<'a, State>, ClientError> {
+        loop {
+            let until = Instant::now() + STALL_LIMIT;
+            let (after, admitted) =
+                self.0.shared.wait(state, Some(until), |state| match state.admits(session, payload) {
+                    Ok(false) => None,
+                    Ok(true) => Some(Ok(())),
+                    Err(e) => Some(Err(e)),
+                });
+            after.check_open()?;
+            match admitted {
+                Some(admitted) => return admitted.map(|()| after),
+                None if self.0.shared.queue.load() == Load::Overdrawn => return Err(ClientError::Stalled),
+                None => state = after,
+            }
+        }
+    }
+
+    fn wait<T>(
+        &self,
+        state: MutexGuard<'_, State>,
+        limit: Duration,
+        what: &'static str,
+        ready: impl FnMut(&mut State) -> Option<T>,
+    ) -> Result<T, ClientError> {
+        let (state, result) = self.0.shared.wait(state, Some(Instant::now() + limit), ready);
+        match result {
+            Some(result) => Ok(result),
+            None => state.check_open().and(Err(self.late(what))),
+        }
+    }
+
+    /// Why nothing came in time.
+    fn late(&self, what: &'static str) -> ClientError {
+        match self.0.shared.queue.load() {
+            Load::Overdrawn => ClientError::Stalled,
+            _ => ClientError::TimedOut(what),
+        }
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("instance", &self.instance()).finish_non_exhaustive()
+    }
+}
+
+impl Handle {
+    fn close(&self) {
+        let mut state = self.shared.lock();
+        if matches!(state.phase, Phase::Connected | Phase::Away) {
+            state.phase = Phase::Closing;
+        }
+        if self.shared.is_worker() {
+            return;
+        }
+        // A little longer than the connection's thread gives itself: it may be greeting a daemon that does not answer.
+        let until = Instant::now() + CLOSE_LIMIT * 2;
+        self.shared.waker.wake();
+        drop(self.shared.wait(state, Some(until), |state| (state.phase == Phase::Closed).then_some(())));
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl Progress {
+    fn at(&self, stage: Stage, kind: SessionKind) -> u64 {
+        match stage {
+            Stage::Stored if kind == SessionKind::Kept => self.stored,
+            Stage::Appended | Stage::Stored => self.appended,
+            Stage::HeldBy(hosts) => match hosts.checked_sub(1) {
+                None => self.appended,
+                Some(at) => self.held_by.get(at).copied().unwrap_or(0),
+            },
+            Stage::Delivered => self.delivered,
+        }
+    }
+}
+
+fn unexpected(answer: &Answer) -> ClientError {
+    let text: String = format!("{answer:?}").chars().take(60).collect();
+    ClientError::Protocol(format!("unexpected answer {text}"))
 }

@@ -25,15 +25,24 @@
 
 pub use chalktalk_ipc as ipc;
 
+mod backlog;
 mod builder;
+mod calls;
 mod client;
 mod error;
 mod events;
+mod link;
 mod message;
+mod outbox;
+mod publish;
+mod session;
+mod shared;
 mod waker;
+mod worker;
 
-pub use builder::Builder;
-pub use client::{Client, Opened, Progress, Publish, Stage, Welcome};
+pub use builder::{Builder, TOKEN_ENV};
+pub use client::{Client, Opened, Progress, Stage, Welcome};
 pub use error::ClientError;
 pub use events::{ClientEvent, Events};
 pub use message::{Author, Batch, Message, Messages};
+pub use publish::Publish;
