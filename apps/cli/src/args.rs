@@ -3,7 +3,7 @@
 //! The doc comments here are the help texts, the man pages and the completions; there is no second list.
 
 use chalktalk_ipc::{AppId, Target, request};
-use clap::{Args, Parser, Subcommand, ValueEnum, builder::NonEmptyStringValueParser};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::{path::PathBuf, str::FromStr, time::Duration};
 
 /// Talk, draw and run programs together on one local network, without a server.
@@ -189,7 +189,7 @@ pub(crate) struct Send {
     /// #room, @user or a session's GUID
     pub(crate) target: Target,
     /// The message, or - for each line of standard input
-    #[arg(value_parser = NonEmptyStringValueParser::new())]
+    #[arg(value_parser = message_text)]
     pub(crate) text: String,
     /// How far the message must have come [default: stored; in live sessions: sent]
     #[arg(long, value_enum)]
@@ -286,6 +286,15 @@ pub(crate) struct Chat {
     /// Where --headless writes, one JSON object a line
     #[arg(long, value_name = "FILE", requires = "headless")]
     pub(crate) transcript: Option<PathBuf>,
+}
+
+fn message_text(text: &str) -> Result<String, String> {
+    match text {
+        "" => {
+            Err("there is nothing to send; an empty line of standard input (-) is sent as it is".to_owned())
+        }
+        text => Ok(text.to_owned()),
+    }
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

@@ -28,15 +28,33 @@ use failure::{Failure, complain};
 use screen::Screen;
 use std::{path::Path, process::ExitCode};
 
+/// The promised exit status for what was not understood.
+const USAGE: u8 = 2;
+
 fn main() -> ExitCode {
-    let Arguments { socket, command } = Arguments::parse();
-    match run(command, socket.as_deref()) {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(refusal) => return misunderstood(&refusal),
+    };
+    match run(arguments.command, arguments.socket.as_deref()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             failure.message().into_iter().for_each(complain);
             failure.status()
         }
     }
+}
+
+/// Help and version are answers; all else that the parser says is a complaint.
+fn misunderstood(refusal: &clap::Error) -> ExitCode {
+    if refusal.use_stderr() {
+        let text = refusal.to_string();
+        complain(text.strip_prefix("error: ").unwrap_or(&text).trim_end());
+        return ExitCode::from(USAGE);
+    }
+    // Nobody reading the help is no reason to fail.
+    let _ = refusal.print();
+    ExitCode::SUCCESS
 }
 
 fn run(command: Option<Command>, socket: Option<&Path>) -> Result<(), Failure> {

@@ -20,6 +20,8 @@ use std::{
 
 /// The daemon.
 pub(crate) const DAEMON: &str = "chalktalkd";
+/// What opens programs for the daemon.
+pub(crate) const AGENT: &str = "chalktalk-agent";
 /// The chat.
 pub(crate) const CHAT: &str = "chalktalk-chat";
 

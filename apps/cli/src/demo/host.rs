@@ -10,6 +10,7 @@ use crate::{
 use chalktalk_client::Client;
 use chalktalk_ipc::{AppId, SessionId, socket::SOCKET_ENV};
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
 use std::{
     fs::{self, File},
     io,
@@ -29,14 +30,15 @@ pub(super) struct Host {
 
 impl Host {
     /// Starts a daemon that shares nothing with others but the machine and the port.
-    pub(super) fn start(name: &'static str, folder: &Path, port: u16) -> Result<Self, Failure> {
+    pub(super) fn start(user: &str, name: &'static str, folder: &Path, port: u16) -> Result<Self, Failure> {
         let home = folder.join(name);
         let fail = |e: io::Error| Failure::because(format_args!("cannot start {name}"), e);
         for part in ["run", "state", "config", "data"] {
             fs::create_dir_all(home.join(part)).map_err(fail)?;
         }
         let mut command = isolated(programs::find(programs::DAEMON)?, &home);
-        command.args(["--name", name, "--port", &port.to_string()]);
+        // Over the loopback interface alone: it works without a network, and a real one hears nothing of it.
+        command.args(["--name", name, "--port", &port.to_string(), "--interface", "lo"]).env("USER", user);
         command.stderr(File::create(home.join("daemon.log")).map_err(fail)?);
         let daemon = command.spawn().map_err(fail)?;
         Ok(Self { name, home, daemon, chats: Vec::new(), connection: None })
@@ -72,9 +74,9 @@ impl Host {
         self.connection.as_ref().map(|connection| &connection.client).ok_or_else(missing)
     }
 
-    /// How others address the person on this host. By key: the three have one login name here.
+    /// How others address the person on this host.
     pub(super) fn person(&self) -> Result<String, Failure> {
-        Ok(format!("@{}", self.client()?.welcome().user))
+        Ok(format!("@{}", self.client()?.welcome().name))
     }
 
     /// Opens a chat without a display, and waits until it takes part.
@@ -154,18 +156,17 @@ impl Transcript {
         self.session
     }
 
-    /// The lines so far.
-    pub(super) fn lines(&self) -> Vec<String> {
+    /// Who said what, so far.
+    pub(super) fn shown(&self) -> Vec<(String, String)> {
         let text = fs::read(&self.path).unwrap_or_default();
-        String::from_utf8_lossy(&text).lines().map(ToOwned::to_owned).collect()
+        let records = text.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok());
+        let string = |record: &Value, key: &str| record[key].as_str().unwrap_or_default().to_owned();
+        records.map(|record: Value| (string(&record, "name"), string(&record, "text"))).collect()
     }
 
     /// Whether a message with this text has been shown.
     pub(super) fn contains(&self, text: &str) -> bool {
-        let shown = |line: &String| {
-            serde_json::from_str::<serde_json::Value>(line).is_ok_and(|message| message["text"] == text)
-        };
-        self.lines().iter().any(shown)
+        self.shown().iter().any(|(_, shown)| shown == text)
     }
 
     /// Waits until a message with this text has been shown.

@@ -13,25 +13,37 @@ mod wait;
 use crate::{
     facts::{Fact, Instances, People},
     failure::{Failure, complain},
+    programs,
     screen::Screen,
 };
 use account::Account;
-use chalktalk_ipc::SessionId;
+use chalktalk_ipc::{
+    SessionId,
+    text::{label, printable},
+};
 use folder::Folder;
 use host::{Host, Transcript};
-use std::{net, thread};
+use std::{net, sync::atomic::Ordering, thread};
 use wait::Waiter;
 
 /// Runs the demo.
 pub(crate) fn run(screen: &mut Screen) -> Result<(), Failure> {
+    for program in [programs::DAEMON, programs::AGENT, programs::CHAT] {
+        programs::find(program)?;
+    }
     let waiter = Waiter::until_interrupted()?;
     let folder = Folder::create()?;
+    let interrupted = waiter.flag();
     screen.line("Three hosts on this machine, without a server, privileges or a display.")?;
     let mut demo = Demo { hosts: Vec::new(), waiter, account: Account::new(screen) };
     let outcome = demo.play(&folder);
     let account = demo.end(&folder);
     match outcome {
-        Ok(()) => account.close("Everything that was started has ended, and its files are gone."),
+        Ok(()) => {
+            drop(folder);
+            account.close("Everything that was started has ended, and its files are gone.")
+        }
+        Err(failure) if interrupted.load(Ordering::Relaxed) => Err(failure),
         Err(failure) => {
             complain(format_args!("the logs are kept in {}", folder.keep().display()));
             Err(failure)
@@ -42,7 +54,7 @@ pub(crate) fn run(screen: &mut Screen) -> Result<(), Failure> {
 const ANA: usize = 0;
 const BO: usize = 1;
 const CY: usize = 2;
-const NAMES: [&str; 3] = ["ana-laptop", "bo-desktop", "cy-tablet"];
+const PEOPLE: [(&str, &str); 3] = [("ana", "ana-laptop"), ("bo", "bo-desktop"), ("cy", "cy-tablet")];
 
 const LOBBY: &str = "#lobby";
 const GREETING: &str = "Good morning! Does anybody hear me?";
@@ -70,8 +82,8 @@ impl<'a> Demo<'a> {
     fn start(&mut self, folder: &Folder) -> Result<(), Failure> {
         self.account.step("Three hosts start, each with a daemon, folders and an identity of its own.")?;
         let port = free_port()?;
-        for name in NAMES {
-            self.hosts.push(Host::start(name, folder.path(), port)?);
+        for (user, name) in PEOPLE {
+            self.hosts.push(Host::start(user, name, folder.path(), port)?);
         }
         for host in &mut self.hosts {
             host.connect(&self.waiter)?;
@@ -87,7 +99,7 @@ impl<'a> Demo<'a> {
             let what = format!("{} to see the others", host.name());
             self.waiter.wait(&what, || {
                 let people = host.client()?.who()?;
-                Ok(NAMES.iter().all(|name| people.iter().any(|p| p.host == *name)).then_some(()))
+                Ok(PEOPLE.iter().all(|(_, name)| people.iter().any(|p| p.host == *name)).then_some(()))
             })?;
         }
         let people = People::fetch(self.hosts[ANA].client()?, &())?;
@@ -116,9 +128,9 @@ impl<'a> Demo<'a> {
         let pid = self.waiter.wait("a chat to open on cy-tablet", || cy.instance_in(lobby, &[]))?;
         let transcript = cy.launched_transcript(lobby);
         transcript.wait_for(REPLY, &self.waiter)?;
-        self.account.tell(&format!("cy-tablet: process {pid} was started, and wrote its transcript:"))?;
-        for line in transcript.lines() {
-            self.account.tell(&format!("  {line}"))?;
+        self.account.tell(&format!("cy-tablet: process {pid} was started; its transcript says:"))?;
+        for (name, text) in transcript.shown() {
+            self.account.tell(&format!("  {}: {}", label(&name), printable(&text)))?;
         }
         self.account.done()
     }

@@ -31,6 +31,11 @@ impl Waiter {
         Ok(Self { interrupted })
     }
 
+    /// Set when a signal has come.
+    pub(super) fn flag(&self) -> Arc<AtomicBool> {
+        self.interrupted.clone()
+    }
+
     /// Looks again and again until there is something.
     pub(super) fn wait<T>(
         &self,
