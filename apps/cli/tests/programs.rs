@@ -14,7 +14,10 @@ use tempfile::TempDir;
 /// A folder as an installation has it: `chalktalk`, and beside it scripts that play the other programs.
 ///
 /// One at a time: a program cannot be run while another thread's new process still has it open for writing.
-struct Installation(TempDir, MutexGuard<'static, ()>);
+struct Installation {
+    folder: TempDir,
+    _alone: MutexGuard<'static, ()>,
+}
 
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
@@ -28,11 +31,11 @@ impl Installation {
             fs::write(&file, format!("#!/bin/sh\n{script}\n")).unwrap();
             fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
         }
-        Self(dir, alone)
+        Self { folder: dir, _alone: alone }
     }
 
     fn path(&self) -> &Path {
-        self.0.path()
+        self.folder.path()
     }
 
     fn run(&self, arguments: &[&str]) -> Output {
