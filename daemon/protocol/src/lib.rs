@@ -1,1 +1,21 @@
-//! chalktalk-protocol
+//! Chalktalk's core, sans IO: inputs take `now` first, outputs are pulled, nothing here touches the world.
+
+pub mod control;
+pub mod counters;
+pub mod crypto;
+pub mod directory;
+pub mod entry;
+pub mod frame;
+pub mod heartbeat;
+pub mod ids;
+pub mod log;
+pub mod net;
+pub mod outbox;
+pub mod paths;
+pub mod records;
+pub mod session;
+pub mod store;
+pub mod stream;
+pub mod time;
+
+pub use time::Instant;

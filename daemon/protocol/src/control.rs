@@ -1,0 +1,370 @@
+//! Bodies of control frames: positional MessagePack, each with bounds that hold before anything acts on it.
+//!
+//! Invariant: a body that decoded has been bounded; whoever reads it need not fear its lists.
+
+use crate::{
+    crypto::{Certificate, SIGNATURE, host_id},
+    frame::{HEADER, Header, Kind, MAX_DATAGRAM, Malformed},
+    ids::{Epoch, LogId, Seq},
+};
+use chalktalk_ipc::{
+    AppId, HostId, InstanceId, OriginId, SessionId, UserId,
+    event::{FailReason, Scope},
+    request::{Availability, SessionKind},
+};
+use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_bytes::ByteBuf;
+
+/// Room for a body behind the clear header.
+pub const MAX_CONTROL: usize = MAX_DATAGRAM - HEADER;
+
+/// Runs one NACK names: 40 bytes each at the most.
+pub const MAX_WANTS: usize = 32;
+
+/// Rows of a vector in one frame: 54 bytes each at the most.
+pub const MAX_ROWS: usize = 24;
+
+/// A run of missing slots.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Want {
+    /// Writer.
+    pub origin: OriginId,
+    /// Its life.
+    pub epoch: Epoch,
+    /// First slot missing.
+    pub first: Seq,
+    /// Last slot missing.
+    pub last: Seq,
+}
+
+impl Want {
+    /// The log it is about.
+    pub fn log(&self) -> LogId {
+        LogId { origin: self.origin, epoch: self.epoch }
+    }
+}
+
+/// How far a log reaches on some host.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Row {
+    /// Writer.
+    pub origin: OriginId,
+    /// Its life.
+    pub epoch: Epoch,
+    /// First slot held: more than 1 where older ones were dropped.
+    pub first: Seq,
+    /// End of the run held (stored, in kept sessions).
+    pub seq: Seq,
+    /// End of the run that apps of every local member have acknowledged.
+    pub acked: Seq,
+}
+
+impl Row {
+    /// The log it is about.
+    pub fn log(&self) -> LogId {
+        LogId { origin: self.origin, epoch: self.epoch }
+    }
+}
+
+/// "These I lack": multicast, so that others who lack the same keep quiet.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Nack {
+    /// Who asks.
+    pub host: HostId,
+    /// What for.
+    pub wants: Vec<Want>,
+}
+
+/// "So far I have come": unicast to the origin's host while entries arrive.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Report {
+    /// Who reports.
+    pub host: HostId,
+    /// The log reported on.
+    pub log: LogId,
+    /// End of the run held in memory.
+    pub have: Seq,
+    /// Datagrams that its socket can hold: no more should be outstanding.
+    pub window: u32,
+}
+
+/// A version vector, or a part of one.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Vector {
+    /// Whose.
+    pub host: HostId,
+    /// What it holds. A log that is not named is not held.
+    pub rows: Vec<Row>,
+    /// Whether the receiver shall answer with its own.
+    pub answer: bool,
+}
+
+/// "This message could not be handed over here."
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Failure {
+    /// Who says so.
+    pub host: HostId,
+    /// Whose message.
+    pub instance: InstanceId,
+    /// Which of that instance's messages.
+    pub number: u64,
+    /// Why.
+    pub reason: FailReason,
+    /// More about it.
+    pub detail: String,
+}
+
+/// A volatile message: sent once, not signed, nothing derived from it is stored.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Volatile {
+    /// The author's log.
+    pub log: LogId,
+    /// The last slot of it, so that a loss is noticed at once.
+    pub seq: Seq,
+    /// Lamport stamp.
+    pub stamp: u64,
+    /// Author's wall clock, ms since 1970.
+    pub time: u64,
+    /// Who published it.
+    pub instance: InstanceId,
+    /// Worth interrupting somebody for.
+    pub urgent: bool,
+    /// The bytes published.
+    pub payload: ByteBuf,
+}
+
+/// The longest payload of a volatile message: it must fit one datagram.
+pub const MAX_VOLATILE: usize = 1200;
+
+/// A frame with a volatile message, for one instance or (nil) all.
+pub fn volatile(session: SessionId, destination: InstanceId, body: &Volatile) -> Vec<u8> {
+    let body = rmp_serde::to_vec(body).expect("our own types always encode");
+    Header { destination, ..Header::new(Kind::Volatile, session) }.datagram(&body)
+}
+
+/// What a session is, as its members announce it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Descriptor {
+    /// The app type.
+    pub app: AppId,
+    /// Name of a room, without `#`.
+    pub title: String,
+    /// Who may enter.
+    pub scope: Scope,
+    /// Kept or live.
+    pub kind: SessionKind,
+    /// Whether newcomers see its past.
+    pub history: bool,
+}
+
+/// A user of a host.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct UserItem {
+    /// Who they are and what key they write with.
+    pub certificate: Certificate,
+    /// How available they are.
+    pub availability: Availability,
+}
+
+/// A session that users of a host have joined.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct SessionItem {
+    /// Which.
+    pub session: SessionId,
+    /// What it is.
+    pub descriptor: Descriptor,
+    /// The host's users in it.
+    pub users: Vec<UserId>,
+    /// Hash of the vector of what the host holds of it.
+    pub digest: u64,
+    /// Part of that vector: the host's own logs and those that changed of late.
+    pub rows: Vec<Row>,
+}
+
+/// An instance attached on a host.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct InstanceItem {
+    /// Which.
+    pub instance: InstanceId,
+    /// What app it is.
+    pub app: AppId,
+    /// Its process id there.
+    pub pid: u32,
+    /// Whose it is.
+    pub user: UserId,
+    /// The sessions it is attached to.
+    pub sessions: Vec<SessionId>,
+}
+
+/// How a host hears another.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct NeighbourItem {
+    /// The other.
+    pub host: HostId,
+    /// The ways its frames arrived by of late, as bits ([`crate::net::Way::bit`]).
+    pub ways: u8,
+    /// `sent` of its last heartbeat heard.
+    pub echo: u32,
+    /// Microseconds between hearing that and sending this.
+    pub held: u32,
+}
+
+/// One part of a heartbeat. A heartbeat that does not fit one datagram is cut into parts; each replaces what the same
+/// part said before.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct HostFrame {
+    /// Life number of the daemon.
+    pub incarnation: u64,
+    /// Number of the heartbeat in that life.
+    pub beat: u64,
+    /// Which part, from 0.
+    pub part: u8,
+    /// Of how many.
+    pub parts: u8,
+    /// Milliseconds until the next one, at the most.
+    pub interval: u32,
+    /// Sender's clock in microseconds (wraps).
+    pub sent: u32,
+    /// Whether the host leaves the network.
+    pub leave: bool,
+    /// The host's name.
+    pub name: String,
+    /// Datagrams that its socket can hold.
+    pub window: u32,
+    /// Its users.
+    pub users: Vec<UserItem>,
+    /// Sessions they joined.
+    pub sessions: Vec<SessionItem>,
+    /// Their instances.
+    pub instances: Vec<InstanceItem>,
+    /// Whom the host hears, and how.
+    pub neighbours: Vec<NeighbourItem>,
+}
+
+/// A control frame of a session, ready to be sent.
+pub fn frame<T: Serialize>(kind: Kind, session: SessionId, body: &T) -> Vec<u8> {
+    let body = rmp_serde::to_vec(body).expect("our own types always encode");
+    debug_assert!(body.len() <= MAX_CONTROL, "callers bound their lists");
+    Header::new(kind, session).datagram(&body)
+}
+
+/// Decodes a control body.
+pub fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Malformed> {
+    rmp_serde::from_slice(body).map_err(|_| Malformed::Body)
+}
+
+/// Bytes that a host frame has for its body besides the key and the signature.
+pub const MAX_HOST_BODY: usize = MAX_CONTROL - 32 - SIGNATURE;
+
+/// A host frame, signed by the host's key, or `None` if it does not fit one datagram.
+pub fn host_frame(key: &SigningKey, body: &HostFrame) -> Option<Vec<u8>> {
+    let body = rmp_serde::to_vec(body).expect("our own types always encode");
+    if body.len() > MAX_HOST_BODY {
+        return None;
+    }
+    let public = key.verifying_key();
+    let rest = [&public.as_bytes()[..], &body, &[0; SIGNATURE]].concat();
+    let mut datagram = Header::new(Kind::Host, SessionId::NIL).datagram(&rest);
+    let end = datagram.len() - SIGNATURE;
+    let signature = key.sign(&datagram[..end]).to_bytes();
+    datagram[end..].copy_from_slice(&signature);
+    Some(datagram)
+}
+
+/// A host frame whose signature has not been looked at yet.
+pub struct UnverifiedHost<'a> {
+    /// The host it claims to be from.
+    pub host: HostId,
+    key: VerifyingKey,
+    signed: &'a [u8],
+    signature: Signature,
+    body: &'a [u8],
+}
+
+impl<'a> UnverifiedHost<'a> {
+    /// Takes a host frame apart; `rest` is what follows its clear header.
+    pub fn parse(datagram: &'a [u8], rest: &'a [u8]) -> Result<Self, Malformed> {
+        let (key, rest) = rest.split_first_chunk::<32>().ok_or(Malformed::Length)?;
+        let (body, signature) = rest.split_last_chunk::<SIGNATURE>().ok_or(Malformed::Length)?;
+        let key = VerifyingKey::from_bytes(key).map_err(|_| Malformed::Body)?;
+        let signed = &datagram[..datagram.len() - SIGNATURE];
+        Ok(Self { host: host_id(&key), key, signed, signature: Signature::from_bytes(signature), body })
+    }
+
+    /// What it says, if the host really signed it.
+    pub fn verify(self) -> Result<HostFrame, &'static str> {
+        self.key.verify_strict(self.signed, &self.signature).map_err(|_| "bad host signature")?;
+        let frame: HostFrame = read(self.body).map_err(|_| "malformed host frame")?;
+        if frame.part < frame.parts && frame.parts <= MAX_PARTS {
+            Ok(frame)
+        } else {
+            Err("malformed host frame")
+        }
+    }
+}
+
+/// Parts of one heartbeat: 64 datagrams tell of some 1,000 sessions.
+pub const MAX_PARTS: u8 = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn empty() -> HostFrame {
+        HostFrame {
+            incarnation: 1,
+            beat: 2,
+            part: 0,
+            parts: 1,
+            interval: 2000,
+            sent: 3,
+            leave: false,
+            name: "ana-laptop".into(),
+            window: 100,
+            users: Vec::new(),
+            sessions: Vec::new(),
+            instances: Vec::new(),
+            neighbours: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_host_frame_holds_until_any_byte_is_changed() {
+        let key = SigningKey::from_bytes(&[1; 32]);
+        let datagram = host_frame(&key, &empty()).unwrap();
+        let verified = |datagram: &[u8]| {
+            let (_, rest) = Header::parse(datagram).ok()?;
+            let frame = UnverifiedHost::parse(datagram, rest).ok()?;
+            (frame.host == host_id(&key.verifying_key())).then_some(())?;
+            frame.verify().ok()
+        };
+        assert_eq!(verified(&datagram), Some(empty()));
+        for at in 0..datagram.len() {
+            let mut changed = datagram.clone();
+            changed[at] ^= 1;
+            assert_eq!(verified(&changed), None, "byte {at}");
+        }
+    }
+
+    #[test]
+    fn the_largest_lists_fit_one_datagram() {
+        let want = Want {
+            origin: OriginId([9; 16]),
+            epoch: Epoch(u32::MAX),
+            first: Seq(u64::MAX),
+            last: Seq(u64::MAX),
+        };
+        let nack = Nack { host: HostId([1; 16]), wants: vec![want; MAX_WANTS] };
+        assert!(frame(Kind::Nack, SessionId([1; 16]), &nack).len() <= MAX_DATAGRAM);
+        let row = Row {
+            origin: want.origin,
+            epoch: want.epoch,
+            first: want.first,
+            seq: want.first,
+            acked: want.last,
+        };
+        let vector = Vector { host: HostId([1; 16]), rows: vec![row; MAX_ROWS], answer: true };
+        assert!(frame(Kind::Vector, SessionId([1; 16]), &vector).len() <= MAX_DATAGRAM);
+    }
+}

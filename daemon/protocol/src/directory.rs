@@ -1,0 +1,244 @@
+//! Presence: which hosts are on the network, who is on them, and what they said of themselves.
+//!
+//! Invariant: everything here was signed by the host it is about, and is dropped when that host leaves or has been
+//! silent for three and a half of the intervals it announced.
+
+use crate::{
+    control::{HostFrame, InstanceItem, NeighbourItem, SessionItem, UserItem},
+    net::{Arrival, Way},
+    time::Instant,
+};
+use chalktalk_ipc::{HostId, SessionId, text};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    net::SocketAddr,
+    time::Duration,
+};
+
+/// Hosts known at once: the design's largest LAN, times four.
+const MAX_HOSTS: usize = 4096;
+
+/// How long a way counts as working after a frame came by it: a few rounds of the rotation over ways.
+const WAY_MEMORY: Duration = Duration::from_secs(30);
+
+/// Frames of one host that are recognised when they come again by another way.
+const RECENT_FRAMES: usize = 16;
+
+/// Another host.
+#[derive(Debug)]
+pub struct Host {
+    /// When it was first heard, in its present life.
+    pub first_heard: Instant,
+    last_heard: Instant,
+    interval: Duration,
+    incarnation: u64,
+    beat: u64,
+    name: String,
+    /// Datagrams its socket can hold.
+    pub window: u32,
+    parts: Vec<Option<HostFrame>>,
+    addresses: BTreeMap<SocketAddr, Instant>,
+    heard_by: BTreeMap<Way, Instant>,
+    echo: (u32, Instant),
+    recent: VecDeque<[u8; 16]>,
+}
+
+/// What a heartbeat brought.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Heard {
+    /// A host that was not known, or one that has started anew.
+    New,
+    /// A known one.
+    Known,
+    /// It leaves.
+    Left,
+    /// Older than what is known, or too many hosts: not believed.
+    Ignored,
+}
+
+/// All other hosts.
+#[derive(Default, Debug)]
+pub struct Directory {
+    hosts: BTreeMap<HostId, Host>,
+}
+
+impl Directory {
+    /// Whether exactly this frame was heard and verified before: then only the way it came by is news.
+    pub fn is_repeat(&mut self, id: HostId, hash: &[u8; 16], arrival: Arrival, now: Instant) -> bool {
+        let Some(host) = self.hosts.get_mut(&id).filter(|host| host.recent.contains(hash)) else {
+            return false;
+        };
+        host.heard_by.insert(arrival.way, now);
+        host.addresses.insert(arrival.from, now);
+        true
+    }
+
+    /// Takes in a verified host frame.
+    pub fn on_frame(
+        &mut self,
+        id: HostId,
+        frame: HostFrame,
+        hash: [u8; 16],
+        arrival: Arrival,
+        now: Instant,
+    ) -> Heard {
+        if frame.leave {
+            let known = self.hosts.get(&id).is_some_and(|host| frame.incarnation >= host.incarnation);
+            return if known && self.hosts.remove(&id).is_some() { Heard::Left } else { Heard::Ignored };
+        }
+        let fresh = match self.hosts.get(&id) {
+            None if self.hosts.len() >= MAX_HOSTS => return Heard::Ignored,
+            None => true,
+            Some(host) if frame.incarnation < host.incarnation => return Heard::Ignored,
+            Some(host) if frame.incarnation == host.incarnation && frame.beat < host.beat => {
+                return Heard::Ignored;
+            }
+            Some(host) => frame.incarnation > host.incarnation,
+        };
+        if fresh {
+            self.hosts.insert(id, Host::new(now));
+        }
+        let host = self.hosts.get_mut(&id).expect("inserted above");
+        host.heard_by.insert(arrival.way, now);
+        host.addresses.insert(arrival.from, now);
+        host.addresses.retain(|_, at| now.since(*at) < WAY_MEMORY);
+        host.recent.push_back(hash);
+        if host.recent.len() > RECENT_FRAMES {
+            host.recent.pop_front();
+        }
+        host.take(frame, now);
+        if fresh { Heard::New } else { Heard::Known }
+    }
+
+    /// Drops the hosts that have been silent for too long.
+    pub fn expire(&mut self, now: Instant) -> Vec<HostId> {
+        let gone: Vec<HostId> =
+            self.hosts.iter().filter(|(_, h)| h.expires() <= now).map(|(id, _)| *id).collect();
+        gone.iter().for_each(|id| {
+            self.hosts.remove(id);
+        });
+        gone
+    }
+
+    /// When the next host will have been silent for too long.
+    pub fn next_timeout(&self) -> Option<Instant> {
+        self.hosts.values().map(Host::expires).min()
+    }
+
+    /// A host.
+    pub fn host(&self, id: HostId) -> Option<&Host> {
+        self.hosts.get(&id)
+    }
+
+    /// All hosts.
+    pub fn hosts(&self) -> impl Iterator<Item = (HostId, &Host)> + '_ {
+        self.hosts.iter().map(|(id, host)| (*id, host))
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.hosts.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.hosts.is_empty()
+    }
+
+    /// A session as some host announces it.
+    pub fn session(&self, id: SessionId) -> Option<&SessionItem> {
+        self.hosts.values().flat_map(Host::sessions).find(|item| item.session == id)
+    }
+
+    /// What this host tells the others of how it hears them.
+    pub fn neighbours(&self, now: Instant) -> Vec<NeighbourItem> {
+        let item = |(id, host): (&HostId, &Host)| NeighbourItem {
+            host: *id,
+            ways: host.ways_heard(now),
+            echo: host.echo.0,
+            held: now.since(host.echo.1).as_micros() as u32,
+        };
+        self.hosts.iter().map(item).collect()
+    }
+}
+
+impl Host {
+    fn new(now: Instant) -> Self {
+        Self {
+            first_heard: now,
+            last_heard: now,
+            interval: Duration::ZERO,
+            incarnation: 0,
+            beat: 0,
+            name: String::new(),
+            window: 0,
+            parts: Vec::new(),
+            addresses: BTreeMap::new(),
+            heard_by: BTreeMap::new(),
+            echo: (0, now),
+            recent: VecDeque::new(),
+        }
+    }
+
+    fn take(&mut self, frame: HostFrame, now: Instant) {
+        self.last_heard = now;
+        self.interval = Duration::from_millis(u64::from(frame.interval.clamp(50, 120_000)));
+        self.incarnation = frame.incarnation;
+        self.beat = frame.beat;
+        self.name = text::label(&frame.name);
+        self.window = frame.window;
+        self.echo = (frame.sent, now);
+        self.parts.resize(usize::from(frame.parts), None);
+        let part = usize::from(frame.part);
+        self.parts[part] = Some(frame);
+    }
+
+    fn expires(&self) -> Instant {
+        self.last_heard + self.interval.mul_f64(3.5)
+    }
+
+    /// Its name, fit for display.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its users.
+    pub fn users(&self) -> impl Iterator<Item = &UserItem> + '_ {
+        self.parts.iter().flatten().flat_map(|part| &part.users)
+    }
+
+    /// The sessions its users joined.
+    pub fn sessions(&self) -> impl Iterator<Item = &SessionItem> + '_ {
+        self.parts.iter().flatten().flat_map(|part| &part.sessions)
+    }
+
+    /// Its users' instances.
+    pub fn instances(&self) -> impl Iterator<Item = &InstanceItem> + '_ {
+        self.parts.iter().flatten().flat_map(|part| &part.instances)
+    }
+
+    /// How it hears `other`, as it said last.
+    pub fn hears(&self, other: HostId) -> Option<&NeighbourItem> {
+        self.parts.iter().flatten().flat_map(|part| &part.neighbours).find(|item| item.host == other)
+    }
+
+    /// The ways its frames came by of late, as bits.
+    pub fn ways_heard(&self, now: Instant) -> u8 {
+        let recent = self.heard_by.iter().filter(|(_, at)| now.since(**at) < WAY_MEMORY);
+        recent.fold(0, |bits, (way, _)| bits | way.bit())
+    }
+
+    /// Where to reach it alone: the latest address, IPv4 before IPv6 of about the same age.
+    pub fn address(&self) -> Option<SocketAddr> {
+        let latest = self.addresses.values().max()?;
+        let fresh = |at: &Instant| latest.since(*at) < self.interval * 4 + Duration::from_secs(1);
+        let mut fresh = self.addresses.iter().filter(|(_, at)| fresh(at)).collect::<Vec<_>>();
+        fresh.sort_by_key(|(address, at)| (address.is_ipv4(), **at));
+        fresh.last().map(|(address, _)| **address)
+    }
+
+    /// All addresses it was heard from of late.
+    pub fn addresses(&self) -> impl Iterator<Item = SocketAddr> + '_ {
+        self.addresses.keys().copied()
+    }
+}

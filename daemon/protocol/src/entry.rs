@@ -1,0 +1,325 @@
+//! Entries: the slots of a log, as they travel and as they are stored.
+//!
+//! Behind the clear header, little endian: origin 16, epoch u32, seq u64, Lamport stamp u64, wall time u64 (ms since
+//! 1970, for display), offset of the first message that starts in the body u16, body length u16, body. A signed entry
+//! goes on with: count u8, count hashes of 16 bytes, signature 64. The first hash is that of the previous signed entry
+//! (zero for the first), the others those of the entries directly before this one, oldest first.
+//!
+//! Invariant: a parsed [`Entry`] borrows the datagram it came from; the datagram itself is what is stored and repaired.
+
+use crate::{
+    crypto::SIGNATURE,
+    frame::{HEADER, Header, Kind, MAX_DATAGRAM, Malformed},
+    ids::{Epoch, LogId, Seq},
+};
+use chalktalk_ipc::{InstanceId, OriginId, SessionId};
+use ed25519_dalek::{Signer, SigningKey};
+
+/// Bytes before the body.
+pub const PREFIX: usize = HEADER + 48;
+
+/// The longest body.
+pub const MAX_BODY: usize = MAX_DATAGRAM - PREFIX;
+
+/// Entries that one signature covers besides its own: the hash list must fit one datagram, and a lost signature must
+/// not hold back much.
+pub const MAX_COVERED: usize = 32;
+
+/// No message starts in this body, and the one that is being continued goes on.
+pub const CONTINUES: u16 = u16::MAX;
+
+const SIGNED: u8 = 1;
+const GENESIS: u8 = 2;
+
+/// One slot of a log.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry<'a> {
+    /// Session of the log.
+    pub session: SessionId,
+    /// Instance it is for; nil: all.
+    pub destination: InstanceId,
+    /// The log.
+    pub log: LogId,
+    /// The slot.
+    pub seq: Seq,
+    /// Lamport stamp.
+    pub stamp: u64,
+    /// Author's wall clock, ms since 1970.
+    pub time: u64,
+    /// Whether the body is a genesis record rather than messages.
+    pub genesis: bool,
+    /// Where in the body the first message starts; the body's length if none does but the continued one ends here.
+    pub first: u16,
+    /// A slice of the origin's message stream.
+    pub body: &'a [u8],
+    /// The signature, if this entry carries one.
+    pub proof: Option<Proof<'a>>,
+}
+
+/// The signature of a signed entry and what it covers.
+#[derive(Clone, Copy, Debug)]
+pub struct Proof<'a> {
+    hashes: &'a [u8],
+    /// Everything that is signed: the datagram up to the signature.
+    pub signed: &'a [u8],
+    /// The signature.
+    pub signature: &'a [u8; SIGNATURE],
+}
+
+impl Proof<'_> {
+    /// Hash of the signed entry before this one (zero for the first).
+    pub fn previous(&self) -> [u8; 16] {
+        self.hashes[..16].try_into().expect("parse checked that there is one")
+    }
+
+    /// Hashes of the entries directly before this one, oldest first.
+    pub fn covered(&self) -> impl ExactSizeIterator<Item = [u8; 16]> + '_ {
+        self.hashes[16..].chunks_exact(16).map(|h| h.try_into().expect("chunks of 16"))
+    }
+}
+
+impl<'a> Entry<'a> {
+    /// Reads an entry whose header is parsed; `datagram` is the whole of it.
+    pub fn parse(header: &Header, datagram: &'a [u8], rest: &'a [u8]) -> Result<Self, Malformed> {
+        if header.flags & !(SIGNED | GENESIS) != 0 {
+            return Err(Malformed::Kind);
+        }
+        let (fixed, rest) = rest.split_first_chunk::<48>().ok_or(Malformed::Length)?;
+        let u64_at = |i: usize| u64::from_le_bytes(fixed[i..i + 8].try_into().expect("within 48"));
+        let u16_at = |i: usize| u16::from_le_bytes([fixed[i], fixed[i + 1]]);
+        let epoch = u32::from_le_bytes(fixed[16..20].try_into().expect("within 48"));
+        let (body, rest) = rest.split_at_checked(usize::from(u16_at(46))).ok_or(Malformed::Length)?;
+        let entry = Self {
+            session: header.session,
+            destination: header.destination,
+            log: LogId { origin: OriginId(fixed[..16].try_into().expect("within 48")), epoch: Epoch(epoch) },
+            seq: Seq(u64_at(20)),
+            stamp: u64_at(28),
+            time: u64_at(36),
+            genesis: header.flags & GENESIS != 0,
+            first: u16_at(44),
+            body,
+            proof: Self::parse_proof(header, datagram, rest)?,
+        };
+        let first_ok = entry.first == CONTINUES || usize::from(entry.first) <= body.len();
+        let named = entry.seq > Seq(0) && entry.seq < Seq(u64::MAX >> 1) && epoch > 0;
+        let genesis_ok = entry.genesis == (entry.seq == Seq(1)) && (!entry.genesis || entry.proof.is_some());
+        if first_ok && named && genesis_ok { Ok(entry) } else { Err(Malformed::Body) }
+    }
+
+    /// Reads an entry from a whole datagram, such as the store gives back.
+    pub fn from_datagram(datagram: &'a [u8]) -> Result<Self, Malformed> {
+        let (header, rest) = Header::parse(datagram)?;
+        if header.kind != Kind::Entry {
+            return Err(Malformed::Kind);
+        }
+        Self::parse(&header, datagram, rest)
+    }
+
+    fn parse_proof(
+        header: &Header,
+        datagram: &'a [u8],
+        rest: &'a [u8],
+    ) -> Result<Option<Proof<'a>>, Malformed> {
+        if header.flags & SIGNED == 0 {
+            return if rest.is_empty() { Ok(None) } else { Err(Malformed::Length) };
+        }
+        let (&count, rest) = rest.split_first().ok_or(Malformed::Length)?;
+        let count = usize::from(count);
+        if count == 0 || count > MAX_COVERED + 1 {
+            return Err(Malformed::Body);
+        }
+        let (hashes, signature) = rest.split_at_checked(count * 16).ok_or(Malformed::Length)?;
+        let signature = signature.try_into().map_err(|_| Malformed::Length)?;
+        let signed = &datagram[..datagram.len() - SIGNATURE];
+        Ok(Some(Proof { hashes, signed, signature }))
+    }
+}
+
+/// Where an entry stands and when it was made: what the writer fills in when it flushes.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    /// Session of the log.
+    pub session: SessionId,
+    /// The log.
+    pub log: LogId,
+    /// The slot.
+    pub seq: Seq,
+    /// Lamport stamp.
+    pub stamp: u64,
+    /// Wall clock, ms since 1970.
+    pub time: u64,
+}
+
+/// A body being filled, with room for everything before it.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    datagram: Vec<u8>,
+    /// Instance it is for; nil: all.
+    pub destination: InstanceId,
+    first: u16,
+}
+
+impl Draft {
+    /// An empty body.
+    pub fn new(destination: InstanceId) -> Self {
+        let mut datagram = Vec::with_capacity(MAX_DATAGRAM);
+        datagram.resize(PREFIX, 0);
+        Self { datagram, destination, first: CONTINUES }
+    }
+
+    /// Bytes that still fit.
+    pub fn room(&self) -> usize {
+        MAX_DATAGRAM - self.datagram.len()
+    }
+
+    /// Bytes of body so far.
+    pub fn len(&self) -> usize {
+        self.datagram.len() - PREFIX
+    }
+
+    /// Whether nothing has been written.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether some message starts, or the continued one ends, in this body.
+    pub fn has_boundary(&self) -> bool {
+        self.first != CONTINUES
+    }
+
+    /// Notes that a message starts (or the continued one ends) at the present end of the body.
+    pub fn mark_boundary(&mut self) {
+        if self.first == CONTINUES {
+            self.first = self.len() as u16;
+        }
+    }
+
+    /// Appends bytes of the message stream.
+    pub fn push(&mut self, bytes: &[u8]) {
+        assert!(bytes.len() <= self.room(), "caller cuts at the room left");
+        self.datagram.extend_from_slice(bytes);
+    }
+
+    /// Whether a signature that covers `covered` earlier entries still fits.
+    pub fn fits_signature(&self, covered: usize) -> bool {
+        self.room() > (covered + 1) * 16 + SIGNATURE
+    }
+
+    /// The finished datagram, not signed.
+    pub fn finish(mut self, place: &Place) -> Vec<u8> {
+        self.fill(place, 0);
+        self.datagram
+    }
+
+    /// The finished datagram with its signature. `previous` is the hash of the previous signed entry, `covered` those
+    /// of the entries directly before this one.
+    pub fn finish_signed(
+        mut self,
+        place: &Place,
+        genesis: bool,
+        previous: [u8; 16],
+        covered: &[[u8; 16]],
+        key: &SigningKey,
+    ) -> Vec<u8> {
+        let body_end = self.datagram.len();
+        self.datagram.push(covered.len() as u8 + 1);
+        self.datagram.extend_from_slice(&previous);
+        covered.iter().for_each(|hash| self.datagram.extend_from_slice(hash));
+        let signed_end = self.datagram.len();
+        self.datagram.resize(signed_end + SIGNATURE, 0);
+        self.fill_with_body(place, SIGNED | if genesis { GENESIS } else { 0 }, body_end);
+        let signature = key.sign(&self.datagram[..signed_end]);
+        self.datagram[signed_end..].copy_from_slice(&signature.to_bytes());
+        self.datagram
+    }
+
+    fn fill(&mut self, place: &Place, flags: u8) {
+        let end = self.datagram.len();
+        self.fill_with_body(place, flags, end);
+    }
+
+    fn fill_with_body(&mut self, place: &Place, flags: u8, body_end: usize) {
+        let fixed = &mut self.datagram[HEADER..PREFIX];
+        fixed[..16].copy_from_slice(&place.log.origin.0);
+        fixed[16..20].copy_from_slice(&place.log.epoch.0.to_le_bytes());
+        fixed[20..28].copy_from_slice(&place.seq.0.to_le_bytes());
+        fixed[28..36].copy_from_slice(&place.stamp.to_le_bytes());
+        fixed[36..44].copy_from_slice(&place.time.to_le_bytes());
+        fixed[44..46].copy_from_slice(&self.first.to_le_bytes());
+        fixed[46..48].copy_from_slice(&((body_end - PREFIX) as u16).to_le_bytes());
+        let mut header = Header::new(Kind::Entry, place.session);
+        header.flags = flags;
+        header.destination = self.destination;
+        header.seal_over(&mut self.datagram);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(seq: u64) -> Place {
+        Place {
+            session: SessionId([1; 16]),
+            log: LogId { origin: OriginId([2; 16]), epoch: Epoch(3) },
+            seq: Seq(seq),
+            stamp: 5,
+            time: 6,
+        }
+    }
+
+    #[test]
+    fn entries_read_back() {
+        let mut draft = Draft::new(InstanceId([7; 16]));
+        draft.push(b"tail");
+        draft.mark_boundary();
+        draft.push(b"head");
+        let datagram = draft.finish(&place(2));
+        assert_eq!(datagram.len(), PREFIX + 8);
+        let entry = Entry::from_datagram(&datagram).unwrap();
+        assert_eq!((entry.seq, entry.first, entry.body), (Seq(2), 4, &b"tailhead"[..]));
+        assert_eq!((entry.destination, entry.genesis), (InstanceId([7; 16]), false));
+        assert!(entry.proof.is_none());
+    }
+
+    #[test]
+    fn a_signature_covers_the_list_and_the_body() {
+        let key = SigningKey::from_bytes(&[9; 32]);
+        let mut draft = Draft::new(InstanceId::NIL);
+        draft.push(b"x");
+        let datagram = draft.finish_signed(&place(4), false, [1; 16], &[[2; 16], [3; 16]], &key);
+        let proof = Entry::from_datagram(&datagram).unwrap().proof.unwrap();
+        assert_eq!(proof.previous(), [1; 16]);
+        assert_eq!(proof.covered().collect::<Vec<_>>(), [[2; 16], [3; 16]]);
+        let holds = |datagram: &[u8]| {
+            let Ok(Entry { proof: Some(proof), .. }) = Entry::from_datagram(datagram) else { return false };
+            let signature = ed25519_dalek::Signature::from_bytes(proof.signature);
+            key.verifying_key().verify_strict(proof.signed, &signature).is_ok()
+        };
+        assert!(holds(&datagram));
+        for at in 0..datagram.len() {
+            let mut changed = datagram.clone();
+            changed[at] ^= 1;
+            assert!(!holds(&changed), "byte {at}");
+        }
+    }
+
+    #[test]
+    fn no_cut_and_no_byte_value_panics() {
+        let key = SigningKey::from_bytes(&[9; 32]);
+        let datagram = Draft::new(InstanceId::NIL).finish_signed(&place(1), true, [0; 16], &[], &key);
+        assert!(Entry::from_datagram(&datagram).unwrap().genesis);
+        for at in 0..datagram.len() {
+            for byte in [0, 1, 0x7f, 0x80, 0xff] {
+                let mut changed = datagram.clone();
+                changed[at] = byte;
+                let _ = Entry::from_datagram(&changed);
+                changed.truncate(at);
+                let length = (changed.len() as u16).to_le_bytes();
+                changed.get_mut(6..8).map(|field| field.copy_from_slice(&length));
+                assert!(Entry::from_datagram(&changed).is_err());
+            }
+        }
+    }
+}

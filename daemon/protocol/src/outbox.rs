@@ -1,0 +1,70 @@
+//! The one place where everything below the node puts what is to leave the core.
+//!
+//! Invariant: parts only append here; the node alone decides by which link and way something leaves.
+
+use crate::{
+    counters::Counters,
+    ids::{LogId, Seq},
+    store::Write,
+    time::Instant,
+};
+use bytes::Bytes;
+use chalktalk_ipc::{Event, HostId, InstanceId, SessionId};
+use rand_chacha::ChaCha20Rng;
+use std::collections::{BTreeSet, VecDeque};
+
+/// Accepted entries of somebody else, for the decision whether to launch.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct News {
+    /// Where.
+    pub session: SessionId,
+    /// Whose.
+    pub log: LogId,
+    /// First new slot.
+    pub first: Seq,
+    /// Last new slot.
+    pub last: Seq,
+}
+
+/// A wish to be served by one host.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CatchUpWish {
+    /// What for.
+    pub session: SessionId,
+    /// Runs of slots, per log.
+    pub wants: Vec<(LogId, Seq, Seq)>,
+    /// Hosts that hold some of it, best first.
+    pub providers: Vec<HostId>,
+}
+
+/// What is to leave the core, and what every part needs to know.
+pub struct Outbox {
+    /// The moment of the present input.
+    pub now: Instant,
+    /// Wall clock at that moment, ms since 1970.
+    pub wall: u64,
+    /// This host.
+    pub host: HostId,
+    /// Datagrams that this host's socket can hold.
+    pub window: u32,
+    /// The one generator.
+    pub rng: ChaCha20Rng,
+    /// Datagrams for everybody.
+    pub group: VecDeque<Vec<Bytes>>,
+    /// Datagrams for one host.
+    pub unicast: VecDeque<(HostId, Bytes)>,
+    /// What is to be stored, and how far that brings which log.
+    pub writes: Vec<Write>,
+    /// Events for instances.
+    pub events: VecDeque<(InstanceId, Event)>,
+    /// Instances that have something to be handed over.
+    pub ready: BTreeSet<InstanceId>,
+    /// Accepted entries.
+    pub news: Vec<News>,
+    /// Catch-ups wanted.
+    pub catch_ups: Vec<CatchUpWish>,
+    /// Whether something changed that a heartbeat should tell soon.
+    pub changed: bool,
+    /// What happened, by name.
+    pub counters: Counters,
+}

@@ -1,0 +1,137 @@
+//! The small records that the store keeps beside the entries: keys, and what is in them.
+//!
+//! Key: one letter, then fixed-length ids. Value: positional MessagePack.
+//!
+//! Invariant: a record that does not decode is one of a later version; it is left alone.
+
+use crate::{
+    control::Descriptor,
+    crypto::Certificate,
+    ids::{LogId, Seq},
+};
+use chalktalk_ipc::{InstanceId, OriginId, Position, SessionId, UserId};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// A key with its value.
+pub type Record = (Vec<u8>, Vec<u8>);
+
+/// A session and the local users in it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct SessionRecord {
+    /// What it is.
+    pub descriptor: Descriptor,
+    /// Local users in it.
+    pub joined: Vec<UserId>,
+    /// The two users of a direct session.
+    pub pair: Option<(UserId, UserId)>,
+}
+
+/// A record, read back.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Known {
+    /// A session.
+    Session(SessionId, SessionRecord),
+    /// How far a user has read it.
+    Positions(SessionId, UserId, Vec<Position>),
+    /// The last number of a user's instance in it.
+    Number(SessionId, UserId, InstanceId, u64),
+    /// Who an origin is.
+    Certificate(OriginId, Certificate),
+    /// Hash of the last signed entry of a log that was stopped cleanly.
+    Resume(SessionId, OriginId, [u8; 16]),
+    /// The life of the daemon that was stopped cleanly.
+    CleanStop(u64),
+}
+
+/// A session.
+pub fn session(id: SessionId, record: &SessionRecord) -> Record {
+    (key(b's', &[&id.0]), pack(record))
+}
+
+/// Key of a session's record.
+pub fn session_key(id: SessionId) -> Vec<u8> {
+    key(b's', &[&id.0])
+}
+
+/// How far a user has read a session.
+pub fn positions(id: SessionId, user: UserId, points: &BTreeMap<LogId, (Seq, u16)>) -> Record {
+    let position = |(log, (seq, index)): (&LogId, &(Seq, u16))| Position {
+        origin: log.origin,
+        epoch: log.epoch.0,
+        seq: seq.0,
+        index: *index,
+    };
+    (key(b'p', &[&id.0, &user.0]), pack(&points.iter().map(position).collect::<Vec<_>>()))
+}
+
+/// The last number of a user's instance in a session.
+pub fn number(id: SessionId, user: UserId, instance: InstanceId, number: u64) -> Record {
+    (key(b'n', &[&id.0, &user.0, &instance.0]), pack(&number))
+}
+
+/// Who an origin is.
+pub fn certificate(certificate: &Certificate, origin: OriginId) -> Record {
+    (key(b'a', &[&origin.0]), pack(certificate))
+}
+
+/// Hash of the last signed entry of a log that stops cleanly.
+pub fn resume(id: SessionId, origin: OriginId, hash: [u8; 16]) -> Record {
+    (key(b'r', &[&id.0, &origin.0]), hash.to_vec())
+}
+
+/// The life of the daemon that stops cleanly.
+pub fn clean_stop(incarnation: u64) -> Record {
+    (key(b'c', &[]), pack(&incarnation))
+}
+
+/// Reads a record back; `None` if it is of another version.
+pub fn read(key: &[u8], value: &[u8]) -> Option<Known> {
+    let (&letter, ids) = key.split_first()?;
+    let id = |at: usize| ids.get(at..at + 16)?.try_into().ok();
+    let user = |at: usize| ids.get(at..at + 32)?.try_into().ok().map(UserId);
+    Some(match letter {
+        b's' => Known::Session(SessionId(id(0)?), unpack(value)?),
+        b'p' => Known::Positions(SessionId(id(0)?), user(16)?, unpack(value)?),
+        b'n' => Known::Number(SessionId(id(0)?), user(16)?, InstanceId(id(48)?), unpack(value)?),
+        b'a' => Known::Certificate(OriginId(id(0)?), unpack(value)?),
+        b'r' => Known::Resume(SessionId(id(0)?), OriginId(id(16)?), value.try_into().ok()?),
+        b'c' => Known::CleanStop(unpack(value)?),
+        _ => return None,
+    })
+}
+
+fn key(letter: u8, ids: &[&[u8]]) -> Vec<u8> {
+    let mut key = vec![letter];
+    ids.iter().for_each(|id| key.extend_from_slice(id));
+    key
+}
+
+fn pack<T: Serialize>(value: &T) -> Vec<u8> {
+    rmp_serde::to_vec(value).expect("our own types always encode")
+}
+
+fn unpack<T: for<'de> Deserialize<'de>>(value: &[u8]) -> Option<T> {
+    rmp_serde::from_slice(value).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_read_back() {
+        let (s, u, i) = (SessionId([1; 16]), UserId([2; 32]), InstanceId([3; 16]));
+        let back = |(key, value): Record| read(&key, &value).unwrap();
+        assert_eq!(back(number(s, u, i, 7)), Known::Number(s, u, i, 7));
+        assert_eq!(back(clean_stop(9)), Known::CleanStop(9));
+        assert_eq!(back(resume(s, OriginId([4; 16]), [5; 16])), Known::Resume(s, OriginId([4; 16]), [5; 16]));
+        let log = LogId { origin: OriginId([6; 16]), epoch: crate::ids::Epoch(2) };
+        let Known::Positions(_, _, rows) = back(positions(s, u, &[(log, (Seq(8), 3))].into())) else {
+            panic!()
+        };
+        assert_eq!(rows, [Position { origin: log.origin, epoch: 2, seq: 8, index: 3 }]);
+        assert_eq!(read(b"z", b""), None);
+        assert_eq!(read(b"p123", b""), None);
+    }
+}

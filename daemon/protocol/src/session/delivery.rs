@@ -1,0 +1,396 @@
+//! The reading end of a session: what an attached instance has been handed, and what comes next.
+//!
+//! A reader holds a position, never a queue of entries: a slow or crashed app is only a reader that is behind. Entries
+//! of different authors are handed over in the order of their Lamport stamps as far as they are there.
+//!
+//! Invariant: per log, messages are handed over in order, without gaps, and each once.
+
+use crate::{
+    entry::Entry,
+    ids::{Epoch, LogId, Seq},
+    log::Log,
+    stream::StreamReader,
+};
+use bytes::Bytes;
+use chalktalk_ipc::{
+    HostId, InstanceId, OriginId, Position, SessionId, UserId,
+    batch::{DeliverFlags, DeliverHead, Incoming},
+    request::Role,
+};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// Volatile messages that wait for a slow app. They age in milliseconds: the oldest are dropped.
+const MAX_VOLATILE: usize = 256;
+
+/// How far a log has been read: everything up to this entry and message.
+pub type Point = (Seq, u16);
+
+/// One thing for an instance.
+#[derive(Debug)]
+pub enum Delivery<'a> {
+    /// Who an origin is, before its first message.
+    Author {
+        /// The writer.
+        origin: OriginId,
+        /// The person.
+        user: UserId,
+        /// Their name.
+        name: &'a str,
+        /// Their host.
+        host: HostId,
+    },
+    /// A message.
+    Message(DeliverHead, Incoming<'a>),
+    /// Everything that was there when the session was opened has been handed over.
+    CaughtUp,
+    /// These entries are lost for good.
+    Lost {
+        /// The log.
+        log: LogId,
+        /// First slot.
+        first: Seq,
+        /// Last slot.
+        last: Seq,
+    },
+}
+
+/// How a delivery ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Outcome {
+    /// Nothing is left to hand over.
+    Idle,
+    /// The budget is used up.
+    More,
+    /// These entries are only in the store: read them and hand them to [`Reader::fetched`].
+    Fetch(LogId, Seq),
+    /// They are being read.
+    Waiting,
+}
+
+/// A volatile message that waits to be handed over.
+#[derive(Clone, Debug)]
+pub struct VolatileMessage {
+    /// Who, where.
+    pub head: DeliverHead,
+    /// Author's last entry when it was sent.
+    pub seq: Seq,
+    /// Lamport stamp.
+    pub stamp: u64,
+    /// Wall clock, ms since 1970.
+    pub time: u64,
+    /// Worth interrupting somebody for.
+    pub urgent: bool,
+    /// The bytes.
+    pub payload: Bytes,
+}
+
+#[derive(Debug)]
+struct Cursor {
+    next: Seq,
+    /// Messages of entry `next` up to this index have been read before.
+    skip: Option<Point>,
+    stream: StreamReader,
+    loaded: VecDeque<Bytes>,
+    /// The last message handed over.
+    last: Option<Point>,
+    /// Messages up to here may have been handed to an earlier instance.
+    redelivered: Option<Point>,
+}
+
+impl Cursor {
+    fn at_start() -> Self {
+        Self {
+            next: Seq(1),
+            skip: None,
+            stream: StreamReader::at_start(),
+            loaded: VecDeque::new(),
+            last: None,
+            redelivered: None,
+        }
+    }
+
+    fn behind(point: Point) -> Self {
+        Self { next: point.0, skip: Some(point), stream: StreamReader::in_middle(), ..Self::at_start() }
+    }
+
+    fn after(seq: Seq) -> Self {
+        Self { next: seq.next(), stream: StreamReader::in_middle(), ..Self::at_start() }
+    }
+}
+
+/// One instance that reads a session.
+#[derive(Debug)]
+pub struct Reader {
+    instance: InstanceId,
+    user: UserId,
+    /// How it takes part.
+    pub role: Role,
+    cursors: BTreeMap<LogId, Cursor>,
+    caught_up: Option<BTreeMap<LogId, Seq>>,
+    volatile: VecDeque<VolatileMessage>,
+    told: BTreeSet<OriginId>,
+    newest: BTreeMap<OriginId, Epoch>,
+    fetching: bool,
+}
+
+impl Reader {
+    /// A reader that starts behind `points`, at the start of all other logs.
+    pub fn new(
+        instance: InstanceId,
+        user: UserId,
+        role: Role,
+        points: &BTreeMap<LogId, Point>,
+        redelivered: &BTreeMap<LogId, Point>,
+        logs: &BTreeMap<LogId, Log>,
+    ) -> Self {
+        let mut cursors: BTreeMap<_, _> =
+            points.iter().map(|(log, point)| (*log, Cursor::behind(*point))).collect();
+        for (log, point) in redelivered {
+            cursors.entry(*log).or_insert_with(Cursor::at_start).redelivered = Some(*point);
+        }
+        Self {
+            instance,
+            user,
+            role,
+            cursors,
+            caught_up: Some(logs.iter().map(|(id, log)| (*id, log.have())).collect()),
+            volatile: VecDeque::new(),
+            told: BTreeSet::new(),
+            newest: BTreeMap::new(),
+            fetching: false,
+        }
+    }
+
+    /// A reader that starts behind everything held now.
+    pub fn from_now(instance: InstanceId, user: UserId, role: Role, logs: &BTreeMap<LogId, Log>) -> Self {
+        let mut reader = Self::new(instance, user, role, &BTreeMap::new(), &BTreeMap::new(), logs);
+        reader.cursors = logs.iter().map(|(id, log)| (*id, Cursor::after(log.have()))).collect();
+        reader
+    }
+
+    /// Whose it is.
+    pub fn user(&self) -> UserId {
+        self.user
+    }
+
+    /// Queues a volatile message; the oldest gives way.
+    pub fn push_volatile(&mut self, message: VolatileMessage) {
+        if self.volatile.len() >= MAX_VOLATILE {
+            self.volatile.pop_front();
+        }
+        self.volatile.push_back(message);
+    }
+
+    /// The last slot of a log that has been handed over whole.
+    pub fn read_upto(&self, log: LogId) -> Seq {
+        self.cursors.get(&log).map_or(Seq(0), |cursor| Seq(cursor.next.0 - 1))
+    }
+
+    /// The last slot that is acknowledged whole if the app acknowledges `point`.
+    pub fn acknowledged(&self, log: LogId, point: Point) -> Seq {
+        match self.cursors.get(&log) {
+            Some(cursor) if cursor.last == Some(point) => Seq(cursor.next.0 - 1),
+            _ => Seq(point.0.0.saturating_sub(1)),
+        }
+    }
+
+    /// Where it starts: the last message that counts as read, for logs that it does not read from the beginning.
+    pub fn start_points(&self, logs: &BTreeMap<LogId, Log>) -> Vec<Position> {
+        let point = |cursor: &Cursor| cursor.skip.unwrap_or((Seq(cursor.next.0 - 1), u16::MAX));
+        let started =
+            self.cursors.iter().filter(|(log, cursor)| cursor.next > Seq(1) && logs.contains_key(log));
+        let position = |(log, (seq, index)): (&LogId, Point)| Position {
+            origin: log.origin,
+            epoch: log.epoch.0,
+            seq: seq.0,
+            index,
+        };
+        started.map(|(log, cursor)| position((log, point(cursor)))).collect()
+    }
+
+    /// Where it stands: the last message handed over, per log.
+    pub fn points(&self) -> impl Iterator<Item = (LogId, Point)> + '_ {
+        self.cursors.iter().filter_map(|(log, cursor)| Some((*log, cursor.last?)))
+    }
+
+    /// Entries that [`Outcome::Fetch`] asked for; none means they are gone.
+    pub fn fetched(&mut self, log: LogId, from: Seq, entries: Vec<Bytes>) {
+        self.fetching = false;
+        if let Some(cursor) = self.cursors.get_mut(&log).filter(|cursor| cursor.next == from) {
+            cursor.loaded = entries.into();
+        }
+    }
+
+    /// Hands over what is there, up to about `budget` bytes.
+    pub fn deliver(
+        &mut self,
+        session: SessionId,
+        logs: &BTreeMap<LogId, Log>,
+        mut budget: usize,
+        sink: &mut impl FnMut(Delivery<'_>),
+    ) -> Outcome {
+        while let Some(message) = self.volatile.pop_front() {
+            let incoming = Incoming {
+                seq: message.seq.0,
+                index: 0,
+                stamp: message.stamp,
+                time: message.time,
+                urgent: message.urgent,
+                mentions_you: false,
+                payload: &message.payload,
+            };
+            self.introduce(message.head.origin, logs, sink);
+            sink(Delivery::Message(message.head, incoming));
+            budget = budget.saturating_sub(message.payload.len());
+        }
+        if self.fetching {
+            return Outcome::Waiting;
+        }
+        for (id, log) in logs.iter().filter(|(_, log)| log.have() > Seq(0)) {
+            let start = log.start();
+            let fresh = || if start > Seq(0) { Cursor::after(start) } else { Cursor::at_start() };
+            let cursor = self.cursors.entry(*id).or_insert_with(fresh);
+            if cursor.next <= start && cursor.skip.is_none_or(|(read, _)| read < start) {
+                sink(Delivery::Lost { log: *id, first: cursor.next, last: start });
+                *cursor =
+                    Cursor { redelivered: cursor.redelivered, last: cursor.last, ..Cursor::after(start) };
+            }
+            if cursor.next <= log.base() && cursor.loaded.is_empty() {
+                self.fetching = true;
+                return Outcome::Fetch(*id, cursor.next);
+            }
+        }
+        loop {
+            let Some((id, log)) = self.next_log(logs) else {
+                self.tell_caught_up(logs, sink);
+                return Outcome::Idle;
+            };
+            if budget == 0 {
+                return Outcome::More;
+            }
+            let cursor = self.cursors.get_mut(&id).expect("next_log chose among the cursors");
+            let datagram = match log.entry(cursor.next) {
+                Some(datagram) => datagram.clone(),
+                None => match cursor.loaded.pop_front() {
+                    Some(datagram) => datagram,
+                    None => {
+                        self.fetching = true;
+                        return Outcome::Fetch(id, cursor.next);
+                    }
+                },
+            };
+            self.introduce(id.origin, logs, sink);
+            budget = budget.saturating_sub(self.hand_over(session, id, log, &datagram, sink));
+            self.tell_caught_up(logs, sink);
+        }
+    }
+
+    /// The log whose next entry has the lowest stamp.
+    fn next_log<'l>(&self, logs: &'l BTreeMap<LogId, Log>) -> Option<(LogId, &'l Log)> {
+        let waiting = logs.iter().filter_map(|(id, log)| {
+            let cursor = self.cursors.get(id)?;
+            (cursor.next <= log.have()).then_some((id, log, cursor))
+        });
+        let mut best: Option<(u64, LogId, &Log)> = None;
+        for (id, log, cursor) in waiting {
+            let stamp = log.entry(cursor.next).or(cursor.loaded.front()).map_or(0, |d| stamp_of(d));
+            if best.is_none_or(|(lowest, _, _)| stamp < lowest) {
+                best = Some((stamp, *id, log));
+            }
+        }
+        best.map(|(_, id, log)| (id, log))
+    }
+
+    /// Hands over the messages that end in one entry. Returns their cost.
+    fn hand_over(
+        &mut self,
+        session: SessionId,
+        id: LogId,
+        log: &Log,
+        datagram: &Bytes,
+        sink: &mut impl FnMut(Delivery<'_>),
+    ) -> usize {
+        let cursor = self.cursors.get_mut(&id).expect("deliver made one for every log");
+        let entry = Entry::from_datagram(datagram).expect("accepted entries were parsed");
+        let newest = self.newest.entry(id.origin).or_insert(id.epoch);
+        let late = id.epoch < *newest;
+        *newest = id.epoch.max(*newest);
+        let (seq, skip) = (entry.seq, cursor.skip.take().filter(|(at, _)| *at == entry.seq));
+        let (instance, user, redelivered) = (self.instance, self.user, cursor.redelivered);
+        let mut last = cursor.last;
+        let mut cost = 64;
+        if entry.destination.is_nil() || entry.destination == instance {
+            let author = log.author().map_or(UserId::NIL, |author| author.user);
+            // A body that its author laid out wrongly holds nothing more to hand over; what follows does again.
+            let _ = cursor.stream.read(&entry, |message| {
+                if skip.is_some_and(|(_, index)| message.index <= index) {
+                    return;
+                }
+                let point = (seq, message.index);
+                let head = DeliverHead {
+                    session,
+                    origin: id.origin,
+                    user: author,
+                    instance: message.author.instance,
+                    epoch: id.epoch.0,
+                    flags: DeliverFlags {
+                        redelivered: redelivered.is_some_and(|upto| point <= upto),
+                        late,
+                        addressed: !entry.destination.is_nil(),
+                        ..DeliverFlags::default()
+                    },
+                };
+                let incoming = Incoming {
+                    seq: seq.0,
+                    index: message.index,
+                    stamp: entry.stamp,
+                    time: entry.time,
+                    urgent: message.urgent,
+                    mentions_you: message.mentions(&user),
+                    payload: message.payload,
+                };
+                cost += incoming.payload.len() + 64;
+                last = Some(point);
+                sink(Delivery::Message(head, incoming));
+            });
+        }
+        cursor.last = last.or(skip);
+        cursor.next = seq.next();
+        cost
+    }
+
+    fn introduce(
+        &mut self,
+        origin: OriginId,
+        logs: &BTreeMap<LogId, Log>,
+        sink: &mut impl FnMut(Delivery<'_>),
+    ) {
+        if self.told.contains(&origin) {
+            return;
+        }
+        let known = logs.iter().filter(|(id, _)| id.origin == origin).find_map(|(_, log)| log.author());
+        if let Some(author) = known {
+            self.told.insert(origin);
+            sink(Delivery::Author { origin, user: author.user, name: &author.name, host: author.host });
+        }
+    }
+
+    fn tell_caught_up(&mut self, logs: &BTreeMap<LogId, Log>, sink: &mut impl FnMut(Delivery<'_>)) {
+        let Some(upto) = &self.caught_up else { return };
+        let done = upto.iter().all(|(log, seq)| *seq <= self.read_upto(*log) || !logs.contains_key(log));
+        if done {
+            self.caught_up = None;
+            sink(Delivery::CaughtUp);
+        }
+    }
+}
+
+fn stamp_of(datagram: &[u8]) -> u64 {
+    u64::from_le_bytes(datagram[72..80].try_into().expect("accepted entries are whole"))
+}
+
+/// Points as the local protocol names them.
+pub fn to_points(positions: &[Position]) -> BTreeMap<LogId, Point> {
+    let log = |p: &Position| LogId { origin: p.origin, epoch: Epoch(p.epoch) };
+    positions.iter().map(|p| (log(p), (Seq(p.seq), p.index))).collect()
+}

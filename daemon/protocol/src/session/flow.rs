@@ -1,0 +1,201 @@
+//! How many entries may be outstanding: the sender is held back to the slowest member that keeps up.
+//!
+//! A member keeps up while its reports make progress at least every 500 ms and it is not further behind than two
+//! windows (then it is catching up, and is served by repair). The window shrinks when losses grow with the rate; steady
+//! random loss leaves it alone.
+//!
+//! Invariant: with no member that keeps up, nothing is held back; with one, at most a window is outstanding to it.
+
+use crate::{ids::Seq, time::Instant};
+use chalktalk_ipc::HostId;
+use std::{collections::BTreeMap, time::Duration};
+
+/// A member that makes no progress for so long while data is outstanding no longer holds the sender.
+pub const STALLED: Duration = Duration::from_millis(500);
+
+/// Below this many entries the window never shrinks: two bursts, so that one is on the way while one is reported.
+pub const MIN_WINDOW: f64 = 64.0;
+
+/// Above this it never grows: 1.5 MB.
+const MAX_WINDOW: f64 = 1024.0;
+
+/// Losses are weighed over so many entries.
+const SAMPLE: u64 = 256;
+
+struct Member {
+    have: Seq,
+    window: u32,
+    progress: Instant,
+}
+
+/// The flow control of one log that is written here.
+pub struct Flow {
+    window: f64,
+    members: BTreeMap<HostId, Member>,
+    sent: Seq,
+    sampled_from: Seq,
+    lost: u64,
+    usual_loss: f64,
+}
+
+impl Flow {
+    /// Of a log whose last slot is `sent`.
+    pub fn new(sent: Seq) -> Self {
+        Self { window: 256.0, members: BTreeMap::new(), sent, sampled_from: sent, lost: 0, usual_loss: 0.0 }
+    }
+
+    /// Says which hosts are in the session now, with the datagrams their sockets can hold.
+    pub fn set_members(&mut self, hosts: impl Iterator<Item = (HostId, u32)>, now: Instant) {
+        let mut before = std::mem::take(&mut self.members);
+        for (host, window) in hosts {
+            let member = before.remove(&host).unwrap_or(Member { have: self.sent, window, progress: now });
+            self.members.insert(host, Member { window, ..member });
+        }
+    }
+
+    /// How many entries may be sent now.
+    pub fn allowance(&self, now: Instant) -> usize {
+        let room = self.holding(now).map(|member| {
+            let window = self.window.min(f64::from(member.window.max(2))) as u64;
+            window.saturating_sub(self.sent.ahead_of(member.have))
+        });
+        room.min().map_or(usize::MAX, |room| room as usize)
+    }
+
+    /// When a member that holds the sender will be found to have stalled.
+    pub fn next_timeout(&self, now: Instant) -> Option<Instant> {
+        self.holding(now).filter(|m| m.have < self.sent).map(|m| m.progress + STALLED).min()
+    }
+
+    /// Entries up to `last` have been sent.
+    pub fn on_sent(&mut self, last: Seq, now: Instant) {
+        for member in self.members.values_mut().filter(|m| m.have >= self.sent) {
+            member.progress = now; // nothing was outstanding: its time starts now
+        }
+        self.sent = last;
+        let sampled = last.ahead_of(self.sampled_from);
+        if sampled >= SAMPLE {
+            self.weigh(self.lost as f64 / sampled as f64);
+            (self.sampled_from, self.lost) = (last, 0);
+        }
+    }
+
+    /// A member says how far it has come.
+    pub fn on_report(&mut self, host: HostId, have: Seq, window: u32, now: Instant) {
+        let Some(member) = self.members.get_mut(&host) else { return };
+        member.window = window;
+        if have > member.have || have >= self.sent {
+            member.have = have.min(self.sent);
+            member.progress = now;
+        } else if have < member.have && member.have >= self.sent {
+            // Our first guess (that it has all) was wrong: it has to catch up.
+            member.have = have;
+        }
+    }
+
+    /// So many entries were asked for again.
+    pub fn on_lost(&mut self, entries: u64) {
+        self.lost += entries;
+    }
+
+    /// Entries up to here are held by everybody who keeps up.
+    pub fn held_by_all(&self, now: Instant) -> Seq {
+        self.holding(now).map(|m| m.have).min().unwrap_or(self.sent)
+    }
+
+    fn holding(&self, now: Instant) -> impl Iterator<Item = &Member> {
+        let far = 2 * self.window as u64;
+        self.members.values().filter(move |member| {
+            let behind = self.sent.ahead_of(member.have);
+            behind == 0 || behind <= far && now.since(member.progress) < STALLED
+        })
+    }
+
+    fn weigh(&mut self, loss: f64) {
+        if loss > 2.0 * self.usual_loss + 0.05 {
+            self.window = (self.window * 0.7).max(MIN_WINDOW);
+        } else {
+            self.window = (self.window + 32.0).min(MAX_WINDOW);
+        }
+        self.usual_loss += (loss - self.usual_loss) / 8.0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: HostId = HostId([1; 16]);
+    const B: HostId = HostId([2; 16]);
+
+    fn at(ms: u64) -> Instant {
+        Instant::ZERO + Duration::from_millis(ms)
+    }
+
+    fn flow() -> Flow {
+        let mut flow = Flow::new(Seq(0));
+        flow.set_members([(A, 1000), (B, 1000)].into_iter(), at(0));
+        flow
+    }
+
+    #[test]
+    fn the_slowest_member_holds_the_sender() {
+        let mut flow = flow();
+        assert_eq!(flow.allowance(at(0)), 256);
+        flow.on_sent(Seq(256), at(0));
+        assert_eq!(flow.allowance(at(1)), 0);
+        flow.on_report(A, Seq(256), 1000, at(1));
+        assert!(flow.allowance(at(1)) <= 32, "B has reported nothing yet");
+        flow.on_report(B, Seq(100), 1000, at(1));
+        assert!(flow.allowance(at(1)) >= 100);
+    }
+
+    #[test]
+    fn a_silent_member_holds_for_half_a_second_and_no_longer() {
+        let mut flow = flow();
+        flow.on_sent(Seq(200), at(10));
+        flow.on_report(A, Seq(200), 1000, at(11));
+        assert!(flow.allowance(at(509)) < 256);
+        assert_eq!(flow.next_timeout(at(509)), Some(at(510)));
+        assert!(flow.allowance(at(510)) >= 256, "only A counts");
+        flow.on_report(B, Seq(200), 1000, at(600));
+        flow.on_sent(Seq(300), at(600));
+        assert!(flow.allowance(at(601)) < 256, "B is back");
+    }
+
+    #[test]
+    fn a_small_socket_gets_a_small_window() {
+        let mut flow = flow();
+        flow.on_report(B, Seq(0), 20, at(0));
+        assert_eq!(flow.allowance(at(0)), 20);
+    }
+
+    #[test]
+    fn steady_loss_leaves_the_window_growing_loss_shrinks_it() {
+        let mut flow = flow();
+        let send = |flow: &mut Flow, rounds: u64, lost: u64| {
+            for _ in 0..rounds {
+                let last = Seq(flow.sent.0 + SAMPLE);
+                flow.on_sent(last, at(0));
+                flow.on_report(A, last, 1000, at(0));
+                flow.on_report(B, last, 1000, at(0));
+                flow.on_lost(lost);
+            }
+            flow.window
+        };
+        send(&mut flow, 40, 25);
+        let steady = send(&mut flow, 40, 25);
+        assert!(steady > 256.0, "{steady}");
+        let shrunk = send(&mut flow, 3, 150);
+        assert!(shrunk < steady * 0.8, "{shrunk} of {steady}");
+    }
+
+    #[test]
+    fn a_newcomer_far_behind_is_not_waited_for() {
+        let mut flow = flow();
+        flow.on_sent(Seq(10_000), at(0));
+        flow.on_report(A, Seq(10_000), 1000, at(0));
+        flow.on_report(B, Seq(5), 1000, at(0));
+        assert!(flow.allowance(at(1)) > 0);
+    }
+}

@@ -1,0 +1,52 @@
+//! When an origin is told how far we have come: after 32 entries or 2 ms, whichever is first.
+//!
+//! Invariant: an entry that arrived, even again, is followed by a report within 2 ms: a lost report is made good by
+//! whatever comes next.
+
+use crate::{ids::LogId, time::Instant};
+use std::{collections::BTreeMap, time::Duration};
+
+/// Entries that are reported together: half of the smallest window.
+const BATCH: u32 = 32;
+
+/// The longest a report waits.
+const DELAY: Duration = Duration::from_millis(2);
+
+/// Reports that wait to be sent.
+#[derive(Default, Debug)]
+pub struct Reports {
+    waiting: BTreeMap<LogId, (u32, Instant)>,
+    now_due: bool,
+}
+
+impl Reports {
+    /// An entry of somebody else's log arrived.
+    pub fn on_entry(&mut self, log: LogId, now: Instant) {
+        let (count, _) = self.waiting.entry(log).or_insert((0, now + DELAY));
+        *count += 1;
+        self.now_due |= *count >= BATCH;
+    }
+
+    /// Local readers of a live session have come further.
+    pub fn on_read(&mut self, logs: impl Iterator<Item = LogId>) {
+        for log in logs {
+            if let Some((count, _)) = self.waiting.get_mut(&log) {
+                *count += 1;
+            }
+        }
+    }
+
+    /// The logs to report on now.
+    pub fn take_due(&mut self, now: Instant) -> Vec<LogId> {
+        let is_due = |(count, due): &(u32, Instant)| *count >= BATCH || *due <= now;
+        self.now_due = false;
+        let due: Vec<LogId> = self.waiting.iter().filter(|(_, w)| is_due(w)).map(|(log, _)| *log).collect();
+        self.waiting.retain(|_, waiting| !is_due(waiting));
+        due
+    }
+
+    /// When the next report is due.
+    pub fn next_timeout(&self) -> Option<Instant> {
+        if self.now_due { Some(Instant::ZERO) } else { self.waiting.values().map(|(_, due)| *due).min() }
+    }
+}
