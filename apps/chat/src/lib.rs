@@ -5,6 +5,10 @@
 //!
 //! Invariant: the model knows neither terminal nor socket; events go in, state and effects come out.
 
+pub mod command;
+pub mod conversation;
+pub mod editor;
 pub mod headless;
+pub mod model;
 pub mod place;
 pub mod transcript;

@@ -123,7 +123,7 @@ impl Transcript {
         let shown = self.shown.entry(key).or_default();
         // A message that turned up late stands before others that were shown; it comes once.
         let again = at <= *shown && (!head.flags.late || head.flags.redelivered);
-        if again && *shown != Default::default() {
+        if again {
             return false;
         }
         *shown = at.max(*shown);

@@ -1,0 +1,261 @@
+//! What a typed line means: something to say, or a command that begins with a slash.
+
+use chalktalk_ipc::{Target, UserId, batch::MAX_MENTIONS, event::Person, request::Availability};
+
+/// A command.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Command {
+    /// Enter a room or a direct session.
+    Join(String),
+    /// Leave the session in view.
+    Leave,
+    /// Say something to one person, or just go there.
+    Msg(String),
+    /// List the people.
+    Who,
+    /// Show the keys.
+    Help,
+    /// End the chat.
+    Quit,
+    /// Empty the view; nothing is deleted.
+    Clear,
+    /// Say how available one is.
+    Status(Availability),
+    /// Choose a message to copy.
+    Copy,
+}
+
+/// What a typed line means.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Line {
+    /// Text to publish.
+    Say(String),
+    /// A command to carry out.
+    Run(Command),
+    /// A command with something wrong, and what.
+    Wrong(String),
+}
+
+/// Name, arguments and purpose of every command, in the order in which they are offered.
+pub const COMMANDS: [(&str, &str, &str); 10] = [
+    ("/join", "#room", "enter a room, or make it"),
+    ("/msg", "@user text", "talk to one person in private"),
+    ("/me", "text", "say what you do"),
+    ("/who", "", "list the people on the network"),
+    ("/status", "online|away|busy", "say how available you are"),
+    ("/copy", "", "choose a message and copy it"),
+    ("/clear", "", "empty the view; nothing is deleted"),
+    ("/leave", "", "leave this conversation"),
+    ("/help", "", "show the keys"),
+    ("/quit", "", "end the chat"),
+];
+
+/// How an action begins, as it is sent: every chat shows "/me waves" as an action of its author.
+pub const ACTION: &str = "/me ";
+
+/// Reads a typed line.
+pub fn parse(line: &str) -> Line {
+    if let Some(rest) = line.strip_prefix("//") {
+        return Line::Say(format!("/{rest}"));
+    }
+    if !line.starts_with('/') {
+        return Line::Say(line.to_owned());
+    }
+    let (name, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
+    let rest = rest.trim();
+    let wrong = |what: &str| Line::Wrong(what.to_owned());
+    match (name, rest) {
+        ("/me", "") => wrong("/me needs a text: /me waves"),
+        ("/me", text) => Line::Say(format!("{ACTION}{text}")),
+        ("/join", target) => join(target),
+        ("/msg", rest) => msg(rest),
+        ("/status", word) => match availability(word) {
+            Some(availability) => Line::Run(Command::Status(availability)),
+            None => wrong("/status is online, away or busy"),
+        },
+        ("/leave" | "/part", "") => Line::Run(Command::Leave),
+        ("/who", "") => Line::Run(Command::Who),
+        ("/help", "") => Line::Run(Command::Help),
+        ("/quit" | "/exit", "") => Line::Run(Command::Quit),
+        ("/clear", "") => Line::Run(Command::Clear),
+        ("/copy", "") => Line::Run(Command::Copy),
+        _ => Line::Wrong(format!("{name} is no command here; /help lists them, and // says a slash")),
+    }
+}
+
+fn join(target: &str) -> Line {
+    let named = if target.starts_with(['#', '@']) { target.to_owned() } else { format!("#{target}") };
+    match named.parse::<Target>().or_else(|e| target.parse::<Target>().map_err(|_| e)) {
+        Ok(target) => Line::Run(Command::Join(target.to_string())),
+        Err(_) => Line::Wrong("/join needs a room: /join #garden".into()),
+    }
+}
+
+fn msg(rest: &str) -> Line {
+    let rest = rest.strip_prefix('@').unwrap_or(rest);
+    if rest.is_empty() {
+        return Line::Wrong("/msg needs a person: /msg @ana hello".into());
+    }
+    Line::Run(Command::Msg(rest.to_owned()))
+}
+
+/// Splits what stands behind `/msg @` into a target and a text. Names may have blanks in them: the longest name of
+/// somebody known wins; otherwise the name ends at the first blank.
+pub fn split_person<'a>(rest: &'a str, people: &[Person]) -> (String, &'a str) {
+    let known = people.iter().filter(|p| !p.name.is_empty() && starts_with_name(rest, &p.name));
+    let (name, text) = match known.map(|p| p.name.len()).max() {
+        Some(length) => rest.split_at(length),
+        None => rest.split_once(char::is_whitespace).unwrap_or((rest, "")),
+    };
+    (format!("@{name}"), text.trim())
+}
+
+fn availability(word: &str) -> Option<Availability> {
+    match word {
+        "online" => Some(Availability::Online),
+        "away" => Some(Availability::Away),
+        "busy" => Some(Availability::Busy),
+        _ => None,
+    }
+}
+
+/// The people whom a text mentions: `@name`, with nothing of a word behind it.
+pub fn mentions(text: &str, people: &[Person]) -> Vec<UserId> {
+    let mut found: Vec<UserId> = Vec::new();
+    for (at, _) in text.match_indices('@') {
+        let rest = &text[at + 1..];
+        let named = people.iter().filter(|p| !p.name.is_empty() && starts_with_name(rest, &p.name));
+        let longest = named.clone().map(|p| p.name.len()).max();
+        for person in named.filter(|p| Some(p.name.len()) == longest) {
+            if !found.contains(&person.user) && found.len() < MAX_MENTIONS {
+                found.push(person.user);
+            }
+        }
+    }
+    found
+}
+
+fn starts_with_name(text: &str, name: &str) -> bool {
+    let Some(head) = text.get(..name.len()) else { return false };
+    let next = text[name.len()..].chars().next();
+    head.to_lowercase() == name.to_lowercase() && !next.is_some_and(|c| c.is_alphanumeric() || c == '_')
+}
+
+/// Ways to go on with what is being written.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Completions {
+    /// Where the word begins that would be replaced.
+    pub start: usize,
+    /// What could stand there, and what it is.
+    pub items: Vec<(String, String)>,
+}
+
+/// The most completions offered at once: what fits above the line.
+const MAX_COMPLETIONS: usize = 8;
+
+/// Completions for the word before the cursor: commands at the start of the line, people behind an `@`, rooms
+/// behind a `#`.
+pub fn completions(before: &str, people: &[Person], rooms: &[String]) -> Option<Completions> {
+    let start = before
+        .rfind(char::is_whitespace)
+        .map_or(0, |at| at + before[at..].chars().next().map_or(1, char::len_utf8));
+    let word = &before[start..];
+    let lower = word.to_lowercase();
+    let matching = |name: &str| name.to_lowercase().starts_with(&lower) && name != word;
+    let mut items: Vec<(String, String)> = match word.chars().next()? {
+        '/' if start == 0 => {
+            let commands = COMMANDS.iter().filter(|(name, ..)| name.starts_with(&lower));
+            commands
+                .map(|(name, args, about)| (format!("{name} "), format!("{args}  {about}").trim().into()))
+                .collect()
+        }
+        '@' => {
+            let names = people.iter().map(|p| (format!("@{}", p.name), p.host.clone()));
+            names.filter(|(name, _)| matching(name)).map(|(name, host)| (format!("{name} "), host)).collect()
+        }
+        '#' => rooms.iter().filter(|r| matching(r)).map(|room| (format!("{room} "), String::new())).collect(),
+        _ => return None,
+    };
+    items.sort();
+    items.dedup();
+    items.truncate(MAX_COMPLETIONS);
+    (!items.is_empty()).then_some(Completions { start, items })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chalktalk_ipc::HostId;
+
+    fn person(n: u8, name: &str) -> Person {
+        Person {
+            user: UserId([n; 32]),
+            name: name.into(),
+            host: "laptop".into(),
+            host_id: HostId([n; 16]),
+            addresses: vec![],
+            status: Availability::Online,
+            verified: false,
+            me: false,
+        }
+    }
+
+    #[test]
+    fn lines_mean_what_they_say() {
+        use Command::*;
+        for (line, meaning) in [
+            ("hello /who", Line::Say("hello /who".into())),
+            ("//who", Line::Say("/who".into())),
+            ("/me  waves ", Line::Say("/me waves".into())),
+            ("/join garden", Line::Run(Join("#garden".into()))),
+            ("/join #日本", Line::Run(Join("#日本".into()))),
+            ("/msg ana hi there", Line::Run(Msg("ana hi there".into()))),
+            ("/msg @ana", Line::Run(Msg("ana".into()))),
+            ("/status away", Line::Run(Status(Availability::Away))),
+            ("/quit", Line::Run(Quit)),
+        ] {
+            assert_eq!(parse(line), meaning, "{line}");
+        }
+        for line in ["/", "/frobnicate", "/me", "/join", "/msg", "/status offline", "/join a\u{202e}b"] {
+            assert!(matches!(parse(line), Line::Wrong(_)), "{line}");
+        }
+    }
+
+    #[test]
+    fn the_longest_name_is_mentioned() {
+        let people =
+            [person(1, "Ana"), person(2, "Ana María"), person(3, "ben"), person(4, "Ben"), person(5, "")];
+        let of = |text| mentions(text, &people).iter().map(|u| u.0[0]).collect::<Vec<_>>();
+        assert_eq!(of("@ana: hello"), [1]);
+        assert_eq!(of("hello @Ana María!"), [2]);
+        assert_eq!(of("@anatole @ @@"), [] as [u8; 0]);
+        assert_eq!(of("@ben @ana @ana"), [3, 4, 1]);
+    }
+
+    #[test]
+    fn a_name_with_blanks_is_a_person_when_somebody_has_it() {
+        let people = [person(1, "Ana"), person(2, "Ana María")];
+        let of = |rest| split_person(rest, &people);
+        assert_eq!(of("Ana María hi there"), ("@Ana María".into(), "hi there"));
+        assert_eq!(of("ana hi"), ("@ana".into(), "hi"));
+        assert_eq!(of("zoe hi"), ("@zoe".into(), "hi"));
+        assert_eq!(of("zoe"), ("@zoe".into(), ""));
+    }
+
+    #[test]
+    fn completions_fit_where_the_cursor_stands() {
+        let people = [person(1, "Ana"), person(2, "Ana María"), person(3, "ben")];
+        let rooms = ["#garden".to_owned(), "#lobby".to_owned()];
+        let of = |text| {
+            let c = completions(text, &people, &rooms);
+            c.map(|c| (c.start, c.items.into_iter().map(|(i, _)| i).collect::<Vec<_>>()))
+        };
+        assert_eq!(of("/st"), Some((0, vec!["/status ".into()])));
+        assert_eq!(of("see /st"), None);
+        assert_eq!(of("hi @an"), Some((3, vec!["@Ana ".into(), "@Ana María ".into()])));
+        assert_eq!(of("/join #"), Some((6, vec!["#garden ".into(), "#lobby ".into()])));
+        assert_eq!(of("日本\u{3000}@b"), Some((9, vec!["@ben ".into()])));
+        assert_eq!(of("@zoe"), None);
+        assert_eq!(of(""), None);
+    }
+}

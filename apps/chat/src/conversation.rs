@@ -1,0 +1,577 @@
+//! One session as a person sees it: its lines in order, what of them is new, and how far one's own have come.
+//!
+//! Invariant: lines are sorted by [`Order`] and no message stands twice, however often and by whatever way it comes.
+
+use crate::{command::ACTION, editor::Editor};
+use chalktalk_client::Message;
+use chalktalk_ipc::{
+    OriginId, Position, SessionId, UserId,
+    event::{Member, SessionSummary},
+    request::HistoryPoint,
+    text,
+};
+use std::collections::BTreeMap;
+
+/// Lines kept in memory; the daemon has the older ones. At 200 bytes a line this is about a megabyte a conversation.
+pub const MAX_LINES: usize = 5000;
+
+/// How many lines are let go at once beyond [`MAX_LINES`], so that it does not happen for each one.
+const SLACK: usize = 500;
+
+/// Where a line stands among the others: by Lamport stamp, ties by origin. Local lines stand behind the newest
+/// message there was when they were made.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Order {
+    stamp: u64,
+    local: u64,
+    position: Position,
+}
+
+const NOWHERE: Position = Position { origin: OriginId::NIL, epoch: 0, seq: 0, index: 0 };
+
+/// One line of a conversation.
+#[derive(Clone, Debug)]
+pub struct Line {
+    /// Where it stands.
+    pub order: Order,
+    /// The author's clock, milliseconds since 1970 UTC.
+    pub time: u64,
+    /// What it is.
+    pub body: Body,
+    /// Whether it came by delivery, not only as history.
+    delivered: bool,
+}
+
+/// What a line is.
+#[derive(Clone, Debug)]
+pub enum Body {
+    /// Somebody said it.
+    Said(Said),
+    /// The chat itself has something to say.
+    Notice(Tone, String),
+}
+
+/// How a notice is meant.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Tone {
+    /// For information.
+    Quiet,
+    /// Something is wrong.
+    Alarm,
+}
+
+/// Something that was said. All texts are fit for display.
+#[derive(Clone, Debug)]
+pub struct Said {
+    /// By whom.
+    pub user: UserId,
+    /// Their name.
+    pub name: String,
+    /// What.
+    pub text: String,
+    /// Whether the text is an action ("waves") of its author.
+    pub action: bool,
+    /// Whether it mentions the reader.
+    pub mentions_me: bool,
+    /// If this process said it: what became of it.
+    pub own: Option<Own>,
+}
+
+/// A message of this process on its way.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Own {
+    /// Its number for the chat, before the daemon has numbered it.
+    local: u64,
+    /// Its number in the session, once published.
+    number: Option<u64>,
+    /// What went wrong, each with who says so.
+    pub failures: Vec<String>,
+}
+
+/// How far an own message has come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Delivery {
+    /// Not yet in the log.
+    Sending,
+    /// In the log and sent; live sessions store nothing.
+    Sent,
+    /// On this host's disk.
+    Stored,
+    /// Held by so many of so many other hosts.
+    Held(usize, usize),
+    /// Acknowledged by an app of every member present.
+    Delivered,
+}
+
+/// What `progress` said last.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Progress {
+    /// In the log up to this number.
+    pub appended: u64,
+    /// Stored up to this number.
+    pub stored: u64,
+    /// Held by at least k+1 other hosts up to this number.
+    pub held_by: Vec<u64>,
+    /// Acknowledged by everybody up to this number.
+    pub delivered: u64,
+}
+
+/// What is known of the past before the first line.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Past {
+    /// Nothing: it was not asked for.
+    Unasked,
+    /// The answer is on its way.
+    Asked,
+    /// There is more before this point.
+    More(HistoryPoint),
+    /// The first line is the first there is.
+    Complete,
+}
+
+/// Where the reader looks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Scroll {
+    /// The line at the bottom of the view; none: the newest, whatever comes.
+    pub bottom: Option<Order>,
+    /// Rows of that line that are below the view.
+    pub below: usize,
+    /// Rows to go up (or down, if negative) at the next drawing.
+    pub wanted: i32,
+}
+
+/// A session as a person sees it.
+#[derive(Clone, Debug)]
+pub struct Conversation {
+    /// What it is.
+    pub summary: SessionSummary,
+    /// Who is in it.
+    pub members: Vec<Member>,
+    /// Everything said and noticed, oldest first.
+    pub lines: Vec<Line>,
+    /// Messages that have not been in view.
+    pub unread: usize,
+    /// Of these, the ones that mention the reader.
+    pub mentions: usize,
+    /// The first line that was new when it came: a marker is drawn before it.
+    pub new_from: Option<Order>,
+    /// What is being written.
+    pub editor: Editor,
+    /// Where the reader looks.
+    pub scroll: Scroll,
+    /// What is known of the past.
+    pub past: Past,
+    progress: Progress,
+    unacked: BTreeMap<(OriginId, u32), (u64, u16)>,
+    next_local: u64,
+}
+
+/// What a delivered message was.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Novelty {
+    /// It was shown before.
+    Known,
+    /// New, and one's own.
+    Own,
+    /// New, of somebody else.
+    New {
+        /// It mentions the reader.
+        mention: bool,
+    },
+}
+
+impl Conversation {
+    /// A conversation of which nothing is known but its name.
+    pub fn new(summary: SessionSummary, members: Vec<Member>) -> Self {
+        Self {
+            summary,
+            members,
+            lines: Vec::new(),
+            unread: 0,
+            mentions: 0,
+            new_from: None,
+            editor: Editor::default(),
+            scroll: Scroll::default(),
+            past: Past::Unasked,
+            progress: Progress::default(),
+            unacked: BTreeMap::new(),
+            next_local: 1,
+        }
+    }
+
+    /// Its id.
+    pub fn session(&self) -> SessionId {
+        self.summary.session
+    }
+
+    /// Its title, fit for display.
+    pub fn title(&self) -> String {
+        let title = text::label(&self.summary.title);
+        if title.is_empty() { self.summary.session.to_string() } else { title }
+    }
+
+    /// Takes a message that was delivered; `mine`: this process published it.
+    pub fn on_delivered(&mut self, message: &Message, me: UserId, mine: bool) -> Novelty {
+        let p = message.position;
+        let unacked = self.unacked.entry((p.origin, p.epoch)).or_default();
+        *unacked = (*unacked).max((p.seq, p.index));
+        let order = Order { stamp: message.stamp, local: 0, position: p };
+        let mut line = Line { order, time: message.time, body: Body::Said(said(message)), delivered: true };
+        match self.lines.binary_search_by_key(&order, |line| line.order) {
+            Ok(at) if self.lines[at].delivered => return Novelty::Known,
+            Ok(at) => self.lines[at].delivered = true,
+            Err(_) => {
+                if let (true, Body::Said(said)) = (mine, &mut line.body) {
+                    said.own = self.take_pending(&said.text);
+                }
+                self.insert(line);
+                self.let_go();
+            }
+        }
+        match message.author.user == me {
+            true => Novelty::Own,
+            false => Novelty::New { mention: message.mentions_you },
+        }
+    }
+
+    /// Takes older messages, and what comes before them.
+    pub fn on_past(&mut self, messages: &[Message], before: Option<HistoryPoint>) {
+        for message in messages {
+            let order = Order { stamp: message.stamp, local: 0, position: message.position };
+            let body = Body::Said(said(message));
+            self.insert(Line { order, time: message.time, body, delivered: false });
+        }
+        self.past = before.map_or(Past::Complete, Past::More);
+    }
+
+    /// Shows a text that is about to be published, and returns its local number.
+    pub fn say(&mut self, user: UserId, name: &str, text: &str, now: u64) -> u64 {
+        let order = self.local_order();
+        let own = Own { local: order.local, ..Own::default() };
+        let (text, action) = shown(text);
+        let body =
+            Body::Said(Said { user, name: name.into(), text, action, mentions_me: false, own: Some(own) });
+        self.lines.push(Line { order, time: now, body, delivered: true });
+        self.new_from = None;
+        self.scroll = Scroll::default();
+        order.local
+    }
+
+    /// Shows a line of the chat's own.
+    pub fn notice(&mut self, tone: Tone, text: &str, now: u64) {
+        let order = self.local_order();
+        self.lines.push(Line {
+            order,
+            time: now,
+            body: Body::Notice(tone, text::printable(text)),
+            delivered: true,
+        });
+    }
+
+    /// An own message was published under this number, or was not.
+    pub fn on_published(&mut self, local: u64, result: Result<u64, String>) {
+        let Some(own) = self.own_lines().find(|own| own.local == local) else { return };
+        match result {
+            Ok(number) => own.number = Some(number),
+            Err(reason) => own.failures.push(text::printable(&reason)),
+        }
+    }
+
+    /// An own message could not be handed over somewhere.
+    pub fn on_failed(&mut self, number: u64, reason: String) -> bool {
+        let Some(own) = self.own_lines().find(|own| own.number == Some(number)) else { return false };
+        if !own.failures.contains(&reason) {
+            own.failures.push(reason);
+        }
+        true
+    }
+
+    /// Own messages have come this far.
+    pub fn on_progress(&mut self, progress: Progress) {
+        self.progress = progress;
+    }
+
+    /// How far an own message has come.
+    pub fn delivery(&self, own: &Own) -> Delivery {
+        let Some(number) = own.number else { return Delivery::Sending };
+        let p = &self.progress;
+        let held = p.held_by.iter().take_while(|held| **held >= number).count();
+        match () {
+            () if p.delivered >= number && held > 0 => Delivery::Delivered,
+            () if held > 0 => Delivery::Held(held, p.held_by.len()),
+            () if p.stored >= number => Delivery::Stored,
+            () if p.appended >= number => Delivery::Sent,
+            () => Delivery::Sending,
+        }
+    }
+
+    /// What has come and not been acknowledged, once it has been in view.
+    pub fn take_unacked(&mut self) -> Vec<Position> {
+        let unacked = std::mem::take(&mut self.unacked);
+        let position = |((origin, epoch), (seq, index))| Position { origin, epoch, seq, index };
+        unacked.into_iter().map(position).collect()
+    }
+
+    /// Everything there is has been in view.
+    pub fn mark_read(&mut self) {
+        self.unread = 0;
+        self.mentions = 0;
+    }
+
+    /// Something new came that is not in view.
+    pub fn mark_new(&mut self, order: Order, mention: bool) {
+        self.unread += 1;
+        self.mentions += usize::from(mention);
+        self.new_from = Some(self.new_from.map_or(order, |first| first.min(order)));
+    }
+
+    /// Empties the view. Nothing is deleted; what is older can be scrolled to.
+    pub fn clear(&mut self) {
+        let on_its_way = |line: &Line| matches!(&line.body, Body::Said(Said { own: Some(own), .. }) if own.number.is_none());
+        let newest = self.lines.iter().rev().map(|line| line.order).find(|order| order.local == 0);
+        if let Some(order) = newest {
+            self.past =
+                Past::More(HistoryPoint { stamp: order.stamp.saturating_add(1), position: order.position });
+        }
+        self.lines.retain(on_its_way);
+        self.new_from = None;
+        self.scroll = Scroll::default();
+    }
+
+    /// A message's place.
+    pub fn order_of(message: &Message) -> Order {
+        Order { stamp: message.stamp, local: 0, position: message.position }
+    }
+
+    fn local_order(&mut self) -> Order {
+        let local = self.next_local;
+        self.next_local += 1;
+        Order { stamp: self.lines.last().map_or(0, |line| line.order.stamp), local, position: NOWHERE }
+    }
+
+    fn insert(&mut self, line: Line) {
+        if let Err(at) = self.lines.binary_search_by_key(&line.order, |line| line.order) {
+            self.lines.insert(at, line);
+        }
+    }
+
+    fn own_lines(&mut self) -> impl Iterator<Item = &mut Own> {
+        self.lines.iter_mut().rev().filter_map(|line| match &mut line.body {
+            Body::Said(said) => said.own.as_mut(),
+            Body::Notice(..) => None,
+        })
+    }
+
+    /// The oldest own message of this text that has not come back yet leaves its provisional place.
+    fn take_pending(&mut self, text: &str) -> Option<Own> {
+        let provisional = |line: &Line| match &line.body {
+            Body::Said(said) => line.order.local > 0 && said.own.is_some() && said.text == text,
+            Body::Notice(..) => false,
+        };
+        let at = self.lines.iter().position(provisional)?;
+        match self.lines.remove(at).body {
+            Body::Said(said) => said.own,
+            Body::Notice(..) => None,
+        }
+    }
+
+    /// Lets the oldest lines go when there are too many and nobody looks at them.
+    fn let_go(&mut self) {
+        if self.lines.len() <= MAX_LINES + SLACK || self.scroll.bottom.is_some() {
+            return;
+        }
+        self.lines.drain(..self.lines.len() - MAX_LINES);
+        let first = self.lines.iter().map(|line| line.order).find(|order| order.local == 0);
+        if let Some(order) = first {
+            self.past = Past::More(HistoryPoint { stamp: order.stamp, position: order.position });
+        }
+    }
+}
+
+fn said(message: &Message) -> Said {
+    let (shown, action) = shown(&String::from_utf8_lossy(&message.payload));
+    Said {
+        user: message.author.user,
+        name: author_name(&message.author.name, message.author.user),
+        text: shown,
+        action,
+        mentions_me: message.mentions_you,
+        own: None,
+    }
+}
+
+/// A text as it is shown, and whether it is an action.
+fn shown(payload: &str) -> (String, bool) {
+    match payload.strip_prefix(ACTION) {
+        Some(action) => (text::printable(action), true),
+        None => (text::printable(payload), false),
+    }
+}
+
+fn author_name(name: &str, user: UserId) -> String {
+    let name = text::label(name);
+    if name.is_empty() { user.to_string().chars().take(8).collect() } else { name }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use chalktalk_client::Author;
+    use chalktalk_ipc::{AppId, InstanceId, batch::DeliverFlags, event::Scope, request::SessionKind};
+    use std::sync::Arc;
+
+    /// A summary of a session for tests.
+    pub(crate) fn summary(n: u8, title: &str, scope: Scope) -> SessionSummary {
+        SessionSummary {
+            session: SessionId([n; 16]),
+            app: AppId::chat(),
+            title: title.into(),
+            scope,
+            kind: SessionKind::Kept,
+            parent: None,
+            members: vec![],
+            joined: true,
+            entries: 0,
+        }
+    }
+
+    /// A message of user `n` for tests.
+    pub(crate) fn message(session: u8, n: u8, stamp: u64, text: &str) -> Message {
+        let names = ["", "ana", "ben", "chloé"];
+        Message {
+            session: SessionId([session; 16]),
+            author: Arc::new(Author {
+                origin: OriginId([n; 16]),
+                user: UserId([n; 32]),
+                name: names.get(n as usize).copied().unwrap_or("someone").into(),
+                host: "host".into(),
+            }),
+            instance: InstanceId([n; 16]),
+            position: Position { origin: OriginId([n; 16]), epoch: 1, seq: stamp, index: 0 },
+            stamp,
+            time: 1_732_225_860_000 + stamp * 1000,
+            urgent: false,
+            mentions_you: false,
+            flags: DeliverFlags::default(),
+            payload: text.as_bytes().to_vec(),
+        }
+    }
+
+    const ME: UserId = UserId([1; 32]);
+
+    fn lobby() -> Conversation {
+        Conversation::new(summary(1, "#lobby", Scope::Open), vec![])
+    }
+
+    fn texts(c: &Conversation) -> Vec<&str> {
+        let text = |line: &'_ Line| match &line.body {
+            Body::Said(said) => Box::leak(said.text.clone().into_boxed_str()) as &str,
+            Body::Notice(_, text) => Box::leak(text.clone().into_boxed_str()),
+        };
+        c.lines.iter().map(text).collect()
+    }
+
+    #[test]
+    fn lines_stand_by_stamp_and_once() {
+        let mut c = lobby();
+        for (n, stamp, text) in [(2, 5, "five"), (3, 2, "two"), (2, 5, "five"), (3, 5, "five of chloé")] {
+            c.on_delivered(&message(1, n, stamp, text), ME, false);
+        }
+        c.on_past(&[message(1, 2, 1, "one"), message(1, 3, 2, "two")], None);
+        assert_eq!(texts(&c), ["one", "two", "five", "five of chloé"]);
+        assert_eq!(c.past, Past::Complete);
+        assert_eq!(c.take_unacked().len(), 2);
+        assert!(c.take_unacked().is_empty());
+    }
+
+    #[test]
+    fn what_history_showed_first_is_still_new_when_it_is_delivered() {
+        let mut c = lobby();
+        c.on_past(&[message(1, 2, 1, "one")], None);
+        assert_eq!(c.on_delivered(&message(1, 2, 1, "one"), ME, false), Novelty::New { mention: false });
+        assert_eq!(c.on_delivered(&message(1, 2, 1, "one"), ME, false), Novelty::Known);
+        assert_eq!(c.lines.len(), 1);
+    }
+
+    #[test]
+    fn an_own_message_goes_through_its_states() {
+        let mut c = lobby();
+        c.on_delivered(&message(1, 2, 7, "before"), ME, false);
+        let local = c.say(ME, "ana", "hello", 0);
+        let state = |c: &Conversation| match &c.lines.last().unwrap().body {
+            Body::Said(said) => c.delivery(said.own.as_ref().unwrap()),
+            Body::Notice(..) => panic!("a notice"),
+        };
+        assert_eq!(state(&c), Delivery::Sending);
+        c.on_published(local, Ok(1));
+        let progress = |appended, stored, held_by: &[u64], delivered| Progress {
+            appended,
+            stored,
+            held_by: held_by.to_vec(),
+            delivered,
+        };
+        for (p, expected) in [
+            (progress(1, 0, &[0, 0], 0), Delivery::Sent),
+            (progress(1, 1, &[0, 0], 0), Delivery::Stored),
+            (progress(1, 1, &[1, 0], 0), Delivery::Held(1, 2)),
+            (progress(1, 1, &[1, 1], 1), Delivery::Delivered),
+        ] {
+            c.on_progress(p);
+            assert_eq!(state(&c), expected);
+        }
+        c.on_delivered(&message(1, 1, 8, "hello"), ME, true);
+        assert_eq!((texts(&c), state(&c)), (vec!["before", "hello"], Delivery::Delivered));
+        assert!(c.on_failed(1, "ben: not installed".into()));
+        assert!(!c.on_failed(2, "ben: not installed".into()));
+    }
+
+    #[test]
+    fn equal_texts_sent_twice_come_back_in_order_and_none_stays_behind() {
+        let mut c = lobby();
+        let (first, second) = (c.say(ME, "ana", "hi", 0), c.say(ME, "ana", "hi", 0));
+        c.on_published(first, Ok(1));
+        c.on_published(second, Ok(2));
+        c.on_delivered(&message(1, 1, 1, "hi"), ME, true);
+        c.on_delivered(&message(1, 1, 2, "hi"), ME, true);
+        assert_eq!(texts(&c), ["hi", "hi"]);
+        let numbers = c.lines.iter().map(|l| match &l.body {
+            Body::Said(s) => s.own.as_ref().unwrap().number,
+            Body::Notice(..) => None,
+        });
+        assert_eq!(numbers.collect::<Vec<_>>(), [Some(1), Some(2)]);
+    }
+
+    #[test]
+    fn another_process_of_the_same_user_leaves_pending_ones_alone() {
+        let mut c = lobby();
+        c.say(ME, "ana", "hi", 0);
+        c.on_delivered(&message(1, 1, 1, "hi"), ME, false);
+        assert_eq!(texts(&c), ["hi", "hi"]);
+    }
+
+    #[test]
+    fn old_lines_are_let_go_and_can_be_asked_for_again() {
+        let mut c = lobby();
+        c.past = Past::Complete;
+        for stamp in 1..=(MAX_LINES + SLACK + 1) as u64 {
+            c.on_delivered(&message(1, 2, stamp, "x"), ME, false);
+        }
+        assert_eq!(c.lines.len(), MAX_LINES);
+        let first = c.lines[0].order;
+        assert_eq!(c.past, Past::More(HistoryPoint { stamp: first.stamp, position: first.position }));
+    }
+
+    #[test]
+    fn texts_from_the_network_are_cleaned() {
+        let mut c = lobby();
+        let mut evil = message(1, 2, 1, "\x1b]0;title\x07\u{202e}abc");
+        evil.author = Arc::new(Author { name: "\x1b[31m\u{202e}".into(), ..(*evil.author).clone() });
+        c.on_delivered(&evil, ME, false);
+        let mut bytes = message(1, 2, 2, "");
+        bytes.payload = vec![0xff, b'a', 0xc3];
+        c.on_delivered(&bytes, ME, false);
+        assert_eq!(texts(&c), ["\u{fffd}]0;title\u{fffd}abc", "\u{fffd}a\u{fffd}"]);
+        let Body::Said(said) = &c.lines[0].body else { panic!("a notice") };
+        assert_eq!(said.name, "[31m");
+    }
+}
