@@ -65,8 +65,9 @@ impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
         let text = error.to_string();
         match error {
-            ClientError::NoDaemon { .. } | ClientError::Untrusted(_) => Self::NoDaemon(text),
-            ClientError::Refused(_) => Self::Refused(text),
+            ClientError::NoDaemon { .. } => Self::NoDaemon(text),
+            // Here it is this side that refuses: a daemon started beside a planted socket would change nothing.
+            ClientError::Refused(_) | ClientError::Untrusted(_) => Self::Refused(text),
             ClientError::TimedOut(_) => Self::TimedOut(text),
             _ => Self::Failed(text),
         }
@@ -95,6 +96,7 @@ mod tests {
         let code = |code: u8| format!("{:?}", ExitCode::from(code));
         assert_eq!(status(ClientError::NoDaemon { tried: "/x".into() }), code(3));
         assert_eq!(status(Refusal::new(RefusalCode::Unknown, "no user bo").into()), code(4));
+        assert_eq!(status(ClientError::Untrusted("planted".into())), code(4));
         assert_eq!(status(ClientError::TimedOut("join")), code(5));
         assert_eq!(status(ClientError::TooLong(70_000)), code(1));
         assert_eq!(format!("{:?}", Failure::OutputClosed.status()), code(0));

@@ -53,7 +53,7 @@ fn past(client: &Client, session: SessionId, limit: u32) -> Result<Vec<Message>,
         wanted -= wanted.min(page.len() as u32);
         pages.push(page);
         before = next;
-        if before.is_none() {
+        if before.is_none() || pages.last().is_none_or(Vec::is_empty) {
             break;
         }
     }
