@@ -3,8 +3,12 @@
 //!
 //! Invariant: nothing here blocks the event loop; what can wait for a disk has its own thread.
 
+pub mod agent;
+pub mod catchup;
+pub mod config;
 pub mod identity;
 pub mod local;
 pub mod lock;
+pub mod log;
 pub mod net;
 pub mod store;

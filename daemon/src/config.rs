@@ -1,0 +1,250 @@
+//! What the operator wants: options, then the configuration file, then what is usual.
+//!
+//! Invariant: what leaves this module is checked; nothing after it complains about a value.
+
+use crate::net::{
+    PORT,
+    interfaces::{Mode, Wishes},
+};
+use chalktalk_ipc::text;
+use clap::Parser;
+use serde::Deserialize;
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+/// The options of `chalktalkd`, as they are typed.
+#[derive(Parser, Clone, PartialEq, Eq, Debug, Default)]
+#[command(
+    name = "chalktalkd",
+    version,
+    about = "Chalktalk's daemon: lets the programs of this machine talk with others on the local network"
+)]
+pub struct Options {
+    /// Serve every user of this machine (comes with the packages)
+    #[arg(long)]
+    pub system: bool,
+    /// Use only this interface (may be given several times)
+    #[arg(long = "interface", value_name = "IF")]
+    pub interfaces: Vec<String>,
+    /// How to send
+    #[arg(long, value_enum)]
+    pub mode: Option<Mode>,
+    /// UDP port of the group
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1024..=65_000))]
+    pub port: Option<u16>,
+    /// This host's name, as others see it
+    #[arg(long)]
+    pub name: Option<String>,
+    /// Read this configuration instead of the usual one
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Check the configuration, print `ok` or what is wrong, and end
+    #[arg(long)]
+    pub check: bool,
+    /// Write a line for every datagram sent and received to this file
+    #[arg(long, value_name = "FILE")]
+    pub trace: Option<PathBuf>,
+}
+
+/// What holds, once everything was looked at.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Settings {
+    /// Interfaces and how to send on them.
+    pub wishes: Wishes,
+    /// UDP port of the group.
+    pub port: u16,
+    /// This host's name, if it is not the machine's.
+    pub name: Option<String>,
+}
+
+/// Why a configuration does not hold.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// It cannot be read.
+    #[error("cannot read {path}: {source}")]
+    Read {
+        /// Which file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// It is not what is expected.
+    #[error("{path}:{line}: {problem}")]
+    Wrong {
+        /// Which file.
+        path: PathBuf,
+        /// Which line, from 1.
+        line: usize,
+        /// What is wrong, and what may have been meant.
+        problem: String,
+    },
+    /// A name of which nothing is left once it is fit to be shown.
+    #[error("the name {0:?} has no visible characters; choose another")]
+    Name(String),
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct File {
+    name: Option<String>,
+    port: Option<Port>,
+    mode: Option<Mode>,
+    #[serde(default)]
+    interfaces: Names,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct Names {
+    #[serde(default)]
+    allow: Vec<String>,
+    #[serde(default)]
+    deny: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(try_from = "u16")]
+struct Port(u16);
+
+impl TryFrom<u16> for Port {
+    type Error = &'static str;
+    fn try_from(port: u16) -> Result<Self, &'static str> {
+        // Lower ports need privileges; behind the group's port the daemons of a machine need 64 of their own.
+        if (1024..=65_000).contains(&port) { Ok(Self(port)) } else { Err("port must be 1024 to 65000") }
+    }
+}
+
+impl Settings {
+    /// Reads the configuration (`usual` if no other is named; it need not exist) and lets the options win.
+    pub fn read(options: &Options, usual: &Path) -> Result<Self, ConfigError> {
+        let (path, must_exist) = match &options.config {
+            Some(path) => (path.as_path(), true),
+            None => (usual, false),
+        };
+        let text = match fs::read_to_string(path) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound && !must_exist => String::new(),
+            other => other.map_err(|source| ConfigError::Read { path: path.to_owned(), source })?,
+        };
+        let file: File = toml::from_str(&text).map_err(|e| explain(path, &text, &e))?;
+        let name = options.name.clone().or(file.name).map(|name| match text::label(&name) {
+            label if label.is_empty() => Err(ConfigError::Name(name)),
+            label => Ok(label),
+        });
+        let only =
+            if options.interfaces.is_empty() { file.interfaces.allow } else { options.interfaces.clone() };
+        let mode = options.mode.or(file.mode).unwrap_or_default();
+        Ok(Self {
+            wishes: Wishes { only, never: file.interfaces.deny, mode },
+            port: options.port.or(file.port.map(|port| port.0)).unwrap_or(PORT),
+            name: name.transpose()?,
+        })
+    }
+}
+
+fn explain(path: &Path, text: &str, error: &toml::de::Error) -> ConfigError {
+    let at = error.span().map_or(0, |span| span.start.min(text.len()));
+    let line = text.as_bytes()[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
+    let message = error.message();
+    // serde says: unknown field `a`, expected one of `b`, `c`
+    let mut quoted = message.split('`').skip(1).step_by(2);
+    let problem = match (message.starts_with("unknown field"), quoted.next()) {
+        (true, Some(key)) => match quoted.min_by_key(|valid| distance(key, valid)) {
+            Some(valid) => format!("unknown key `{key}`; did you mean `{valid}`?"),
+            None => format!("unknown key `{key}`"),
+        },
+        _ => message.to_owned(),
+    };
+    ConfigError::Wrong { path: path.to_owned(), line, problem }
+}
+
+/// How many letters have to be put in, taken out or changed (Levenshtein).
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let changed = diagonal + usize::from(x != *y);
+            diagonal = row[j + 1];
+            row[j + 1] = changed.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(arguments: &[&str], text: &str) -> Result<Settings, String> {
+        static NUMBER: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let path =
+            std::env::temp_dir().join(format!("chalktalk-config-{}-{number}.toml", std::process::id()));
+        fs::write(&path, text).unwrap();
+        let options = Options::parse_from([&["chalktalkd"], arguments].concat());
+        let settings = Settings::read(&options, &path).map_err(|e| e.to_string());
+        fs::remove_file(path).unwrap();
+        settings
+    }
+
+    #[test]
+    fn options_win_over_the_file_and_the_file_over_what_is_usual() {
+        let usual = settings(&[], "").unwrap();
+        assert_eq!((usual.port, usual.wishes.mode, usual.name), (PORT, Mode::Auto, None));
+        let text = "name = \"shed\"\nport = 2000\nmode = \"broadcast\"\n[interfaces]\nallow = [\"a\"]\ndeny = [\"b\"]\n";
+        let file = settings(&[], text).unwrap();
+        assert_eq!(
+            (file.port, file.wishes.mode, file.name.as_deref()),
+            (2000, Mode::Broadcast, Some("shed"))
+        );
+        assert_eq!((file.wishes.only, file.wishes.never), (vec!["a".into()], vec!["b".into()]));
+        let options = [
+            "--name",
+            "loft",
+            "--port",
+            "3000",
+            "--mode",
+            "multicast",
+            "--interface",
+            "c",
+            "--interface",
+            "d",
+        ];
+        let both = settings(&options, text).unwrap();
+        assert_eq!(
+            (both.port, both.wishes.mode, both.name.as_deref()),
+            (3000, Mode::Multicast, Some("loft"))
+        );
+        assert_eq!(both.wishes.only, ["c", "d"]);
+    }
+
+    #[test]
+    fn mistakes_are_told_with_line_and_remedy() {
+        let wrong = |text| settings(&[], text).unwrap_err();
+        let unknown = wrong("name = \"x\"\n\n[interfaces]\nalow = []\n");
+        assert!(unknown.ends_with(".toml:4: unknown key `alow`; did you mean `allow`?"), "{unknown}");
+        assert!(wrong("prot = 1\n").contains(":1: unknown key `prot`; did you mean `port`?"));
+        assert!(wrong("port = 80\n").contains("1024"), "{}", wrong("port = 80\n"));
+        assert!(wrong("mode = \"loud\"\n").contains("loud"));
+        assert!(wrong("name = \n").contains(":1: "));
+        assert!(wrong("name = \"\u{202e}\"").contains("no visible characters"));
+        assert!(
+            settings(&["--config", "/nonexistent/x.toml"], "").unwrap_err().contains("/nonexistent/x.toml")
+        );
+    }
+
+    #[test]
+    fn the_options_are_those_that_are_documented() {
+        use clap::CommandFactory;
+        Options::command().debug_assert();
+        for bad in
+            [&["chalktalkd", "--port", "80"][..], &["chalktalkd", "--mode", "x"], &["chalktalkd", "extra"]]
+        {
+            assert!(Options::try_parse_from(bad).is_err());
+        }
+    }
+}
