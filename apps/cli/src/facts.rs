@@ -6,7 +6,7 @@ use crate::{
     args::Facts,
     connect::Connection,
     failure::Failure,
-    screen::{Screen, Style, paint},
+    screen::{Screen, Style, paint, visible_name},
     table::{Cell, Table},
 };
 use chalktalk_client::{Client, ClientError, ClientEvent};
@@ -202,7 +202,7 @@ impl Fact for Sessions {
         let mut table = Table::new(["SESSION", "APP", "KIND", "JOINED", "ENTRIES", "MEMBERS", "ID"]);
         for session in &self.0 {
             table.row([
-                Cell::new(name_or_unknown(&session.title), Style::Strong),
+                Cell::new(visible_name(&session.title), Style::Strong),
                 session.app.as_str().into(),
                 kind(session).into(),
                 if session.joined { Cell::new("yes", Style::Good) } else { "no".into() },
@@ -251,14 +251,7 @@ fn short(id: &impl ToString) -> String {
 
 fn own_name(person: &Person) -> String {
     let you = if person.me { " (you)" } else { "" };
-    format!("{}{you}", name_or_unknown(&person.name))
-}
-
-fn name_or_unknown(name: &str) -> String {
-    match label(name) {
-        name if name.is_empty() => "?".to_owned(),
-        name => name,
-    }
+    format!("{}{you}", visible_name(&person.name))
 }
 
 fn label_list(items: &[String]) -> String {

@@ -2,12 +2,9 @@
 //!
 //! Invariant: what is printed for people has passed [`text::printable`]; JSON carries the payload exactly.
 
-use crate::screen::{Style, paint};
+use crate::screen::{Style, paint, visible_name};
 use chalktalk_client::Message;
-use chalktalk_ipc::{
-    InstanceId, OriginId, SessionId, UserId,
-    text::{self, label},
-};
+use chalktalk_ipc::{InstanceId, OriginId, SessionId, UserId, text};
 use jiff::{Timestamp, tz::TimeZone};
 use serde::{Serialize, Serializer};
 use unicode_width::UnicodeWidthStr;
@@ -102,7 +99,7 @@ impl Transcript {
 
     /// Makes room for a name before its first line is printed.
     pub(crate) fn expect_name(&mut self, name: &str) {
-        self.name_width = self.name_width.max(shown_name(name).width().min(WIDEST_NAME));
+        self.name_width = self.name_width.max(visible_name(name).width().min(WIDEST_NAME));
     }
 
     /// The lines of one record, each ended.
@@ -116,7 +113,7 @@ impl Transcript {
             out.push_str(&paint(self.colour, Style::Quiet, &format!("--- {day} ---")));
             out.push('\n');
         }
-        let name = shown_name(&record.name);
+        let name = visible_name(&record.name);
         let padding = " ".repeat(self.name_width.saturating_sub(name.width()));
         let margin = " ".repeat("00:00:00".len() + 2 + name.width().max(self.name_width) + 2);
         out.push_str(&paint(self.colour, Style::Quiet, &time.strftime("%H:%M:%S").to_string()));
@@ -135,13 +132,6 @@ impl Transcript {
         out.truncate(out.trim_end_matches(' ').len());
         out.push('\n');
         out
-    }
-}
-
-fn shown_name(name: &str) -> String {
-    match label(name) {
-        name if name.is_empty() => "?".to_owned(),
-        name => name,
     }
 }
 

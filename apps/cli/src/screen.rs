@@ -3,6 +3,7 @@
 //! Invariant: a closed output ends the program quietly, and nothing is coloured unless a terminal shows it.
 
 use crate::failure::Failure;
+use chalktalk_ipc::text::label;
 use serde::Serialize;
 use std::{
     env,
@@ -48,6 +49,14 @@ pub(crate) fn paint(colour: bool, style: Style, text: &str) -> String {
         format!("\u{1b}[{}m{text}\u{1b}[0m", style.code())
     } else {
         text.to_owned()
+    }
+}
+
+/// A name as it may be shown; a question mark where nothing of it can be.
+pub(crate) fn visible_name(name: &str) -> String {
+    match label(name) {
+        name if name.is_empty() => "?".to_owned(),
+        name => name,
     }
 }
 
