@@ -4,6 +4,7 @@
 //! Invariant: nothing here touches the machine's own network, and nothing outlives the process that made it.
 
 pub mod app;
+pub mod bench;
 pub mod binaries;
 pub mod lab;
 pub mod programs;

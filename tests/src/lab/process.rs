@@ -114,10 +114,13 @@ impl Process {
     /// # Panics
     /// When none does in time.
     pub fn await_text(&self, text: &str, within: Duration) {
-        let found = self
-            .record
-            .await_said(within, |said| said.all.iter().any(|line| line.contains(text)).then_some(()));
-        assert!(found.is_some(), "{} did not say {text:?} within {within:?}", self.record.name);
+        assert!(self.says(text, within), "{} did not say {text:?} within {within:?}", self.record.name);
+    }
+
+    /// Whether a line, of either stream, contains `text` in time.
+    pub fn says(&self, text: &str, within: Duration) -> bool {
+        let has = |said: &Said| said.all.iter().any(|line| line.contains(text)).then_some(());
+        self.record.await_said(within, has).is_some()
     }
 
     /// Asks it to end (SIGTERM) and waits for that.
