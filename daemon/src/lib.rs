@@ -11,4 +11,7 @@ pub mod local;
 pub mod lock;
 pub mod log;
 pub mod net;
+pub mod outputs;
+pub mod signals;
 pub mod store;
+pub mod timer;

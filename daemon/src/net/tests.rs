@@ -1,4 +1,7 @@
-use super::*;
+use super::{
+    interfaces::{Interfaces, Wishes},
+    *,
+};
 use mio::Poll;
 use std::time::{Duration, Instant};
 
@@ -128,4 +131,111 @@ fn the_kernel_says_how_much_it_buffers() {
     let poll = Poll::new().unwrap();
     let network = Network::open(port(3) + 1, poll.registry(), TOKENS).unwrap();
     assert!(network.receive_buffer() >= 100_000);
+}
+
+/// Does something only as the child of the test below, in a network namespace of its own.
+#[test]
+fn child_in_a_namespace() {
+    if std::env::var_os("NETWORK_CHILD").is_none() {
+        return;
+    }
+    let mut hosts = [Follower::new(), Follower::new()];
+    for life in ["a first", "a second", "a third"] {
+        // The same name and the same index: nothing in the list of interfaces shows that it is another one.
+        ip("link add name chalk0 index 77 mtu 1400 type veth peer name chalk1");
+        ip("addr add 10.77.0.1/24 dev chalk0");
+        ip("link set chalk1 up");
+        ip("link set chalk0 up");
+        hosts.iter_mut().for_each(|host| host.follow_until(|links| links.iter().any(|l| l.name == "chalk0")));
+        assert_eq!(hosts[0].host.network.links()[0].mtu, 1400);
+        for way in [Way::Multicast4, Way::Multicast6, Way::Broadcast] {
+            let sent = hosts[0].send_until_done(&Route::Group(LinkId(77), way), life);
+            let heard = hosts[1].host.hear(1);
+            assert!(
+                sent && heard.iter().any(|(a, text)| a.way == way && text == life.as_bytes()),
+                "{life} {way:?}"
+            );
+        }
+        ip("link del chalk0");
+        if life == "a second" {
+            // Made again before anyone looks.
+            continue;
+        }
+        hosts.iter_mut().for_each(|host| host.follow_until(|links| links.iter().all(|l| l.name != "chalk0")));
+    }
+}
+
+/// A host that follows the interfaces there are.
+struct Follower {
+    host: Host,
+    interfaces: Interfaces,
+}
+
+impl Follower {
+    fn new() -> Self {
+        let poll = Poll::new().unwrap();
+        let mut network = Network::open(PORT, poll.registry(), TOKENS).unwrap();
+        let wishes = Wishes { only: vec!["chalk0".into()], ..Wishes::default() };
+        let interfaces = Interfaces::new(wishes, poll.registry(), Token(1)).unwrap();
+        network.set_links(interfaces.links().to_vec(), &[]);
+        Self { host: Host { network, _poll: poll }, interfaces }
+    }
+
+    fn follow_until(&mut self, wanted: impl Fn(&[Link]) -> bool) {
+        let end = Instant::now() + Duration::from_secs(5);
+        let mut settled = false;
+        while !settled || !wanted(self.interfaces.links()) {
+            assert!(Instant::now() < end, "{:?}", self.interfaces.links());
+            std::thread::sleep(Duration::from_millis(20));
+            let now = Instant::now();
+            let notices = self.interfaces.handle_notices(now).unwrap();
+            let later = self.interfaces.handle_timeout(now + Duration::from_millis(500)).unwrap();
+            for change in [notices, later].into_iter().flatten() {
+                let failed = self.host.network.set_links(change.links, &change.renewed);
+                assert!(failed.is_empty(), "{failed:?}");
+            }
+            settled = true;
+        }
+    }
+
+    /// A fresh IPv6 address cannot be sent from before it has been probed.
+    fn send_until_done(&mut self, route: &Route, text: &str) -> bool {
+        let end = Instant::now() + Duration::from_secs(5);
+        while Instant::now() < end {
+            let before = self.host.network.counters().sent;
+            self.host.network.send(route, &frames(&[text]));
+            if self.host.network.counters().sent > before {
+                return true;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+            self.follow_until(|_| true);
+        }
+        false
+    }
+}
+
+fn ip(arguments: &str) {
+    let status = std::process::Command::new("ip").args(arguments.split(' ')).status().unwrap();
+    assert!(status.success(), "ip {arguments}");
+}
+
+#[test]
+fn an_interface_that_is_made_again_is_entered_again() {
+    let possible =
+        |command: &mut std::process::Command| command.output().is_ok_and(|out| out.status.success());
+    let unshare = || std::process::Command::new("unshare");
+    if !possible(unshare().args(["-Urn", "ip", "link", "add", "name", "probe0", "type", "veth"])) {
+        eprintln!("skipped: no unprivileged network namespaces, no veth interfaces or no `ip` here");
+        return;
+    }
+    let output = unshare()
+        .args(["-Urn", "--"])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", "net::tests::child_in_a_namespace", "--nocapture"])
+        .env("NETWORK_CHILD", "1")
+        .output()
+        .unwrap();
+    let said =
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{said}");
 }
