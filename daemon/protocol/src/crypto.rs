@@ -73,9 +73,25 @@ impl Certificate {
             user: self.user,
             host: self.host,
             name: text::label(&self.name),
-            origin: origin_id(&self.origin_key),
+            origin: self.origin(),
             key: VerifyingKey::from_bytes(&self.origin_key).ok()?,
         })
+    }
+
+    /// The origin it is about.
+    pub fn origin(&self) -> OriginId {
+        origin_id(&self.origin_key)
+    }
+
+    /// Whether it says nothing but what is known of that author already: verifying costs, and every heartbeat repeats
+    /// it.
+    pub fn repeats(&self, author: &Author) -> bool {
+        self.names(author) && author.host == self.host && author.name == text::label(&self.name)
+    }
+
+    /// Whether this is a certificate of that author.
+    pub fn names(&self, author: &Author) -> bool {
+        self.user == author.user && self.origin() == author.origin
     }
 
     fn signed_part(&self) -> Vec<u8> {

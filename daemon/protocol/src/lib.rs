@@ -8,8 +8,10 @@ pub mod entry;
 pub mod frame;
 pub mod heartbeat;
 pub mod ids;
+pub mod launch;
 pub mod log;
 pub mod net;
+pub mod node;
 pub mod outbox;
 pub mod paths;
 pub mod records;
@@ -18,4 +20,5 @@ pub mod store;
 pub mod stream;
 pub mod time;
 
+pub use node::{Action, Node, NodeConfig, UserSeeds};
 pub use time::Instant;

@@ -65,6 +65,9 @@ const ASK_AGAIN: Duration = Duration::from_millis(1000);
 /// Rows of a session in one heartbeat.
 const ROWS_PER_BEAT: usize = 8;
 
+/// A host that has just come tells what it holds within this time.
+const INTRODUCTION: Duration = Duration::from_millis(500);
+
 /// How long a log that moved is named in heartbeats.
 const RECENT: Duration = Duration::from_secs(5);
 
@@ -73,6 +76,8 @@ const RECENT: Duration = Duration::from_secs(5);
 struct Present {
     rows: BTreeMap<LogId, Row>,
     ask_at: Instant,
+    since: Instant,
+    window: u32,
 }
 
 struct Own {
@@ -232,7 +237,7 @@ impl Session {
         let log = self.logs.entry(id).or_insert_with(|| Log::new(id, live));
         log.set_author(author, out.now);
         let mut flow = Flow::new(writer.last());
-        flow.set_members(self.present.keys().map(|host| (*host, out.window)), out.now);
+        flow.set_members(self.present.iter().map(|(host, p)| (*host, p.window)), out.now);
         self.own.insert(user, Own { writer, flow });
     }
 
@@ -445,15 +450,27 @@ impl Session {
         }
     }
 
-    /// The hosts that are in the session now, with the datagrams their sockets can hold.
-    pub fn set_present(&mut self, hosts: &BTreeMap<HostId, u32>, now: Instant) {
-        self.present.retain(|host, _| hosts.contains_key(host));
-        for host in hosts.keys() {
-            self.present.entry(*host).or_insert_with(|| Present { rows: BTreeMap::new(), ask_at: now });
+    /// A host is in the session (with the datagrams its socket can hold), or is not. True if that is new.
+    pub fn set_host(&mut self, host: HostId, window: Option<u32>, now: Instant) -> bool {
+        let changed = self.present.contains_key(&host) != window.is_some();
+        match window {
+            Some(window) => {
+                let fresh = || Present { rows: BTreeMap::new(), ask_at: now, since: now, window };
+                self.present.entry(host).or_insert_with(fresh).window = window;
+            }
+            None => drop(self.present.remove(&host)),
         }
-        for own in self.own.values_mut() {
-            own.flow.set_members(hosts.iter().map(|(host, window)| (*host, *window)), now);
+        if changed {
+            for own in self.own.values_mut() {
+                own.flow.set_members(self.present.iter().map(|(host, p)| (*host, p.window)), now);
+            }
         }
+        changed
+    }
+
+    /// Whether a host is only now telling what it holds: all of that was said before we met.
+    pub fn is_introduction(&self, host: HostId, now: Instant) -> bool {
+        self.present.get(&host).is_none_or(|present| now.since(present.since) < INTRODUCTION)
     }
 
     fn on_rows(&mut self, host: HostId, rows: &[Row], history: bool, out: &mut Outbox) {
@@ -667,6 +684,50 @@ impl Session {
             let (key, value) = records::positions(self.id, user, &self.positions[&user]);
             out.writes.push(Write::Record { key, value });
         }
+    }
+
+    /// Everybody who reads here.
+    pub fn readers(&self) -> impl Iterator<Item = InstanceId> + '_ {
+        self.readers.keys().copied()
+    }
+
+    /// Whether somebody else's messages from before the last start have not been read by a user who had begun to.
+    pub fn has_old_unread(&self, user: UserId) -> bool {
+        let none = BTreeMap::new();
+        let read = self.positions.get(&user).unwrap_or(&none);
+        let unread = |(id, log): (&LogId, &Log)| {
+            log.author().is_some_and(|author| author.user != user)
+                && match read.get(id) {
+                    Some((seq, _)) => *seq < log.have(),
+                    None => self.pair.is_some() && log.have() > Seq(1),
+                }
+        };
+        self.logs.iter().any(unread)
+    }
+
+    /// Entries of a former life of a local user's log came back: their instances' numbers go on behind them.
+    pub fn learn_numbers(&mut self, id: LogId, first: Seq, last: Seq) -> Vec<Write> {
+        let Some(log) = self.logs.get(&id) else { return vec![] };
+        let Some(user) = log.author().map(|author| author.user) else { return vec![] };
+        let mut reader = stream::StreamReader::in_middle();
+        let mut learned = BTreeMap::<InstanceId, u64>::new();
+        for seq in first.0..=last.0 {
+            let Some(datagram) = log.entry(Seq(seq)) else { continue };
+            let entry = Entry::from_datagram(datagram).expect("accepted entries were parsed");
+            let _ = reader.read(&entry, |message| {
+                learned.insert(message.author.instance, message.author.number);
+            });
+        }
+        let mut writes = Vec::new();
+        for (instance, number) in learned {
+            let known = self.numbers.entry(instance).or_default();
+            if number > *known {
+                *known = number;
+                let (key, value) = records::number(self.id, user, instance, number);
+                writes.push(Write::Record { key, value });
+            }
+        }
+        writes
     }
 
     /// Whether a user has read a message.

@@ -1,0 +1,237 @@
+//! What the node tells of itself and of others: rosters and lists.
+//!
+//! Invariant: every name handed out is fit for display.
+
+use super::Node;
+use crate::{net::Way, session::Session, time::Instant};
+use chalktalk_ipc::{
+    HostId, SessionId, UserId,
+    event::{InstanceSummary, InterfaceStatus, Member, Person, Scope, SessionSummary, Status},
+    request::{Availability, Role},
+    text,
+};
+use std::collections::BTreeMap;
+
+impl Node {
+    /// The user roster, the calling user first.
+    pub fn who(&self, me: UserId) -> Vec<Person> {
+        let local = self.users.iter().map(|(user, local)| Person {
+            user: *user,
+            name: local.author.name.clone(),
+            host: self.host_name.clone(),
+            host_id: self.host,
+            addresses: self.own_addresses(),
+            status: local.availability,
+            verified: *user == me,
+            me: *user == me,
+        });
+        let mut people: Vec<Person> = local.collect();
+        people.sort_by_key(|person| !person.me);
+        for (id, host) in self.directory.hosts() {
+            let addresses: Vec<String> = host.addresses().map(|address| address.ip().to_string()).collect();
+            for item in host.users() {
+                let Some(author) = self.authors.values().find(|a| a.host == id && item.certificate.names(a))
+                else {
+                    continue;
+                };
+                people.push(Person {
+                    user: author.user,
+                    name: author.name.clone(),
+                    host: host.name().to_owned(),
+                    host_id: id,
+                    addresses: addresses.clone(),
+                    status: item.availability,
+                    verified: false,
+                    me: false,
+                });
+            }
+        }
+        people
+    }
+
+    /// Instances of this host, or of the whole LAN.
+    pub fn instance_list(&self, all: bool) -> Vec<InstanceSummary> {
+        let local = self.instances.iter().filter(|(_, instance)| instance.role == Role::App);
+        let mut list: Vec<InstanceSummary> = local
+            .map(|(id, instance)| InstanceSummary {
+                instance: *id,
+                app: instance.app.clone(),
+                pid: instance.pid,
+                sessions: instance.sessions.iter().copied().collect(),
+                host: self.host_name.clone(),
+                user: instance.user,
+            })
+            .collect();
+        for (_, host) in self.directory.hosts().filter(|_| all) {
+            list.extend(host.instances().map(|item| InstanceSummary {
+                instance: item.instance,
+                app: item.app.clone(),
+                pid: item.pid,
+                sessions: item.sessions.clone(),
+                host: host.name().to_owned(),
+                user: item.user,
+            }));
+        }
+        list
+    }
+
+    /// Sessions known on the LAN, the joined ones first.
+    pub fn session_list(&self, me: UserId) -> Vec<SessionSummary> {
+        let mine = self.sessions.values().filter(|session| session.pair.is_none_or(|(local, _)| local == me));
+        let mut list: Vec<SessionSummary> = mine.map(|session| self.summary(session.id(), me)).collect();
+        let mut others = BTreeMap::<SessionId, SessionSummary>::new();
+        for (id, host) in self.directory.hosts() {
+            for item in host.sessions() {
+                if self.sessions.contains_key(&item.session) || item.descriptor.scope == Scope::Direct {
+                    continue;
+                }
+                let summary = others.entry(item.session).or_insert_with(|| SessionSummary {
+                    session: item.session,
+                    app: item.descriptor.app.clone(),
+                    title: format!("#{}", text::label(&item.descriptor.title)),
+                    scope: item.descriptor.scope,
+                    kind: item.descriptor.kind,
+                    parent: None,
+                    members: Vec::new(),
+                    joined: false,
+                    entries: 0,
+                });
+                summary.members.extend(item.users.iter().filter_map(|user| self.name_of(*user, id)));
+            }
+        }
+        list.sort_by(|a, b| (!a.joined, &a.title).cmp(&(!b.joined, &b.title)));
+        list.extend(others.into_values());
+        list
+    }
+
+    /// Facts about the daemon, as far as the core knows them; the shell adds what it knows.
+    pub fn status(&self, me: UserId, now: Instant) -> Status {
+        let interface = |link: &crate::net::Link| InterfaceStatus {
+            name: link.name.clone(),
+            addresses: link
+                .v4
+                .iter()
+                .map(|(address, prefix)| format!("{address}/{prefix}"))
+                .chain(link.v6.iter().map(ToString::to_string))
+                .collect(),
+            ways: self.paths.chosen(link.id).into_iter().map(|way: Way| way.name().to_owned()).collect(),
+        };
+        let mut warnings = Vec::new();
+        if self.paths.links().next().is_none() {
+            warnings.push("no usable network interface: nobody can be reached until one is up".to_owned());
+        }
+        if !self.has_agent(me) {
+            warnings.push(
+                "no agent is running for you: messages cannot open programs; start chalktalk-agent"
+                    .to_owned(),
+            );
+        }
+        Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            host_id: self.host,
+            host: self.host_name.clone(),
+            user: me,
+            name: self.users.get(&me).map(|user| user.author.name.clone()).unwrap_or_default(),
+            uptime: now.as_nanos() / 1_000_000_000,
+            mode: self.paths.mode.name().to_owned(),
+            port: 0,
+            state: String::new(),
+            interfaces: self.paths.links().map(interface).collect(),
+            hosts: self.directory.len() as u32,
+            sessions: self.sessions.len() as u32,
+            instances: self.instances.values().filter(|i| i.role == Role::App).count() as u32,
+            agent: self.has_agent(me),
+            counters: self.out.counters.iter().map(|(name, n)| (name.to_owned(), n)).collect(),
+            warnings,
+        }
+    }
+
+    /// Everybody in a session who is present.
+    pub fn members(&self, id: SessionId) -> Vec<Member> {
+        let Some(session) = self.sessions.get(&id) else { return vec![] };
+        let local = session.joined.iter().filter_map(|user| {
+            let author = &self.users.get(user)?.author;
+            let theirs = self.instances.iter().filter(|(_, i)| i.user == *user && i.role == Role::App);
+            Some(Member {
+                user: *user,
+                name: author.name.clone(),
+                host_id: self.host,
+                host: self.host_name.clone(),
+                instances: theirs.filter(|(_, i)| i.sessions.contains(&id)).map(|(id, _)| *id).collect(),
+            })
+        });
+        let mut members: Vec<Member> = local.collect();
+        for host_id in session.present() {
+            let Some(host) = self.directory.host(host_id) else { continue };
+            let announced =
+                host.sessions().filter(|item| item.session == id).flat_map(|item| item.users.iter().copied());
+            let users: Vec<UserId> = match session.pair {
+                Some((_, other)) => vec![other],
+                None => announced.collect(),
+            };
+            for user in users {
+                let Some(name) = self.name_of(user, host_id) else { continue };
+                let theirs = host.instances().filter(|item| item.user == user && item.sessions.contains(&id));
+                members.push(Member {
+                    user,
+                    name,
+                    host_id,
+                    host: host.name().to_owned(),
+                    instances: theirs.map(|item| item.instance).collect(),
+                });
+            }
+        }
+        members
+    }
+
+    /// A session's title as people see it.
+    pub(super) fn title(&self, session: &Session) -> String {
+        match session.pair {
+            Some((_, other)) => {
+                let name = self
+                    .authors
+                    .values()
+                    .find(|author| author.user == other)
+                    .map(|author| author.name.clone());
+                format!("@{}", name.unwrap_or_else(|| format!("{:.8}", other.to_string())))
+            }
+            None => format!("#{}", text::label(&session.descriptor.title)),
+        }
+    }
+
+    /// A host's name, as far as it is known.
+    pub fn host_name(&self, host: HostId) -> String {
+        if host == self.host {
+            return self.host_name.clone();
+        }
+        self.directory
+            .host(host)
+            .map_or_else(|| format!("{:.8}", host.to_string()), |host| host.name().to_owned())
+    }
+
+    /// A local user's name.
+    pub fn user_name(&self, user: UserId) -> String {
+        self.users.get(&user).map(|user| user.author.name.clone()).unwrap_or_default()
+    }
+
+    /// Sets how available a user is shown while the daemon knows no better.
+    pub fn availability(&self, user: UserId) -> Availability {
+        self.users.get(&user).map_or(Availability::Offline, |user| user.availability)
+    }
+
+    fn name_of(&self, user: UserId, host: HostId) -> Option<String> {
+        self.authors
+            .values()
+            .find(|author| author.user == user && author.host == host)
+            .map(|author| author.name.clone())
+    }
+
+    fn own_addresses(&self) -> Vec<String> {
+        let links = self.paths.links();
+        links
+            .flat_map(|link| {
+                link.v4.iter().map(|(a, _)| a.to_string()).chain(link.v6.iter().map(|a| a.to_string()))
+            })
+            .collect()
+    }
+}

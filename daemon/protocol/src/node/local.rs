@@ -1,0 +1,606 @@
+//! What local programs ask of the node.
+//!
+//! Invariant: a program acts for the user the kernel named, in sessions that user has joined, and for no other.
+
+use super::{Action, Agent, Instance, LOBBY, Node};
+use crate::{
+    control::{Descriptor, MAX_VOLATILE},
+    ids,
+    records::{self, SessionRecord},
+    session::{Session, delivery::Delivery},
+    store::Write,
+    stream,
+    time::Instant,
+};
+use chalktalk_ipc::{
+    Answer, AppId, Event, FailReason, InstanceId, Position, Refusal, RefusalCode, SessionId, Target, UserId,
+    batch::{Class, Outgoing, PublishHead},
+    event::{Scope, SessionSummary},
+    request::{Availability, From, LaunchOutcome, RegisteredApp, Role, SessionKind, Topic},
+};
+use rand_core::Rng;
+
+/// Instances that may be attached at once on one host.
+const MAX_INSTANCES: usize = 1024;
+
+/// Sessions that local users may have joined at once.
+const MAX_SESSIONS: usize = 4096;
+
+/// Instances that are remembered as gone, so that who writes to one is told.
+const MAX_GONE: usize = 1024;
+
+/// Why a published batch was not taken; the connection that sent it does not keep to the protocol, except for `Refused`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PublishError {
+    /// The instance has not opened that session.
+    #[error("session is not open")]
+    NotOpen,
+    /// It published more than it was granted.
+    #[error("credit is overdrawn")]
+    Credit,
+    /// The batch is malformed.
+    #[error(transparent)]
+    Batch(#[from] chalktalk_ipc::batch::BatchError),
+    /// A volatile message does not fit one datagram.
+    #[error("a volatile message is longer than {MAX_VOLATILE} bytes")]
+    Volatile,
+}
+
+fn refuse<T>(code: RefusalCode, message: impl Into<String>) -> Result<T, Refusal> {
+    Err(Refusal::new(code, message))
+}
+
+impl Node {
+    /// A process becomes an instance. Returns its id, and the session it was launched for.
+    pub fn attach(
+        &mut self,
+        now: Instant,
+        user: UserId,
+        instance: Option<InstanceId>,
+        app: AppId,
+        pid: u32,
+        role: Role,
+        token: Option<&str>,
+    ) -> Result<Answer, Refusal> {
+        self.at(now);
+        if self.instances.len() >= MAX_INSTANCES {
+            return refuse(RefusalCode::Busy, "too many programs are attached; close some");
+        }
+        let launched_for = match token {
+            Some(token) => match self.launcher.redeem(user, token) {
+                Some((session, _)) => Some(session),
+                None => return refuse(RefusalCode::NotAllowed, "the launch token is not valid (any more)"),
+            },
+            None => None,
+        };
+        let id = match instance.filter(|id| !id.is_nil()) {
+            Some(id) if self.instances.get(&id).is_some() => {
+                return refuse(RefusalCode::BadRequest, "this instance is attached already");
+            }
+            Some(id) => id,
+            None => self.new_instance_id(),
+        };
+        self.gone.retain(|gone| *gone != id);
+        self.attached += 1;
+        let sessions = Default::default();
+        self.instances
+            .insert(id, Instance { user, app: app.clone(), pid, role, sessions, order: self.attached });
+        if role == Role::App {
+            self.users.get_mut(&user).map(|local| local.closed.remove(&app));
+            self.changed.insert(Topic::Instances);
+            self.heartbeat.on_change(now);
+        }
+        let session = launched_for.map(|session| self.summary(session, user));
+        Ok(Answer::Attached { instance: id, session })
+    }
+
+    fn new_instance_id(&mut self) -> InstanceId {
+        let mut bytes = [0; 16];
+        self.out.rng.fill_bytes(&mut bytes);
+        bytes[6] = bytes[6] & 0x0f | 0x40; // UUID version 4
+        bytes[8] = bytes[8] & 0x3f | 0x80; // RFC 9562 variant
+        InstanceId(bytes)
+    }
+
+    /// An instance is gone.
+    pub fn detach(&mut self, now: Instant, id: InstanceId) {
+        self.at(now);
+        let Some(instance) = self.instances.remove(&id) else { return };
+        for session in &instance.sessions {
+            if let Some(found) = self.sessions.get_mut(session) {
+                found.close(id);
+            }
+            self.on_roster_changed(*session);
+        }
+        self.out.ready.remove(&id);
+        if instance.role == Role::App {
+            self.gone.push_back(id);
+            if self.gone.len() > MAX_GONE {
+                self.gone.pop_front();
+            }
+            let last = !self
+                .instances
+                .values()
+                .any(|other| other.user == instance.user && other.app == instance.app);
+            if let Some(local) = self.users.get_mut(&instance.user).filter(|_| last) {
+                local.closed.insert(instance.app);
+            }
+            self.changed.insert(Topic::Instances);
+            self.heartbeat.on_change(now);
+        }
+        let needs = self.launcher.on_gone(id);
+        needs.into_iter().for_each(|need| self.on_need(need));
+        self.settle();
+    }
+
+    /// A process becomes the agent of its user.
+    pub fn attach_agent(
+        &mut self,
+        now: Instant,
+        user: UserId,
+        apps: Vec<RegisteredApp>,
+    ) -> Result<Answer, Refusal> {
+        self.at(now);
+        let Some(local) = self.users.get_mut(&user) else {
+            return refuse(RefusalCode::Unknown, "unknown user");
+        };
+        if local.agent.is_some() {
+            return refuse(RefusalCode::Busy, "this user has an agent already");
+        }
+        local.agent = Some(Agent { apps: apps.into_iter().map(|app| (app.app.clone(), app)).collect() });
+        let secrets: Vec<(UserId, [u8; 32])> =
+            local.secrets.iter().map(|(other, secret)| (*other, *secret)).collect();
+        let apps: Vec<AppId> = local.agent.iter().flat_map(|agent| agent.apps.keys().cloned()).collect();
+        for (other, secret) in secrets {
+            for app in &apps {
+                self.directs.entry(ids::direct(app, &secret)).or_insert_with(|| (user, other, app.clone()));
+            }
+        }
+        self.on_agent(user);
+        self.settle();
+        Ok(Answer::Done)
+    }
+
+    /// A user's agent is gone.
+    pub fn detach_agent(&mut self, user: UserId) {
+        if let Some(local) = self.users.get_mut(&user) {
+            local.agent = None;
+        }
+    }
+
+    /// Whether a user has an agent.
+    pub fn has_agent(&self, user: UserId) -> bool {
+        self.users.get(&user).is_some_and(|local| local.agent.is_some())
+    }
+
+    /// A user enters a session.
+    pub fn join(
+        &mut self,
+        now: Instant,
+        user: UserId,
+        target: &str,
+        app: &AppId,
+        kind: SessionKind,
+        history: bool,
+    ) -> Result<Answer, Refusal> {
+        self.at(now);
+        let id = match target.parse::<Target>()? {
+            Target::Room(name) => {
+                let id = ids::open_room(app, &name);
+                self.check_session_limit(id)?;
+                let announced = self.directory.session(id).map(|item| item.descriptor.clone());
+                let (kind, history) = announced.map_or((kind, history), |d| (d.kind, d.history));
+                self.join_room(user, app, &name, kind, history)
+            }
+            Target::User(name) => {
+                let other = self.resolve_user(user, &name)?;
+                let id = self.direct_id(user, other, app)?;
+                self.check_session_limit(id)?;
+                self.join_direct(id, user, other, app);
+                id
+            }
+            Target::Session(id) => self.join_known(user, id)?,
+        };
+        self.settle();
+        Ok(Answer::Session(self.summary(id, user)))
+    }
+
+    fn check_session_limit(&self, id: SessionId) -> Result<(), Refusal> {
+        if self.sessions.len() < MAX_SESSIONS || self.sessions.contains_key(&id) {
+            return Ok(());
+        }
+        refuse(RefusalCode::Busy, "too many sessions are joined; leave some")
+    }
+
+    /// Joins an open room, creating it where it does not exist.
+    pub(super) fn join_room(
+        &mut self,
+        user: UserId,
+        app: &AppId,
+        name: &str,
+        kind: SessionKind,
+        history: bool,
+    ) -> SessionId {
+        let id = ids::open_room(app, name);
+        let descriptor =
+            Descriptor { app: app.clone(), title: name.into(), scope: Scope::Open, kind, history };
+        self.enter(id, user, descriptor, None);
+        id
+    }
+
+    /// Joins the direct session of two users.
+    pub(super) fn join_direct(&mut self, id: SessionId, user: UserId, other: UserId, app: &AppId) {
+        let descriptor = Descriptor {
+            app: app.clone(),
+            title: String::new(),
+            scope: Scope::Direct,
+            kind: SessionKind::Kept,
+            history: true,
+        };
+        self.enter(id, user, descriptor, Some((user, other)));
+    }
+
+    fn join_known(&mut self, user: UserId, id: SessionId) -> Result<SessionId, Refusal> {
+        if self.sessions.get(&id).is_some_and(|session| session.joined.contains(&user)) {
+            return Ok(id);
+        }
+        if let Some((local, other, app)) =
+            self.directs.get(&id).filter(|(local, _, _)| *local == user).cloned()
+        {
+            self.join_direct(id, local, other, &app);
+            return Ok(id);
+        }
+        let local = self.sessions.get(&id).map(|session| session.descriptor.clone());
+        let descriptor = local.or_else(|| self.directory.session(id).map(|item| item.descriptor.clone()));
+        match descriptor {
+            Some(descriptor) if descriptor.scope == Scope::Open => {
+                self.check_session_limit(id)?;
+                if ids::open_room(&descriptor.app, &descriptor.title) != id {
+                    return refuse(
+                        RefusalCode::NotAllowed,
+                        "whoever announces this session gives it a false name",
+                    );
+                }
+                self.enter(id, user, descriptor, None);
+                Ok(id)
+            }
+            Some(_) => refuse(RefusalCode::NotAllowed, "this session is for others"),
+            None => refuse(
+                RefusalCode::Unknown,
+                format!("no session {id} is known; `chalktalk sessions` lists them"),
+            ),
+        }
+    }
+
+    fn enter(&mut self, id: SessionId, user: UserId, descriptor: Descriptor, pair: Option<(UserId, UserId)>) {
+        let now = self.out.now;
+        let known = self.sessions.contains_key(&id);
+        let session = self.sessions.entry(id).or_insert_with(|| Session::new(id, descriptor, now));
+        session.pair = session.pair.or(pair);
+        let joined = session.joined.insert(user);
+        if !known {
+            let hosts: Vec<_> = self
+                .directory
+                .hosts()
+                .filter(|(_, host)| host.sessions().any(|item| item.session == id))
+                .map(|(host, h)| (host, h.window))
+                .collect();
+            hosts.into_iter().for_each(|(host, window)| {
+                session.set_host(host, Some(window), now);
+            });
+        }
+        if joined {
+            self.add_writer(id, user);
+            self.save_session(id);
+            self.heartbeat.at_once(now);
+            self.changed.insert(Topic::Sessions);
+            self.on_roster_changed(id);
+        }
+    }
+
+    fn save_session(&mut self, id: SessionId) {
+        let Some(session) = self.sessions.get(&id) else { return };
+        let record = SessionRecord {
+            descriptor: session.descriptor.clone(),
+            joined: session.joined.iter().copied().collect(),
+            pair: session.pair,
+        };
+        let (key, value) = records::session(id, &record);
+        self.out.writes.push(Write::Record { key, value });
+    }
+
+    /// A user leaves a session.
+    pub fn leave(
+        &mut self,
+        now: Instant,
+        user: UserId,
+        target: &str,
+        app: &AppId,
+    ) -> Result<Answer, Refusal> {
+        self.at(now);
+        let id = self.resolve(user, target, app)?;
+        if id == ids::open_room(&AppId::chat(), LOBBY) {
+            return refuse(RefusalCode::NotAllowed, "everybody is in #lobby; close the chat instead");
+        }
+        let Some(session) = self.sessions.get_mut(&id).filter(|session| session.joined.contains(&user))
+        else {
+            return refuse(RefusalCode::NotJoined, format!("you are not in {target}"));
+        };
+        session.joined.remove(&user);
+        let readers: Vec<InstanceId> = session.readers().collect();
+        let theirs: Vec<InstanceId> =
+            readers.into_iter().filter(|i| self.instances[i].user == user).collect();
+        for instance in theirs {
+            session.close(instance);
+            if let Some(found) = self.instances.get_mut(&instance) {
+                found.sessions.remove(&id);
+            }
+            let reason = "you left the session".to_owned();
+            self.out.events.push_back((instance, Event::Detached { session: Some(id), reason }));
+        }
+        if session.joined.is_empty() {
+            self.sessions.remove(&id);
+            self.out.writes.push(Write::ForgetRecord { key: records::session_key(id) });
+            self.out.writes.push(Write::ForgetSession { session: id });
+        } else {
+            self.save_session(id);
+        }
+        self.heartbeat.at_once(now);
+        self.changed.insert(Topic::Sessions);
+        self.settle();
+        Ok(Answer::Done)
+    }
+
+    /// An instance attaches to a session.
+    pub fn open(
+        &mut self,
+        now: Instant,
+        id: InstanceId,
+        session: SessionId,
+        from: &From,
+    ) -> Result<Answer, Refusal> {
+        self.at(now);
+        let Some(instance) = self.instances.get_mut(&id) else {
+            return refuse(RefusalCode::BadRequest, "attach first");
+        };
+        let user = instance.user;
+        let Some(found) = self.sessions.get_mut(&session).filter(|found| found.joined.contains(&user)) else {
+            return refuse(RefusalCode::NotJoined, "you have not joined this session");
+        };
+        instance.sessions.insert(session);
+        let (start, last_number) = found.open(id, user, instance.role, from, &mut self.out);
+        let app = instance.role == Role::App;
+        if app {
+            self.launcher.on_opened(&(session, user));
+            self.changed.insert(Topic::Instances);
+            self.heartbeat.on_change(now);
+            self.on_roster_changed(session);
+        }
+        let granted = crate::session::writer::CREDIT;
+        let (summary, members) = (self.summary(session, user), self.members(session));
+        Ok(Answer::Opened { session: summary, last_number, granted, start, members })
+    }
+
+    /// An instance detaches from a session.
+    pub fn close(&mut self, now: Instant, id: InstanceId, session: SessionId) -> Result<Answer, Refusal> {
+        self.at(now);
+        let instance = self.instances.get_mut(&id);
+        if !instance.is_some_and(|instance| instance.sessions.remove(&session)) {
+            return refuse(RefusalCode::BadRequest, "the session is not open");
+        }
+        if let Some(found) = self.sessions.get_mut(&session) {
+            found.close(id);
+        }
+        self.changed.insert(Topic::Instances);
+        self.heartbeat.on_change(now);
+        self.on_roster_changed(session);
+        Ok(Answer::Done)
+    }
+
+    /// An instance has kept everything up to these positions.
+    pub fn ack(
+        &mut self,
+        now: Instant,
+        id: InstanceId,
+        session: SessionId,
+        positions: &[Position],
+    ) -> Result<Answer, Refusal> {
+        self.at(now);
+        match self.sessions.get_mut(&session).filter(|found| found.is_open(id)) {
+            Some(found) => found.ack(id, positions, &mut self.out),
+            None => return refuse(RefusalCode::BadRequest, "the session is not open"),
+        }
+        self.settle();
+        Ok(Answer::Done)
+    }
+
+    /// An instance answers an offer.
+    pub fn answer_offer(
+        &mut self,
+        now: Instant,
+        id: InstanceId,
+        session: SessionId,
+        accept: bool,
+    ) -> Result<Answer, Refusal> {
+        self.at(now);
+        let Some(user) = self.instances.get(&id).map(|instance| instance.user) else {
+            return refuse(RefusalCode::BadRequest, "attach first");
+        };
+        let need = self.launcher.on_answer((session, user), id, accept);
+        need.into_iter().for_each(|need| self.on_need(need));
+        self.settle();
+        Ok(Answer::Done)
+    }
+
+    /// An agent says how a launch went.
+    pub fn launch_result(&mut self, now: Instant, launch: u64, outcome: LaunchOutcome) {
+        self.at(now);
+        let (reason, detail) = match outcome {
+            LaunchOutcome::Started(_) => return self.launcher.on_started(launch),
+            LaunchOutcome::NoApp => (FailReason::NoApp, String::new()),
+            LaunchOutcome::NoDisplay => (FailReason::NoDisplay, String::new()),
+            LaunchOutcome::Failed(why) => (FailReason::LaunchFailed, why),
+        };
+        let need = self.launcher.on_failed(launch, reason, detail, now);
+        need.into_iter().for_each(|need| self.on_need(need));
+        self.settle();
+    }
+
+    /// An agent says that a program it launched has ended.
+    pub fn exited(&mut self, now: Instant, launch: u64, status: i32) {
+        self.at(now);
+        let detail = format!("the program ended with status {status} before it attached");
+        let need = self.launcher.on_failed(launch, FailReason::LaunchFailed, detail, now);
+        need.into_iter().for_each(|need| self.on_need(need));
+        self.settle();
+    }
+
+    /// A user says how available they are.
+    pub fn set_availability(&mut self, now: Instant, user: UserId, availability: Availability) {
+        self.at(now);
+        if let Some(local) = self.users.get_mut(&user) {
+            local.availability = availability;
+            self.heartbeat.at_once(now);
+            self.changed.insert(Topic::Who);
+        }
+    }
+
+    /// An instance publishes a batch.
+    pub fn publish<'a>(
+        &mut self,
+        now: Instant,
+        id: InstanceId,
+        head: &PublishHead,
+        messages: impl Iterator<Item = Result<Outgoing<'a>, chalktalk_ipc::batch::BatchError>>,
+    ) -> Result<(), PublishError> {
+        self.at(now);
+        let user = self.instances.get(&id).ok_or(PublishError::NotOpen)?.user;
+        let session =
+            self.sessions.get_mut(&head.session).filter(|s| s.is_open(id)).ok_or(PublishError::NotOpen)?;
+        let mut number = head.first;
+        for message in messages {
+            let message = message?;
+            match head.class {
+                Class::Durable => {
+                    let author = stream::Author { instance: id, number };
+                    if !session.publish(user, author, head.destination, &message) {
+                        return Err(PublishError::Credit);
+                    }
+                    number = number.saturating_add(1);
+                }
+                Class::Volatile if message.payload.len() > MAX_VOLATILE => {
+                    return Err(PublishError::Volatile);
+                }
+                Class::Volatile => {
+                    session.publish_volatile(user, id, head.destination, &message, &mut self.out)
+                }
+            }
+        }
+        self.settle();
+        Ok(())
+    }
+
+    /// Instances that have something to be handed over.
+    pub fn ready(&self) -> Vec<InstanceId> {
+        self.out.ready.iter().copied().collect()
+    }
+
+    /// Hands an instance what is there for it, up to about `budget` bytes.
+    pub fn deliver(
+        &mut self,
+        now: Instant,
+        id: InstanceId,
+        budget: usize,
+        sink: &mut impl FnMut(SessionId, Delivery<'_>),
+    ) {
+        self.at(now);
+        let sessions: Vec<SessionId> = match self.instances.get(&id) {
+            Some(instance) => instance.sessions.iter().copied().collect(),
+            None => vec![],
+        };
+        let share = (budget / sessions.len().max(1)).max(1);
+        let mut more = false;
+        for session in sessions {
+            let Some(found) = self.sessions.get_mut(&session) else { continue };
+            let outcome = found.deliver(id, share, &mut |delivery| sink(session, delivery));
+            more |= self.after_delivery(id, session, outcome);
+        }
+        if !more {
+            self.out.ready.remove(&id);
+        }
+    }
+
+    /// Which session a target is, without joining it.
+    pub fn resolve(&self, user: UserId, target: &str, app: &AppId) -> Result<SessionId, Refusal> {
+        match target.parse::<Target>()? {
+            Target::Room(name) => Ok(ids::open_room(app, &name)),
+            Target::User(name) => self.direct_id(user, self.resolve_user(user, &name)?, app),
+            Target::Session(id) => Ok(id),
+        }
+    }
+
+    fn direct_id(&self, user: UserId, other: UserId, app: &AppId) -> Result<SessionId, Refusal> {
+        if user == other {
+            return refuse(RefusalCode::BadRequest, "a direct session needs somebody else");
+        }
+        let secret = self.users.get(&user).and_then(|local| local.secrets.get(&other));
+        match secret {
+            Some(secret) => Ok(ids::direct(app, secret)),
+            None => refuse(RefusalCode::Unknown, "that user's key does not allow direct sessions"),
+        }
+    }
+
+    fn resolve_user(&self, me: UserId, name: &str) -> Result<UserId, Refusal> {
+        let digits = name.len() >= 8 && name.bytes().all(|b| b.is_ascii_hexdigit());
+        let named = |author: &crate::crypto::Author| {
+            ids::normalised(&author.name) == ids::normalised(name)
+                || digits && author.user.to_string().starts_with(&name.to_ascii_lowercase())
+        };
+        let mut found: Vec<(UserId, String)> = self
+            .authors
+            .values()
+            .filter(|a| named(a) && a.user != me)
+            .map(|a| (a.user, a.name.clone()))
+            .collect();
+        found.sort();
+        found.dedup_by_key(|(user, _)| *user);
+        match &found[..] {
+            [(user, _)] => Ok(*user),
+            [] => {
+                refuse(RefusalCode::Unknown, format!("no user {name:?} is known; `chalktalk who` lists them"))
+            }
+            several => {
+                let keys: Vec<String> =
+                    several.iter().map(|(user, name)| format!("@{:.8} ({name})", user.to_string())).collect();
+                refuse(
+                    RefusalCode::Ambiguous,
+                    format!("several users are called {name:?}: {}", keys.join(", ")),
+                )
+            }
+        }
+    }
+
+    /// A summary of a session as a user sees it.
+    pub(super) fn summary(&self, id: SessionId, user: UserId) -> SessionSummary {
+        let session = &self.sessions[&id];
+        let members = self.members(id);
+        let mut names: Vec<String> = members.into_iter().map(|member| member.name).collect();
+        names.dedup();
+        SessionSummary {
+            session: id,
+            app: session.descriptor.app.clone(),
+            title: self.title(session),
+            scope: Self::scope_of(session),
+            kind: session.descriptor.kind,
+            parent: None,
+            members: names,
+            joined: session.joined.contains(&user),
+            entries: session.entries(),
+        }
+    }
+
+    /// Logs something that the operator should know.
+    pub(super) fn log(&mut self, line: String) {
+        self.actions.push_back(Action::Log(line));
+    }
+}

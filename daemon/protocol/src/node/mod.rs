@@ -1,0 +1,687 @@
+//! The node: everything one daemon is, sans IO.
+//!
+//! Inputs take `now` first; outputs are pulled: [`Node::poll_transmit`], [`Node::poll_write`], [`Node::poll_action`],
+//! [`Node::poll_timeout`], and per instance [`Node::deliver`]. The node demultiplexes and routes; what sessions do
+//! they do in [`crate::session`].
+//!
+//! Invariant: bad input from the network is counted by reason and dropped; it is never an error to the caller.
+
+mod demux;
+mod facts;
+mod local;
+mod presence;
+
+use crate::{
+    control::{self, Failure},
+    counters::Counters,
+    crypto::{self, Author, Certificate},
+    directory::Directory,
+    entry::Entry,
+    frame::{Header, Kind},
+    heartbeat::Heartbeat,
+    ids::{LogId, Seq},
+    launch::Launcher,
+    net::{Arrival, Link, Route, Transmit},
+    outbox::Outbox,
+    paths::{Mode, Paths},
+    records::{self, Known},
+    session::{Session, delivery::Outcome},
+    store::{Batch, Restored, Write},
+    time::Instant,
+};
+use bytes::Bytes;
+use chalktalk_ipc::{
+    AppId, Event, FailReason, HostId, InstanceId, OriginId, SessionId, UserId,
+    event::Scope,
+    request::{Availability, RegisteredApp, Role, SessionKind, Topic},
+};
+use ed25519_dalek::SigningKey;
+use rand_core::SeedableRng;
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    net::SocketAddr,
+    time::Duration,
+};
+
+pub use local::PublishError;
+
+/// The room that exists on every LAN and that everybody has joined.
+pub const LOBBY: &str = "lobby";
+
+/// After an unclean start, how long to listen for our own tail before writing.
+const LEARN_TAIL: Duration = Duration::from_secs(1);
+
+/// A failure is told three times: the datagrams are not repaired.
+const TELL_AGAIN: [Duration; 3] = [Duration::ZERO, Duration::from_millis(100), Duration::from_millis(400)];
+
+/// What a node needs to know of its world.
+#[derive(Clone, Debug)]
+pub struct NodeConfig {
+    /// Seed of the host's key.
+    pub host_seed: [u8; 32],
+    /// The host's name.
+    pub host_name: String,
+    /// Seed of the generator.
+    pub rng_seed: [u8; 32],
+    /// Life number: durable, and larger than that of every life before.
+    pub incarnation: u64,
+    /// How frames are sent.
+    pub mode: Mode,
+    /// Static peers.
+    pub peers: Vec<SocketAddr>,
+    /// Datagrams that the socket can hold.
+    pub window: u32,
+}
+
+/// What a local user is made of.
+#[derive(Clone)]
+pub struct UserSeeds {
+    /// Seed of the user's identity key.
+    pub user: [u8; 32],
+    /// Seed of the key that signs the user's logs on this host.
+    pub origin: [u8; 32],
+    /// The user's name.
+    pub name: String,
+}
+
+struct LocalUser {
+    key: SigningKey,
+    origin_key: SigningKey,
+    certificate: Certificate,
+    author: Author,
+    availability: Availability,
+    agent: Option<Agent>,
+    /// Secrets shared with other users.
+    secrets: BTreeMap<UserId, [u8; 32]>,
+    /// Apps whose last instance the user has closed.
+    closed: BTreeSet<AppId>,
+    /// Sessions with messages that wait for an agent.
+    waiting: BTreeSet<SessionId>,
+}
+
+struct Agent {
+    apps: BTreeMap<AppId, RegisteredApp>,
+}
+
+struct Instance {
+    user: UserId,
+    app: AppId,
+    pid: u32,
+    role: Role,
+    sessions: BTreeSet<SessionId>,
+    order: u64,
+}
+
+/// Something for the shell to do.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Action {
+    /// Read entries of a log from the store and hand them to [`Node::fetched`].
+    Fetch {
+        /// For whom.
+        instance: InstanceId,
+        /// Which session.
+        session: SessionId,
+        /// Which log.
+        log: LogId,
+        /// From which slot on.
+        from: Seq,
+        /// About how many bytes.
+        bytes: usize,
+    },
+    /// Ask hosts, one after the other, for runs of entries; hand each datagram to [`Node::handle_datagram`] and the end
+    /// to [`Node::caught_up`].
+    CatchUp {
+        /// The session, also the number of the catch-up: there is one per session.
+        session: SessionId,
+        /// Where to ask, best first.
+        providers: Vec<SocketAddr>,
+        /// Runs of slots, per log.
+        wants: Vec<(LogId, Seq, Seq)>,
+    },
+    /// Tell an instance.
+    Notify(InstanceId, Event),
+    /// Tell a user's agent.
+    NotifyAgent(UserId, Event),
+    /// Worth a line in the log.
+    Log(String),
+}
+
+/// One daemon, sans IO.
+pub struct Node {
+    host_key: SigningKey,
+    host: HostId,
+    host_name: String,
+    incarnation: u64,
+    users: BTreeMap<UserId, LocalUser>,
+    sessions: BTreeMap<SessionId, Session>,
+    instances: BTreeMap<InstanceId, Instance>,
+    attached: u64,
+    gone: VecDeque<InstanceId>,
+    authors: BTreeMap<OriginId, Author>,
+    directs: BTreeMap<SessionId, (UserId, UserId, AppId)>,
+    directory: Directory,
+    heartbeat: Heartbeat,
+    paths: Paths,
+    launcher: Launcher,
+    failures: Vec<(Instant, HostId, Bytes)>,
+    failures_heard: VecDeque<(HostId, InstanceId, u64)>,
+    out: Outbox,
+    transmits: VecDeque<Transmit>,
+    actions: VecDeque<Action>,
+    turn: Option<SessionId>,
+    batches: VecDeque<(u64, Vec<(SessionId, LogId, Seq)>)>,
+    batch: u64,
+    changed: BTreeSet<Topic>,
+    resumes: BTreeMap<(SessionId, OriginId), [u8; 16]>,
+    clean: bool,
+    wall_at_start: u64,
+}
+
+impl Node {
+    /// A node as the store remembers it. `wall`: ms since 1970 at `now`.
+    pub fn new(config: NodeConfig, restored: Restored, now: Instant, wall: u64) -> Self {
+        let host_key = SigningKey::from_bytes(&config.host_seed);
+        let host = crypto::host_id(&host_key.verifying_key());
+        let mut node = Self {
+            host_key,
+            host,
+            host_name: chalktalk_ipc::text::label(&config.host_name),
+            incarnation: config.incarnation,
+            users: BTreeMap::new(),
+            sessions: BTreeMap::new(),
+            instances: BTreeMap::new(),
+            attached: 0,
+            gone: VecDeque::new(),
+            authors: BTreeMap::new(),
+            directs: BTreeMap::new(),
+            directory: Directory::default(),
+            heartbeat: Heartbeat::new(now),
+            paths: Paths { mode: config.mode, peers: config.peers, ..Paths::default() },
+            launcher: Launcher::default(),
+            failures: Vec::new(),
+            failures_heard: VecDeque::new(),
+            out: Outbox {
+                now,
+                wall,
+                host,
+                window: config.window,
+                rng: rand_chacha::ChaCha20Rng::from_seed(config.rng_seed),
+                group: VecDeque::new(),
+                unicast: VecDeque::new(),
+                writes: Vec::new(),
+                events: VecDeque::new(),
+                ready: BTreeSet::new(),
+                news: Vec::new(),
+                catch_ups: Vec::new(),
+                changed: false,
+                counters: Counters::default(),
+            },
+            transmits: VecDeque::new(),
+            actions: VecDeque::new(),
+            turn: None,
+            batches: VecDeque::new(),
+            batch: 0,
+            changed: BTreeSet::new(),
+            resumes: BTreeMap::new(),
+            clean: false,
+            wall_at_start: wall.saturating_sub(now.as_nanos() / 1_000_000),
+        };
+        node.restore(restored, now);
+        node
+    }
+
+    fn restore(&mut self, restored: Restored, now: Instant) {
+        let known: Vec<Known> =
+            restored.records.iter().filter_map(|(key, value)| records::read(key, value)).collect();
+        self.clean =
+            known.iter().any(|k| matches!(k, Known::CleanStop(life) if life + 1 == self.incarnation));
+        for record in &known {
+            match record {
+                Known::Certificate(origin, certificate) => {
+                    if let Some(author) = certificate.verify() {
+                        self.authors.insert(*origin, author);
+                    }
+                }
+                Known::Session(id, record) => {
+                    let mut session = Session::new(*id, record.descriptor.clone(), now);
+                    session.joined = record.joined.iter().copied().collect();
+                    session.pair = record.pair;
+                    if !self.clean {
+                        session.hold_writing(now + LEARN_TAIL);
+                    }
+                    self.sessions.insert(*id, session);
+                }
+                Known::Resume(session, origin, hash) if self.clean => {
+                    self.resumes.insert((*session, *origin), *hash);
+                }
+                _ => {}
+            }
+        }
+        for stored in restored.logs {
+            let author = self.authors.get(&stored.log.origin).cloned();
+            if let Some(session) = self.sessions.get_mut(&stored.session) {
+                session.restore_log(stored.log, stored.last, stored.stamp, author);
+            }
+        }
+        for record in known {
+            match record {
+                Known::Positions(id, user, positions) => {
+                    if let Some(session) = self.sessions.get_mut(&id) {
+                        session.restore_positions(user, &positions);
+                    }
+                }
+                Known::Number(id, _, instance, number) => {
+                    if let Some(session) = self.sessions.get_mut(&id) {
+                        session.restore_number(instance, number);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// This host.
+    pub fn host_id(&self) -> HostId {
+        self.host
+    }
+
+    /// Adds a local user. They have joined `#lobby`.
+    pub fn add_user(&mut self, now: Instant, seeds: UserSeeds) -> UserId {
+        self.at(now);
+        let key = SigningKey::from_bytes(&seeds.user);
+        let origin_key = SigningKey::from_bytes(&seeds.origin);
+        let certificate = Certificate::issue(&key, self.host, &origin_key.verifying_key(), &seeds.name);
+        let author = certificate.verify().expect("just signed");
+        let user = author.user;
+        self.authors.insert(author.origin, author.clone());
+        let (record, value) = records::certificate(&certificate, author.origin);
+        self.out.writes.push(Write::Record { key: record, value });
+        self.users.insert(
+            user,
+            LocalUser {
+                key,
+                origin_key,
+                certificate,
+                author,
+                availability: Availability::Online,
+                agent: None,
+                secrets: BTreeMap::new(),
+                closed: BTreeSet::new(),
+                waiting: BTreeSet::new(),
+            },
+        );
+        self.meet_everybody(user);
+        self.join_room(user, &AppId::chat(), LOBBY, SessionKind::Kept, true);
+        let joined: Vec<SessionId> =
+            self.sessions.values().filter(|s| s.joined.contains(&user)).map(Session::id).collect();
+        joined.into_iter().for_each(|id| self.add_writer(id, user));
+        self.heartbeat.at_once(now);
+        user
+    }
+
+    /// The interfaces that can be used now.
+    pub fn set_links(&mut self, now: Instant, links: Vec<Link>) {
+        self.at(now);
+        self.paths.set_links(links);
+        self.paths.choose(self.host, &self.directory);
+        self.heartbeat.at_once(now);
+    }
+
+    /// A datagram arrived.
+    pub fn handle_datagram(&mut self, now: Instant, arrival: Arrival, datagram: &[u8]) {
+        self.at(now);
+        self.out.counters.add("frames.received", 1);
+        match Header::parse(datagram) {
+            Ok((header, rest)) if header.kind == Kind::Host => self.on_host_frame(arrival, datagram, rest),
+            Ok((header, rest)) => self.on_session_frame(arrival, &header, datagram, rest),
+            Err(_) => self.out.counters.add("drop.malformed", 1),
+        }
+        self.settle();
+    }
+
+    fn on_session_frame(&mut self, arrival: Arrival, header: &Header, datagram: &[u8], rest: &[u8]) {
+        if header.key_id != 0 {
+            return self.out.counters.add("drop.unknown key", 1);
+        }
+        if !self.find_session(header.session) {
+            return self.out.counters.add("drop.unknown session", 1);
+        }
+        let malformed = match header.kind {
+            Kind::Entry => self.on_entry(arrival, header, datagram, rest).is_err(),
+            Kind::Nack => self.on_control(header, rest, |node, session, nack: control::Nack| {
+                let directory = &node.directory;
+                let authors = &node.authors;
+                let absent = |origin| authors.get(&origin).is_none_or(|a| directory.host(a.host).is_none());
+                (nack.host != node.host).then(|| session.on_nack(&nack, absent, &mut node.out));
+            }),
+            Kind::Report => self.on_control(header, rest, |node, session, report: control::Report| {
+                session.on_report(&report, node.out.now);
+            }),
+            Kind::Vector => self.on_control(header, rest, |node, session, vector: control::Vector| {
+                if vector.host != node.host {
+                    let history = session.is_introduction(vector.host, node.out.now);
+                    session.on_vector(&vector, history, &mut node.out);
+                }
+            }),
+            Kind::Volatile => self.on_control(header, rest, |node, session, body: control::Volatile| {
+                if node.authors.get(&body.log.origin).is_none_or(|author| author.host != node.host) {
+                    session.on_volatile(header.destination, body, &mut node.out);
+                }
+            }),
+            Kind::Failure => match control::read::<Failure>(rest) {
+                Ok(failure) => {
+                    self.on_failure(header.session, failure);
+                    false
+                }
+                Err(_) => true,
+            },
+            Kind::Host => false,
+        };
+        if malformed {
+            self.out.counters.add("drop.malformed", 1);
+        }
+    }
+
+    /// Decodes a control body and hands it to its session. True if it does not decode.
+    fn on_control<T: serde::de::DeserializeOwned>(
+        &mut self,
+        header: &Header,
+        rest: &[u8],
+        act: impl FnOnce(&mut Self, &mut Session, T),
+    ) -> bool {
+        let Ok(body) = control::read::<T>(rest) else { return true };
+        if let Some(mut session) = self.sessions.remove(&header.session) {
+            act(self, &mut session, body);
+            self.sessions.insert(header.session, session);
+        }
+        false
+    }
+
+    fn on_entry(
+        &mut self,
+        arrival: Arrival,
+        header: &Header,
+        datagram: &[u8],
+        rest: &[u8],
+    ) -> Result<(), ()> {
+        let entry = Entry::parse(header, datagram, rest).map_err(|_| ())?;
+        let author = self.authors.get(&entry.log.origin);
+        if let Some(session) = self.sessions.get_mut(&header.session) {
+            session.on_entry(&entry, datagram, arrival.way, author, &mut self.out);
+        }
+        Ok(())
+    }
+
+    /// Something is due.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.at(now);
+        for session in self.sessions.values_mut() {
+            if session.next_timeout(now).is_some_and(|due| due <= now) {
+                let authors = &self.authors;
+                session.handle_timeout(|origin| authors.get(&origin).map(|a| a.host), &mut self.out);
+            }
+        }
+        let gone = self.directory.expire(now);
+        gone.into_iter().for_each(|host| self.on_host_gone(host));
+        let needs = self.launcher.handle_timeout(now);
+        needs.into_iter().for_each(|need| self.on_need(need));
+        let (due, later) = std::mem::take(&mut self.failures).into_iter().partition(|(at, _, _)| *at <= now);
+        self.failures = later;
+        let due: Vec<(Instant, HostId, Bytes)> = due;
+        due.into_iter().for_each(|(_, host, datagram)| self.out.unicast.push_back((host, datagram)));
+        self.beat(false);
+        self.settle();
+    }
+
+    /// When to call [`Node::handle_timeout`].
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let now = self.out.now;
+        let sessions = self.sessions.values().filter_map(|session| session.next_timeout(now)).min();
+        let failures = self.failures.iter().map(|(at, _, _)| *at).min();
+        let parts = [sessions, failures, self.directory.next_timeout(), self.launcher.next_timeout()];
+        parts.into_iter().flatten().chain([self.heartbeat.next_timeout()]).min()
+    }
+
+    /// The next datagrams to be sent: control frames first, then a burst of each session in turn.
+    pub fn poll_transmit(&mut self, now: Instant) -> Option<Transmit> {
+        self.at(now);
+        if self.transmits.is_empty() {
+            let after = self.turn.map_or(std::ops::Bound::Unbounded, std::ops::Bound::Excluded);
+            let later = self.sessions.range((after, std::ops::Bound::Unbounded));
+            let next = later
+                .chain(self.sessions.iter())
+                .find(|(_, session)| session.can_flush(now))
+                .map(|(id, _)| *id);
+            if let Some(id) = next {
+                self.turn = Some(id);
+                let session = self.sessions.get_mut(&id).expect("just found");
+                let burst = session.flush(&mut self.out);
+                self.out.group.push_back(burst);
+                self.settle();
+            }
+        }
+        let transmit = self.transmits.pop_front()?;
+        self.out.counters.add("frames.sent", transmit.datagrams.len() as u64);
+        Some(transmit)
+    }
+
+    /// The next writes for the store.
+    pub fn poll_write(&mut self) -> Option<Batch> {
+        if self.out.writes.is_empty() {
+            return None;
+        }
+        let writes = std::mem::take(&mut self.out.writes);
+        let mut ends = BTreeMap::new();
+        for write in &writes {
+            if let Write::Entry { session, log, seq, .. } = write {
+                ends.insert((*session, *log), *seq);
+            }
+        }
+        self.batch += 1;
+        let ends = ends.into_iter().map(|((session, log), seq)| (session, log, seq)).collect();
+        self.batches.push_back((self.batch, ends));
+        Some(Batch { number: self.batch, writes })
+    }
+
+    /// Everything up to this batch is on the disk.
+    pub fn stored(&mut self, now: Instant, batch: u64) {
+        self.at(now);
+        while let Some((_, ends)) = self.batches.pop_front_if(|(number, _)| *number <= batch) {
+            for (session, log, seq) in ends {
+                if let Some(session) = self.sessions.get_mut(&session) {
+                    session.on_stored(log, seq, &mut self.out);
+                }
+            }
+        }
+        self.settle();
+    }
+
+    /// The next thing for the shell to do.
+    pub fn poll_action(&mut self) -> Option<Action> {
+        if let Some((instance, event)) = self.out.events.pop_front() {
+            return Some(Action::Notify(instance, event));
+        }
+        self.actions.pop_front()
+    }
+
+    /// Topics that have changed since the last call.
+    pub fn take_changed(&mut self) -> BTreeSet<Topic> {
+        std::mem::take(&mut self.changed)
+    }
+
+    /// Entries that [`Action::Fetch`] asked for, in order of slot, without gaps, from the first one asked for.
+    pub fn fetched(
+        &mut self,
+        now: Instant,
+        instance: InstanceId,
+        session: SessionId,
+        log: LogId,
+        from: Seq,
+        entries: Vec<Bytes>,
+    ) {
+        self.at(now);
+        if let Some(found) = self.sessions.get_mut(&session) {
+            found.fetched(instance, log, from, entries);
+            self.out.ready.insert(instance);
+        }
+    }
+
+    /// An [`Action::CatchUp`] has ended, well or not.
+    pub fn caught_up(&mut self, now: Instant, session: SessionId) {
+        self.at(now);
+        if let Some(session) = self.sessions.get_mut(&session) {
+            session.on_catch_up_end(now);
+        }
+        self.settle();
+    }
+
+    /// Entries of a session that are in memory, from a slot on: what a catch-up is served from before the store is asked.
+    pub fn cached(&self, session: SessionId, log: LogId, from: Seq, bytes: usize) -> Vec<Bytes> {
+        let Some(log) = self.sessions.get(&session).and_then(|session| session.logs().get(&log)) else {
+            return vec![];
+        };
+        let mut budget = bytes;
+        let mut out = Vec::new();
+        for seq in from.0..=log.have().0 {
+            match log.entry(Seq(seq)) {
+                Some(datagram) if budget > 0 => {
+                    budget = budget.saturating_sub(datagram.len());
+                    out.push(datagram.clone());
+                }
+                _ => break,
+            }
+        }
+        out
+    }
+
+    /// Counters by name.
+    pub fn counters(&self) -> &Counters {
+        &self.out.counters
+    }
+
+    /// Where a host can be reached alone.
+    pub fn address_of(&self, host: HostId) -> Option<SocketAddr> {
+        self.directory.host(host).and_then(|host| host.address())
+    }
+
+    /// Stops cleanly: what it returns to transmit says farewell, what it returns to write lets the next life go on.
+    pub fn stop(&mut self, now: Instant) {
+        self.at(now);
+        for session in self.sessions.values() {
+            for (origin, hash) in session.clean_stop() {
+                let (key, value) = records::resume(session.id(), origin, hash);
+                self.out.writes.push(Write::Record { key, value });
+            }
+        }
+        let (key, value) = records::clean_stop(self.incarnation);
+        self.out.writes.push(Write::Record { key, value });
+        self.beat(true);
+    }
+
+    // --- inside --------------------------------------------------------------------------------------------------
+
+    /// Notes the moment of the present input.
+    fn at(&mut self, now: Instant) {
+        debug_assert!(now >= self.out.now, "time never goes backwards");
+        self.out.now = now;
+        self.out.wall = self.wall_at_start + now.as_nanos() / 1_000_000;
+    }
+
+    /// Brings what the parts have put into the outbox on its way.
+    fn settle(&mut self) {
+        let news = std::mem::take(&mut self.out.news);
+        news.into_iter().for_each(|news| self.on_news(news));
+        let wishes = std::mem::take(&mut self.out.catch_ups);
+        for wish in wishes {
+            let providers: Vec<SocketAddr> =
+                wish.providers.iter().filter_map(|host| self.address_of(*host)).collect();
+            self.actions.push_back(Action::CatchUp { session: wish.session, providers, wants: wish.wants });
+            self.out.counters.add("catchups", 1);
+        }
+        if std::mem::take(&mut self.out.changed) {
+            self.heartbeat.on_change(self.out.now);
+        }
+        while let Some(datagrams) = self.out.group.pop_front().filter(|d| !d.is_empty()) {
+            let routes = self.paths.everybody();
+            self.transmits
+                .extend(routes.into_iter().map(|route| Transmit { route, datagrams: datagrams.clone() }));
+        }
+        while let Some((host, datagram)) = self.out.unicast.pop_front() {
+            if let Some(address) = self.address_of(host) {
+                self.transmits.push_back(Transmit { route: Route::Host(address), datagrams: vec![datagram] });
+            }
+        }
+    }
+
+    fn add_writer(&mut self, id: SessionId, user: UserId) {
+        let Some(local) = self.users.get(&user) else { return };
+        let resume = self.resumes.get(&(id, local.author.origin)).copied();
+        let epoch = crate::ids::Epoch(u32::try_from(self.incarnation).unwrap_or(u32::MAX));
+        let (author, key, certificate) =
+            (local.author.clone(), local.origin_key.clone(), local.certificate.clone());
+        if let Some(session) = self.sessions.get_mut(&id).filter(|session| !session.has_writer(&user)) {
+            session.add_writer(author, key, certificate, epoch, resume, &self.out);
+        }
+    }
+
+    /// Says that a message could not be handed over, to the host of its author.
+    fn tell_failure(&mut self, session: SessionId, to: HostId, failure: Failure) {
+        if to == self.host {
+            return self.on_failure(session, failure);
+        }
+        let datagram: Bytes = control::frame(Kind::Failure, session, &failure).into();
+        self.failures.extend(TELL_AGAIN.map(|after| (self.out.now + after, to, datagram.clone())));
+        self.out.counters.add("failures.sent", 1);
+    }
+
+    fn on_failure(&mut self, session: SessionId, failure: Failure) {
+        let heard = (failure.host, failure.instance, failure.number);
+        if !self.instances.contains_key(&failure.instance) || self.failures_heard.contains(&heard) {
+            return;
+        }
+        self.failures_heard.push_back(heard);
+        if self.failures_heard.len() > 256 {
+            self.failures_heard.pop_front();
+        }
+        let host_name = match self.directory.host(failure.host) {
+            Some(host) => host.name().to_owned(),
+            None => self.host_name.clone(),
+        };
+        let event = Event::Failed {
+            session,
+            number: failure.number,
+            host: failure.host,
+            host_name,
+            reason: failure.reason,
+            detail: chalktalk_ipc::text::printable(&failure.detail),
+        };
+        self.out.events.push_back((failure.instance, event));
+    }
+
+    fn fail_reason_text(reason: FailReason) -> &'static str {
+        match reason {
+            FailReason::Gone => "the program it is addressed to no longer runs",
+            FailReason::NoApp => "the app is not installed there",
+            FailReason::NoDisplay => "the app needs a display and there is none",
+            FailReason::LaunchFailed => "the program could not be started",
+            FailReason::NeverAttached => "the program was started but did not attach",
+            FailReason::NoAgent => "nobody is logged in there; the message waits",
+        }
+    }
+
+    /// Whether a delivery left something for the store to read.
+    fn after_delivery(&mut self, instance: InstanceId, session: SessionId, outcome: Outcome) -> bool {
+        match outcome {
+            Outcome::Idle | Outcome::Waiting => false,
+            Outcome::More => true,
+            Outcome::Fetch(log, from) => {
+                self.actions.push_back(Action::Fetch { instance, session, log, from, bytes: 256 * 1024 });
+                false
+            }
+        }
+    }
+
+    fn scope_of(session: &Session) -> Scope {
+        session.descriptor.scope
+    }
+}
