@@ -11,6 +11,7 @@ use clap::Parser;
 use serde::Deserialize;
 use std::{
     fs, io,
+    net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
 };
 
@@ -57,6 +58,8 @@ pub struct Settings {
     pub port: u16,
     /// This host's name, if it is not the machine's.
     pub name: Option<String>,
+    /// Hosts that are reached by unicast wherever they are.
+    pub peers: Vec<SocketAddr>,
 }
 
 /// Why a configuration does not hold.
@@ -92,6 +95,8 @@ struct File {
     port: Option<Port>,
     mode: Option<Mode>,
     #[serde(default)]
+    peers: Vec<Peer>,
+    #[serde(default)]
     interfaces: Names,
 }
 
@@ -102,6 +107,14 @@ struct Names {
     allow: Vec<String>,
     #[serde(default)]
     deny: Vec<String>,
+}
+
+/// A host that is to be reached by unicast: an address, with a port or without.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Peer {
+    Address(IpAddr),
+    Socket(SocketAddr),
 }
 
 #[derive(Deserialize)]
@@ -135,10 +148,16 @@ impl Settings {
         let only =
             if options.interfaces.is_empty() { file.interfaces.allow } else { options.interfaces.clone() };
         let mode = options.mode.or(file.mode).unwrap_or_default();
+        let port = options.port.or(file.port.map(|port| port.0)).unwrap_or(PORT);
+        let socket = |peer: &Peer| match peer {
+            Peer::Address(address) => SocketAddr::new(*address, port),
+            Peer::Socket(socket) => *socket,
+        };
         Ok(Self {
             wishes: Wishes { only, never: file.interfaces.deny, mode },
-            port: options.port.or(file.port.map(|port| port.0)).unwrap_or(PORT),
+            port,
             name: name.transpose()?,
+            peers: file.peers.iter().map(socket).collect(),
         })
     }
 }
@@ -195,12 +214,13 @@ mod tests {
     fn options_win_over_the_file_and_the_file_over_what_is_usual() {
         let usual = settings(&[], "").unwrap();
         assert_eq!((usual.port, usual.wishes.mode, usual.name), (PORT, Mode::Auto, None));
-        let text = "name = \"shed\"\nport = 2000\nmode = \"broadcast\"\n[interfaces]\nallow = [\"a\"]\ndeny = [\"b\"]\n";
+        let text = "name = \"shed\"\nport = 2000\npeers = [\"10.0.0.7\", \"[fe80::1]:9\"]\nmode = \"broadcast\"\n[interfaces]\nallow = [\"a\"]\ndeny = [\"b\"]\n";
         let file = settings(&[], text).unwrap();
         assert_eq!(
             (file.port, file.wishes.mode, file.name.as_deref()),
             (2000, Mode::Broadcast, Some("shed"))
         );
+        assert_eq!(file.peers, ["10.0.0.7:2000".parse().unwrap(), "[fe80::1]:9".parse().unwrap()]);
         assert_eq!((file.wishes.only, file.wishes.never), (vec!["a".into()], vec!["b".into()]));
         let options = [
             "--name",

@@ -111,17 +111,18 @@ impl State {
         self.seed(&format!("origin-{uid}.key"))
     }
 
-    /// Number of this life of the daemon: higher than that of every life before, durable when this returns. At least
-    /// the wall clock's seconds, so that a state directory restored from a backup does not repeat a life.
+    /// Number of this life of the daemon: one more than that of the last, durable when this returns. The first is the
+    /// wall clock's seconds, so that a state directory that was emptied does not repeat a life.
     pub fn next_incarnation(&self) -> Result<u64, IdentityError> {
         let path = self.folder.join(INCARNATION);
-        let last = match fs::read_to_string(&path) {
+        let last: u64 = match fs::read_to_string(&path) {
             Ok(text) => text.trim().parse().map_err(|_| IdentityError::Damaged { path: path.clone() })?,
-            Err(e) if e.kind() == io::ErrorKind::NotFound => 0u64,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+            }
             Err(source) => return Err(IdentityError::Io { path, source }),
         };
-        let clock = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        let next = last.saturating_add(1).max(clock);
+        let next = last.saturating_add(1);
         self.write(INCARNATION, format!("{next}\n").as_bytes())?;
         Ok(next)
     }
@@ -251,7 +252,8 @@ mod tests {
         private_folder(&path).unwrap();
         let state = State::new(&path);
         let first = state.next_incarnation().unwrap();
-        assert!(state.next_incarnation().unwrap() > first);
+        assert!(first > 1_700_000_000);
+        assert_eq!(state.next_incarnation().unwrap(), first + 1);
         fs::write(path.join(INCARNATION), format!("{}\n", u64::MAX / 2)).unwrap();
         assert_eq!(state.next_incarnation().unwrap(), u64::MAX / 2 + 1);
         fs::write(path.join(INCARNATION), "x").unwrap();

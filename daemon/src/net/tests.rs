@@ -142,7 +142,7 @@ fn child_in_a_namespace() {
     let mut hosts = [Follower::new(), Follower::new()];
     for life in ["a first", "a second", "a third"] {
         // The same name and the same index: nothing in the list of interfaces shows that it is another one.
-        ip("link add name chalk0 index 77 mtu 1400 type veth peer name chalk1");
+        ip("link add name chalk0 index 77 mtu 1400 address 02:00:00:00:00:77 type veth peer name chalk1");
         ip("addr add 10.77.0.1/24 dev chalk0");
         ip("link set chalk1 up");
         ip("link set chalk0 up");
