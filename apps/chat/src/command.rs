@@ -150,8 +150,8 @@ pub struct Completions {
     pub items: Vec<(String, String)>,
 }
 
-/// The most completions offered at once: what fits above the line.
-const MAX_COMPLETIONS: usize = 8;
+/// The most completions offered at once: what fits above the line, and all commands.
+const MAX_COMPLETIONS: usize = 10;
 
 /// Completions for the word before the cursor: commands at the start of the line, people behind an `@`, rooms
 /// behind a `#`.
@@ -165,9 +165,7 @@ pub fn completions(before: &str, people: &[Person], rooms: &[String]) -> Option<
     let mut items: Vec<(String, String)> = match word.chars().next()? {
         '/' if start == 0 => {
             let commands = COMMANDS.iter().filter(|(name, ..)| name.starts_with(&lower));
-            commands
-                .map(|(name, args, about)| (format!("{name} "), format!("{args}  {about}").trim().into()))
-                .collect()
+            commands.map(|(name, args, about)| (format!("{name} "), format!("{args:<16}  {about}"))).collect()
         }
         '@' => {
             let names = people.iter().map(|p| (format!("@{}", p.name), p.host.clone()));

@@ -305,6 +305,15 @@ impl Conversation {
         }
     }
 
+    /// Own messages that are not in the log yet.
+    pub fn on_its_way(&self) -> usize {
+        let own = self.lines.iter().filter_map(|line| match &line.body {
+            Body::Said(said) => said.own.as_ref(),
+            Body::Notice(..) => None,
+        });
+        own.filter(|own| own.failures.is_empty() && self.delivery(own) == Delivery::Sending).count()
+    }
+
     /// What has come and not been acknowledged, once it has been in view.
     pub fn take_unacked(&mut self) -> Vec<Position> {
         let unacked = std::mem::take(&mut self.unacked);

@@ -365,7 +365,7 @@ mod tests {
         for _ in 0..20_000 {
             seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             let n = (seed >> 33) as usize;
-            let edit = if n % 2 == 0 {
+            let edit = if n.is_multiple_of(2) {
                 insert(pieces[n / 2 % pieces.len()])
             } else {
                 keys[n / 2 % keys.len()].clone()

@@ -9,6 +9,8 @@ pub mod command;
 pub mod conversation;
 pub mod editor;
 pub mod headless;
+mod link;
 pub mod model;
 pub mod place;
 pub mod transcript;
+pub mod tui;

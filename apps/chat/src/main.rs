@@ -1,6 +1,6 @@
 //! `chalktalk-chat`: the chat's command line.
 
-use chalktalk_chat::{headless, place::Opening};
+use chalktalk_chat::{headless, place::Opening, tui};
 use chalktalk_client::{Client, ClientError, Events};
 use chalktalk_ipc::{AppId, SessionId, Target};
 use clap::Parser;
@@ -53,16 +53,16 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
     let (client, events) = connect(&arguments)?;
     let launched = env::var("CHALKTALK_SESSION").ok().and_then(|text| text.parse::<SessionId>().ok());
     let opening = Opening::new(arguments.target.clone(), launched);
+    let closing = client.clone();
+    on_signal(move || closing.close())?;
     if let Some(path) = &arguments.transcript {
-        let closing = client.clone();
-        on_signal(move || closing.close())?;
         return Ok(headless::run(&client, events, opening, path)?);
     }
     anyhow::ensure!(
         io::stdin().is_terminal() && io::stdout().is_terminal(),
         "this is not a terminal; run it in one, or use --headless --transcript FILE"
     );
-    anyhow::bail!("no terminal front end")
+    Ok(tui::run(&client, events, &opening)?)
 }
 
 fn connect(arguments: &Arguments) -> Result<(Client, Events), ClientError> {
@@ -91,10 +91,17 @@ fn on_signal(end: impl FnOnce() + Send + 'static) -> io::Result<()> {
 
 /// DESIGN §10: 1 failed, 3 no daemon, 4 refused, 5 timed out.
 fn exit_code(error: &anyhow::Error) -> ExitCode {
-    let client = error.downcast_ref::<ClientError>().or_else(|| match error.downcast_ref() {
-        Some(headless::HeadlessError::Client(e)) => Some(e),
-        _ => None,
-    });
+    let client = error
+        .chain()
+        .find_map(|cause| cause.downcast_ref::<ClientError>())
+        .or_else(|| match error.downcast_ref() {
+            Some(headless::HeadlessError::Client(e)) => Some(e),
+            _ => None,
+        })
+        .or_else(|| match error.downcast_ref() {
+            Some(tui::TuiError::Client(e)) => Some(e),
+            _ => None,
+        });
     ExitCode::from(match client {
         Some(ClientError::NoDaemon { .. }) => 3,
         Some(ClientError::Refused(_) | ClientError::Untrusted(_)) => 4,

@@ -197,6 +197,8 @@ pub struct Model {
     /// Which completion is chosen.
     pub chosen: usize,
     dismissed: bool,
+    /// Whether the person knows that ending now drops messages.
+    warned: bool,
     /// Whether this chat was opened for a direct session, which is its own.
     direct: bool,
     now: u64,
@@ -217,6 +219,7 @@ impl Model {
             flash: None,
             chosen: 0,
             dismissed: false,
+            warned: false,
             direct: false,
             now: 0,
             effects: vec![Effect::Who, Effect::Sessions],
@@ -307,10 +310,10 @@ impl Model {
             Action::Talk(_) => {}
             Action::Scroll(rows) => {
                 if let Some(c) = self.current_mut() {
-                    c.scroll.wanted += rows;
+                    c.scroll.wanted = c.scroll.wanted.saturating_add(rows);
                 }
             }
-            Action::Newest => self.to_newest(),
+            Action::Newest => self.show_newest(),
             Action::Help if self.mode == Mode::Help => self.mode = Mode::Writing,
             Action::Help => self.mode = Mode::Help,
             Action::Select => self.select(),
@@ -320,8 +323,19 @@ impl Model {
                     c.editor.take();
                 }
             }
-            Action::Interrupt | Action::Quit => self.effects.push(Effect::Quit),
+            Action::Interrupt | Action::Quit => self.quit(),
         }
+    }
+
+    /// Ends the chat; if something has not gone out yet, only when told twice.
+    fn quit(&mut self) {
+        let waiting: usize = self.conversations.iter().map(Conversation::on_its_way).sum();
+        if waiting == 0 || self.warned {
+            self.effects.push(Effect::Quit);
+            return;
+        }
+        self.warned = true;
+        self.alarm(&format!("{waiting} of your messages have not gone out yet; Ctrl-C again drops them."));
     }
 
     fn edit(&mut self, edit: Edit) {
@@ -350,7 +364,7 @@ impl Model {
     fn escape(&mut self) {
         match self.mode {
             Mode::Writing if self.completions().is_some() => self.dismissed = true,
-            Mode::Writing => self.to_newest(),
+            Mode::Writing => self.show_newest(),
             Mode::Help | Mode::Selecting(_) => self.mode = Mode::Writing,
         }
     }
@@ -410,7 +424,7 @@ impl Model {
             Command::Leave => self.effects.extend(self.focus.map(Effect::Leave)),
             Command::Who => self.notice(Tone::Quiet, &self.who()),
             Command::Help => self.mode = Mode::Help,
-            Command::Quit => self.effects.push(Effect::Quit),
+            Command::Quit => self.quit(),
             Command::Clear => {
                 if let Some(c) = self.current_mut() {
                     c.clear();
@@ -448,7 +462,7 @@ impl Model {
         }
         self.others.retain(|s| s.session != session);
         match self.conversation_mut(session) {
-            Some(c) => (c.summary, c.members) = (summary, members),
+            Some(c) => c.summary = summary,
             None => {
                 let mut c = Conversation::new(summary, members);
                 c.past = Past::Asked;
@@ -575,7 +589,7 @@ impl Model {
         self.effects.push(Effect::Sessions);
     }
 
-    fn to_newest(&mut self) {
+    fn show_newest(&mut self) {
         if let Some(c) = self.current_mut() {
             c.scroll = Default::default();
         }
@@ -820,6 +834,8 @@ pub(crate) mod tests {
         typed(&mut model, "/join #lobby");
         act(&mut model, Action::Send);
         assert_eq!(model.focus, Some(SessionId([1; 16])), "it is open already");
+        act(&mut model, Action::Interrupt);
+        assert_eq!(model.take_effects(), [], "what was said has not gone out");
         act(&mut model, Action::Interrupt);
         assert_eq!(model.take_effects(), [Effect::Quit]);
     }

@@ -246,6 +246,16 @@ mod tests {
         Position { origin: OriginId([origin; 16]), epoch, seq, index }
     }
 
+    /// Opens a transcript that was closed a moment ago. A test beside this one may start a program, which holds
+    /// copies of all descriptors, and their locks, until it has begun.
+    fn open_again(path: &Path) -> Transcript {
+        let mut tries = (0..200).map(|_| {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+            Transcript::open(path)
+        });
+        tries.find(|opened| !matches!(opened, Err(TranscriptError::InUse(_)))).unwrap().unwrap()
+    }
+
     #[test]
     fn what_was_shown_is_not_shown_again_after_a_restart() {
         let dir = tempfile::tempdir().unwrap();
@@ -262,7 +272,7 @@ mod tests {
         assert!(t.show(&head(2, 1), "Ben", &message(5, 0, b"never flushed")));
         drop(t);
 
-        let mut t = Transcript::open(&path).unwrap();
+        let mut t = open_again(&path);
         assert_eq!(t.positions(SessionId([1; 16])), [at(1, 1, 2, 0), at(1, 2, 1, 0)]);
         assert_eq!(t.positions(SessionId([2; 16])), []);
         assert!(!t.show(&head(1, 1), "Ana", &message(1, 1, b"b")));
@@ -283,7 +293,7 @@ mod tests {
         let both = fs::read(&path).unwrap();
         for cut in whole.len()..both.len() {
             fs::write(&path, &both[..cut]).unwrap();
-            let mut t = Transcript::open(&path).unwrap();
+            let mut t = open_again(&path);
             assert_eq!(fs::read(&path).unwrap(), whole, "cut at {cut}");
             assert!(t.show(&head(1, 1), "Ana", &message(2, 0, "zweite Zeile: é".as_bytes())));
             t.flush().unwrap();

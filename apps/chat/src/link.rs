@@ -1,0 +1,160 @@
+//! Between model and daemon: effects become requests, answers and events become inputs.
+//!
+//! Invariant: nothing here runs on the screen's thread. One thread asks, one publishes, one listens, so that a slow
+//! answer holds up neither typing nor what others say.
+
+use crate::{
+    model::{Effect, Input},
+    place,
+};
+use chalktalk_client::{Client, ClientError, ClientEvent, Events, Opened, Publish};
+use chalktalk_ipc::{
+    AppId, SessionId,
+    event::SessionSummary,
+    request::{From, HistoryPoint},
+};
+use std::{
+    collections::BTreeSet,
+    io,
+    sync::mpsc::{Receiver, Sender, channel},
+    thread,
+};
+
+/// Older messages asked for at once: some screens full.
+const PAGE: u32 = 100;
+
+/// The way to the daemon.
+#[derive(Debug)]
+pub(crate) struct Link {
+    asking: Sender<Effect>,
+    publishing: Sender<Effect>,
+}
+
+impl Link {
+    /// Starts the threads. `opened` is open already. `put` gets the inputs; `ended` is called when the client was closed.
+    pub(crate) fn start<P>(
+        client: &Client,
+        events: Events,
+        opened: SessionId,
+        put: P,
+        ended: impl FnOnce() + Send + 'static,
+    ) -> io::Result<Self>
+    where
+        P: Fn(Input) + Clone + Send + 'static,
+    {
+        let (asking, requests) = channel();
+        let (publishing, publications) = channel();
+        let asker = Asker { client: client.clone(), open: BTreeSet::from([opened]), put: put.clone() };
+        spawn("asking", move || asker.run(&requests))?;
+        let (publisher, put_published) = (client.clone(), put.clone());
+        spawn("publishing", move || publish(&publisher, &publications, &put_published))?;
+        spawn("listening", move || {
+            events.iter().filter_map(input).for_each(put);
+            ended();
+        })?;
+        Ok(Self { asking, publishing })
+    }
+
+    /// Does what concerns the daemon.
+    pub(crate) fn carry_out(&self, effect: Effect) {
+        let way = if matches!(effect, Effect::Publish { .. }) { &self.publishing } else { &self.asking };
+        // The threads end only with the process.
+        let _ = way.send(effect);
+    }
+}
+
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    thread::Builder::new().name(name.into()).spawn(work).map(drop)
+}
+
+fn input(event: ClientEvent) -> Option<Input> {
+    Some(match event {
+        ClientEvent::Messages(batch) if batch.flags().volatile => return None,
+        ClientEvent::Messages(batch) => Input::Delivered(batch.messages().collect()),
+        ClientEvent::Event(event) => Input::Event(event),
+        ClientEvent::Disconnected { reason } => Input::Away(reason),
+        ClientEvent::Reconnected => Input::Back,
+    })
+}
+
+fn publish(client: &Client, publications: &Receiver<Effect>, put: &impl Fn(Input)) {
+    for effect in publications {
+        let Effect::Publish { session, local, text, mentions } = effect else { continue };
+        let message = Publish::durable(text.as_bytes()).mentioning(&mentions);
+        let result = client.publish_with(session, message).map_err(|e| e.to_string());
+        put(Input::Published { session, local, result });
+    }
+}
+
+struct Asker<P> {
+    client: Client,
+    open: BTreeSet<SessionId>,
+    put: P,
+}
+
+impl<P: Fn(Input)> Asker<P> {
+    fn run(mut self, requests: &Receiver<Effect>) {
+        for effect in requests {
+            if let Err(e) = self.ask(effect) {
+                (self.put)(Input::Failed(e.to_string()));
+            }
+        }
+    }
+
+    fn ask(&mut self, effect: Effect) -> Result<(), ClientError> {
+        match effect {
+            Effect::Join { target, say } => {
+                let summary = place::join(&self.client, &target)?;
+                self.open(summary, true, say)
+            }
+            Effect::Open(summary) => self.open(summary, false, None),
+            Effect::Answer(summary, accept) => {
+                self.client.answer_offer(summary.session, accept)?;
+                if accept { self.open(summary, false, None) } else { Ok(()) }
+            }
+            Effect::Leave(session) => self.leave(session),
+            Effect::Ack(session, positions) => self.client.ack_positions(session, &positions),
+            Effect::Past(session, before) => self.past(session, before),
+            Effect::Who => self.client.who().map(|people| (self.put)(Input::People(people))),
+            Effect::Sessions => self.client.sessions().map(|all| (self.put)(Input::Sessions(all))),
+            Effect::Availability(availability) => self.client.set_availability(availability),
+            Effect::Publish { .. } | Effect::Copy(_) | Effect::Bell | Effect::Quit => Ok(()),
+        }
+    }
+
+    fn open(&mut self, summary: SessionSummary, focus: bool, say: Option<String>) -> Result<(), ClientError> {
+        if !self.open.insert(summary.session) {
+            if focus {
+                (self.put)(Input::Opened { summary, members: Vec::new(), focus, say });
+            }
+            return Ok(());
+        }
+        match self.client.open(summary.session, From::Saved) {
+            Ok(Opened { session, members, .. }) => {
+                (self.put)(Input::Opened { summary: session, members, focus, say });
+                Ok(())
+            }
+            Err(e) => {
+                self.open.remove(&summary.session);
+                Err(e)
+            }
+        }
+    }
+
+    fn leave(&mut self, session: SessionId) -> Result<(), ClientError> {
+        self.client.close_session(session)?;
+        self.open.remove(&session);
+        (self.put)(Input::Left(session));
+        self.client.leave(&session.to_string(), &AppId::chat())
+    }
+
+    fn past(&self, session: SessionId, before: Option<HistoryPoint>) -> Result<(), ClientError> {
+        let answer = self.client.history(session, before, PAGE);
+        let failed = answer.as_ref().err().map(ToString::to_string);
+        // What could not be asked now can be asked again from the same point.
+        let (messages, before) = answer.unwrap_or((Vec::new(), before));
+        (self.put)(Input::Past { session, messages, before });
+        failed.into_iter().for_each(|e| (self.put)(Input::Failed(e)));
+        Ok(())
+    }
+}

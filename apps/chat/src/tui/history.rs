@@ -1,0 +1,378 @@
+//! The lines of a conversation, from the bottom of the view upwards.
+//!
+//! Invariant: only lines that are in view, or are scrolled over, are laid out: a long past costs nothing.
+
+use super::{
+    theme::Theme,
+    wrap::{cut, wrap},
+};
+use crate::conversation::{Body, Conversation, Delivery, Line, Order, Own, Said, Scroll, Tone};
+use crate::transcript::moment;
+use jiff::{Zoned, tz::TimeZone};
+use ratatui::{
+    style::{Modifier, Style},
+    text::{Line as Row, Span},
+};
+use unicode_width::UnicodeWidthStr;
+
+/// Below this width names stand before the text instead of in a column.
+const WIDE: usize = 50;
+
+/// The column of names.
+const NAME: usize = 12;
+
+/// Where texts begin in a wide view: gutter, time, blank, name, two blanks.
+const INDENT: usize = 1 + 5 + 1 + NAME + 2;
+
+/// Lines of one author within this time stand under one name.
+const GROUP: u64 = 5 * 60 * 1000;
+
+/// How lines are drawn.
+pub(super) struct Look<'a> {
+    pub(super) theme: Theme,
+    pub(super) zone: &'a TimeZone,
+    pub(super) width: usize,
+    pub(super) selected: Option<Order>,
+}
+
+/// The rows in view, top to bottom, at most `height`.
+pub(super) struct View {
+    pub(super) rows: Vec<Row<'static>>,
+    /// Scrolling up stopped at the first line.
+    pub(super) reached_top: bool,
+    /// Lines below the view.
+    pub(super) below: usize,
+}
+
+/// Lays out what is in view, and settles where that is: `scroll` has no wish left afterwards.
+pub(super) fn view(c: &mut Conversation, look: &Look<'_>, height: usize) -> View {
+    let mut scroll = c.scroll;
+    let last = c.lines.len().saturating_sub(1);
+    let mut bottom = scroll.bottom.map_or(last, |order| index(c, order).min(last));
+    let mut hidden = if scroll.bottom.is_some() { scroll.below } else { 0 };
+    let wished_up = scroll.wanted > 0;
+    scroll_by(c, look, &mut bottom, &mut hidden, scroll.wanted);
+    if let Some(order) = look.selected {
+        show_selected(c, look, height, &mut bottom, &mut hidden, index(c, order).min(last));
+    }
+    let (mut rows, reached_top) = rows_up_from(c, look, bottom, &mut hidden, height);
+    let missing = height.saturating_sub(rows.len());
+    if reached_top && missing > 0 && (bottom < last || hidden > 0) {
+        // The first line is above the middle of an unfilled view: show what comes below it instead.
+        scroll_by(c, look, &mut bottom, &mut hidden, -(missing as i32));
+        rows = rows_up_from(c, look, bottom, &mut hidden, height).0;
+    }
+    let newest = bottom == last && hidden == 0;
+    scroll = match c.lines.get(bottom) {
+        Some(line) if !newest => Scroll { bottom: Some(line.order), below: hidden, wanted: 0 },
+        _ => Scroll::default(),
+    };
+    c.scroll = scroll;
+    View { rows, reached_top: reached_top && wished_up, below: last - bottom + usize::from(hidden > 0) }
+}
+
+fn index(c: &Conversation, order: Order) -> usize {
+    c.lines.partition_point(|line| line.order < order)
+}
+
+/// Moves the bottom of the view by so many rows: up if positive.
+fn scroll_by(c: &Conversation, look: &Look<'_>, bottom: &mut usize, hidden: &mut usize, by: i32) {
+    let amount = by.unsigned_abs() as usize;
+    if c.lines.is_empty() {
+        return;
+    }
+    if by >= 0 {
+        *hidden += amount;
+        loop {
+            let height = block(c, *bottom, look).len();
+            if *hidden < height {
+                break;
+            }
+            if *bottom == 0 {
+                *hidden = height - 1;
+                break;
+            }
+            *hidden -= height;
+            *bottom -= 1;
+        }
+        return;
+    }
+    let mut left = amount;
+    while left > *hidden {
+        if *bottom + 1 >= c.lines.len() {
+            *hidden = 0;
+            return;
+        }
+        left -= *hidden;
+        *bottom += 1;
+        *hidden = block(c, *bottom, look).len();
+    }
+    *hidden -= left;
+}
+
+/// Moves the view as little as possible so that the selected line is in it.
+fn show_selected(
+    c: &Conversation,
+    look: &Look<'_>,
+    height: usize,
+    bottom: &mut usize,
+    hidden: &mut usize,
+    selected: usize,
+) {
+    if selected >= *bottom {
+        (*bottom, *hidden) = (selected, 0);
+        return;
+    }
+    let mut used = 0;
+    for at in selected..=*bottom {
+        used += block(c, at, look).len();
+        if used > height {
+            (*bottom, *hidden) = (at, used - height.max(1));
+            return;
+        }
+    }
+}
+
+/// Rows from the line `bottom` upwards until the view is full; whether the first line was reached.
+fn rows_up_from(
+    c: &Conversation,
+    look: &Look<'_>,
+    bottom: usize,
+    hidden: &mut usize,
+    height: usize,
+) -> (Vec<Row<'static>>, bool) {
+    let mut rows: Vec<Row<'static>> = Vec::new();
+    let mut skip = *hidden;
+    for at in (0..c.lines.len().min(bottom + 1)).rev() {
+        let block = block(c, at, look);
+        skip = skip.min(block.len().saturating_sub(1));
+        *hidden = if at == bottom { skip } else { *hidden };
+        for row in block.into_iter().rev().skip(skip) {
+            if rows.len() == height {
+                rows.reverse();
+                return (rows, false);
+            }
+            rows.push(row);
+        }
+        skip = 0;
+    }
+    rows.reverse();
+    (rows, true)
+}
+
+/// One line with what stands before it: the day where it changes, the marker where the new begins.
+fn block(c: &Conversation, at: usize, look: &Look<'_>) -> Vec<Row<'static>> {
+    let line = &c.lines[at];
+    let before = at.checked_sub(1).map(|at| &c.lines[at]);
+    let time = moment(line.time).to_zoned(look.zone.clone());
+    let day_before = before.map(|l| moment(l.time).to_zoned(look.zone.clone()).date());
+    let mut rows = Vec::new();
+    if day_before != Some(time.date()) {
+        let day = time.strftime("%A, %-d %B %Y").to_string();
+        rows.push(rule(&day, look.theme.dim(), look.width));
+    }
+    if c.new_from == Some(line.order) && before.is_some() {
+        rows.push(rule("new", look.theme.accent(), look.width));
+    }
+    let grouped = rows.is_empty() && before.is_some_and(|before| same_group(before, line));
+    let mut body = match &line.body {
+        Body::Said(said) if look.width >= WIDE => wide(c, said, &time, grouped, look),
+        Body::Said(said) => narrow(c, said, &time, grouped, look),
+        Body::Notice(tone, text) => notice(*tone, text, look),
+    };
+    if look.selected == Some(line.order) {
+        body.iter_mut().for_each(|row| *row = std::mem::take(row).patch_style(look.theme.chosen()));
+    }
+    rows.extend(body);
+    rows
+}
+
+fn same_group(before: &Line, line: &Line) -> bool {
+    match (&before.body, &line.body) {
+        (Body::Said(a), Body::Said(b)) => {
+            a.user == b.user && !a.action && !b.action && line.time.abs_diff(before.time) < GROUP
+        }
+        _ => false,
+    }
+}
+
+fn rule(text: &str, style: Style, width: usize) -> Row<'static> {
+    let text = format!(" {} ", cut(text, width.saturating_sub(4)));
+    let side = width.saturating_sub(text.width());
+    let (left, right) = (side / 2, side - side / 2);
+    Row::styled(format!("{}{text}{}", "─".repeat(left), "─".repeat(right)), style)
+}
+
+fn wide(c: &Conversation, said: &Said, time: &Zoned, grouped: bool, look: &Look<'_>) -> Vec<Row<'static>> {
+    let theme = look.theme;
+    let gutter = if said.mentions_me { Span::styled("▌", theme.accent()) } else { Span::raw(" ") };
+    let clock = if grouped { " ".repeat(5) } else { time.strftime("%H:%M").to_string() };
+    let name = match (grouped, said.action) {
+        (true, _) => String::new(),
+        (_, true) => "•".into(),
+        _ => cut(&said.name, NAME),
+    };
+    let padding = " ".repeat(NAME.saturating_sub(name.width()));
+    let head = vec![
+        gutter.clone(),
+        Span::styled(clock, theme.dim()),
+        Span::raw(format!(" {padding}")),
+        Span::styled(name, theme.author(said.user)),
+        Span::raw("  "),
+    ];
+    let indent = vec![gutter, Span::raw(" ".repeat(INDENT - 1))];
+    let texts = texts(c, said, look.width - INDENT, theme);
+    let place = |(at, text): (usize, Vec<Span<'static>>)| {
+        let start = if at == 0 { head.clone() } else { indent.clone() };
+        Row::from_iter(start.into_iter().chain(text))
+    };
+    texts.into_iter().enumerate().map(place).collect()
+}
+
+fn narrow(c: &Conversation, said: &Said, time: &Zoned, grouped: bool, look: &Look<'_>) -> Vec<Row<'static>> {
+    let clock = format!(" {}", time.strftime("%H:%M"));
+    let room = look.width.saturating_sub(1);
+    let clock = if room > clock.width() { clock } else { String::new() };
+    let name = if said.action { "•".to_owned() } else { cut(&said.name, room - clock.width()) };
+    let mark = if said.mentions_me { "▌" } else { "" };
+    let head = Row::from_iter([
+        Span::styled(mark, look.theme.accent()),
+        Span::styled(name, look.theme.author(said.user)),
+        Span::styled(clock, look.theme.dim()),
+    ]);
+    let indent = if look.width > 10 { "  " } else { "" };
+    let texts = texts(c, said, look.width.saturating_sub(indent.len()), look.theme);
+    let place = |text: Vec<Span<'static>>| Row::from_iter([Span::raw(indent)].into_iter().chain(text));
+    let head = (!grouped || said.mentions_me).then_some(head);
+    head.into_iter().chain(texts.into_iter().map(place)).collect()
+}
+
+/// The text's rows, the tick behind the last one, and what went wrong below.
+fn texts(c: &Conversation, said: &Said, width: usize, theme: Theme) -> Vec<Vec<Span<'static>>> {
+    let text = if said.action { format!("{} {}", said.name, said.text) } else { said.text.clone() };
+    let style = if said.action { Style::new().add_modifier(Modifier::ITALIC) } else { Style::new() };
+    let rows = wrap(&text, width);
+    let room = width.saturating_sub(rows.last().map_or(0, |row| row.width()));
+    let mut out: Vec<Vec<Span<'static>>> =
+        rows.into_iter().map(|row| vec![Span::styled(row, style)]).collect();
+    let Some(own) = &said.own else { return out };
+    let (tick, style) = tick(c, own, theme);
+    let tick = Span::styled(format!("  {tick}"), style);
+    match out.last_mut() {
+        Some(last) if tick.content.width() <= room => last.push(tick),
+        _ => out.push(vec![Span::styled(cut(tick.content.trim(), width), style)]),
+    }
+    for failure in &own.failures {
+        let rows = wrap(&format!("✗ {failure}"), width);
+        out.extend(rows.into_iter().map(|row| vec![Span::styled(row, theme.alarm())]));
+    }
+    out
+}
+
+fn tick(c: &Conversation, own: &Own, theme: Theme) -> (String, Style) {
+    match c.delivery(own) {
+        _ if !own.failures.is_empty() => ("✗".into(), theme.alarm()),
+        Delivery::Sending => ("…".into(), theme.dim()),
+        Delivery::Sent | Delivery::Stored => ("✓".into(), theme.dim()),
+        Delivery::Held(n, m) if n < m => (format!("✓✓ {n} of {m}"), theme.dim()),
+        Delivery::Held(..) => ("✓✓".into(), theme.dim()),
+        Delivery::Delivered => ("✓✓".into(), theme.accent()),
+    }
+}
+
+fn notice(tone: Tone, text: &str, look: &Look<'_>) -> Vec<Row<'static>> {
+    let indent = if look.width >= WIDE { INDENT } else { 0 };
+    let style = match tone {
+        Tone::Quiet => look.theme.dim(),
+        Tone::Alarm => look.theme.alarm(),
+    };
+    let row = |row: String| Row::from_iter([Span::raw(" ".repeat(indent)), Span::styled(row, style)]);
+    wrap(text, look.width.saturating_sub(indent)).into_iter().map(row).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conversation::tests::{message, summary};
+    use chalktalk_ipc::{UserId, event::Scope};
+
+    fn talk(count: u64) -> Conversation {
+        let mut c = Conversation::new(summary(1, "#lobby", Scope::Open), vec![]);
+        for stamp in 1..=count {
+            let text = format!("message {stamp}\nsecond row of {stamp}");
+            c.on_delivered(&message(1, 2 + (stamp % 2) as u8, stamp, &text), UserId::NIL, false);
+        }
+        c
+    }
+
+    fn look(zone: &TimeZone, width: usize) -> Look<'_> {
+        Look { theme: Theme::new(true), zone, width, selected: None }
+    }
+
+    fn shown(c: &mut Conversation, wanted: i32, height: usize) -> (Vec<String>, View) {
+        c.scroll.wanted = wanted;
+        let view = view(c, &look(&TimeZone::UTC, 80), height);
+        (view.rows.iter().map(|row| row.to_string().trim_end().to_owned()).collect(), view)
+    }
+
+    #[test]
+    fn scrolling_up_and_down_comes_back_to_the_same_rows() {
+        let mut c = talk(30);
+        let (start, _) = shown(&mut c, 0, 10);
+        assert!(start[9].ends_with("second row of 30"), "{start:?}");
+        let (up, view) = shown(&mut c, 7, 10);
+        assert!(up[9].ends_with("message 27"), "{up:?}");
+        assert_eq!((view.below, view.reached_top), (4, false));
+        shown(&mut c, 5, 10);
+        shown(&mut c, -5, 10);
+        assert_eq!(shown(&mut c, 0, 10).0, up);
+        assert_eq!(shown(&mut c, -100, 10).0, start);
+        assert_eq!(c.scroll, Scroll::default());
+    }
+
+    #[test]
+    fn new_messages_do_not_move_a_view_that_is_scrolled_up() {
+        let mut c = talk(30);
+        let (up, _) = shown(&mut c, 9, 10);
+        c.on_delivered(&message(1, 2, 31, "new"), UserId::NIL, false);
+        assert_eq!(shown(&mut c, 0, 10).0, up);
+    }
+
+    #[test]
+    fn the_top_is_reached_once_and_the_view_stays_full() {
+        let mut c = talk(30);
+        let (top, view) = shown(&mut c, 1000, 10);
+        assert!(view.reached_top && top[0].contains("November 2024"), "{top:?}");
+        assert_eq!(top.len(), 10);
+        assert!(!shown(&mut c, 0, 10).1.reached_top);
+        let mut short = talk(2);
+        let (rows, view) = shown(&mut short, 3, 10);
+        assert_eq!((rows.len(), view.reached_top, view.below), (5, true, 0));
+    }
+
+    #[test]
+    fn any_scrolling_in_any_size_keeps_its_bounds() {
+        for (count, height, width) in
+            [(0, 5, 80), (1, 1, 1), (3, 2, 20), (50, 7, 51), (50, 0, 80), (2, 40, 3)]
+        {
+            let mut c = talk(count);
+            for wanted in [0, 1, 5, -3, 1000, 2, -1, -1000, 3, -2, i32::MAX, i32::MIN] {
+                c.scroll.wanted = wanted;
+                let view = view(&mut c, &look(&TimeZone::UTC, width), height);
+                assert!(view.rows.len() <= height && c.scroll.wanted == 0);
+            }
+        }
+    }
+
+    #[test]
+    fn the_selected_line_is_always_in_view() {
+        let mut c = talk(30);
+        for at in (0..30).rev().chain(0..30) {
+            let zone = TimeZone::UTC;
+            let look = Look { selected: Some(c.lines[at].order), ..look(&zone, 80) };
+            let rows = view(&mut c, &look, 7).rows;
+            let wanted = format!("message {}", at + 1);
+            assert!(rows.iter().any(|row| row.to_string().ends_with(&wanted)), "line {at}: {rows:?}");
+        }
+    }
+}

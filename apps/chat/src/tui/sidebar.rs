@@ -1,0 +1,118 @@
+//! The left column: rooms, direct sessions, people.
+//!
+//! Invariant: what can be clicked is exactly what is drawn.
+
+use super::{theme::Theme, wrap::cut};
+use crate::{
+    conversation::Conversation,
+    model::{Action, Model},
+};
+use chalktalk_ipc::{
+    event::{Person, Scope},
+    text::label,
+};
+use ratatui::{
+    Frame,
+    layout::Rect,
+    text::{Line, Span},
+    widgets::{Block, Borders, Paragraph},
+};
+use unicode_width::UnicodeWidthStr;
+
+/// Sessions that are known and not open are offered below the open ones, so many at most.
+const MAX_OTHERS: usize = 8;
+
+/// Unread messages are counted so far.
+const MAX_COUNT: usize = 999;
+
+struct Entry {
+    line: Line<'static>,
+    action: Option<Action>,
+}
+
+/// Draws the column and returns what a click on each row means.
+pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, model: &Model, theme: Theme) -> Vec<(Rect, Action)> {
+    let block = Block::new().borders(Borders::RIGHT).border_style(theme.dim());
+    let inner = block.inner(area);
+    let entries = entries(model, theme, usize::from(inner.width.saturating_sub(1)));
+    let rows: Vec<Line<'_>> = entries.iter().map(|entry| entry.line.clone()).collect();
+    frame.render_widget(Paragraph::new(rows).block(block), area);
+    let place = |(row, entry): (u16, Entry)| {
+        let row = Rect { y: inner.y + row, height: 1, ..inner };
+        entry.action.map(|action| (row, action))
+    };
+    (0..inner.height).zip(entries).filter_map(place).collect()
+}
+
+fn entries(model: &Model, theme: Theme, width: usize) -> Vec<Entry> {
+    let direct = |c: &&Conversation| c.summary.scope == Scope::Direct;
+    let open = |direct_ones: bool| model.conversations.iter().filter(move |c| direct(c) == direct_ones);
+    let others = |direct_ones: bool| {
+        let scope = move |scope: Scope| (scope == Scope::Direct) == direct_ones;
+        model.others.iter().filter(move |s| scope(s.scope)).take(MAX_OTHERS)
+    };
+    let mut entries = Vec::new();
+    for (title, direct_ones) in [("ROOMS", false), ("DIRECT", true)] {
+        if direct_ones && open(true).next().is_none() && others(true).next().is_none() {
+            continue;
+        }
+        entries.push(heading(title, theme));
+        entries.extend(open(direct_ones).map(|c| conversation(c, model, theme, width)));
+        entries.extend(others(direct_ones).map(|s| {
+            let line =
+                Line::styled(format!("   {}", cut(&label(&s.title), width.saturating_sub(3))), theme.dim());
+            Entry { line, action: Some(Action::Enter(s.session)) }
+        }));
+        entries.push(Entry { line: Line::default(), action: None });
+    }
+    entries.push(heading("PEOPLE", theme));
+    entries.extend(model.people.iter().map(|p| person(p, theme, width)));
+    entries
+}
+
+fn heading(text: &'static str, theme: Theme) -> Entry {
+    Entry { line: Line::styled(format!(" {text}"), theme.dim()), action: None }
+}
+
+fn conversation(c: &Conversation, model: &Model, theme: Theme, width: usize) -> Entry {
+    let chosen = model.focus == Some(c.session());
+    let (mark, style) = match (chosen, c.unread) {
+        (true, _) => (" ▸ ", theme.accent()),
+        (false, 0) => ("   ", ratatui::style::Style::new()),
+        (false, _) => ("   ", theme.accent()),
+    };
+    let count = match (chosen, c.unread, c.mentions) {
+        (true, ..) | (_, 0, _) => String::new(),
+        (_, n, mentions) => {
+            let at = if mentions > 0 { "@" } else { "" };
+            let more = if n > MAX_COUNT { "+" } else { "" };
+            format!("{at}{}{more}", n.min(MAX_COUNT))
+        }
+    };
+    let draft = if !chosen && !c.editor.is_empty() { " ✎" } else { "" };
+    let room = width.saturating_sub(mark.width() + count.width() + draft.width() + 1);
+    let title = cut(&c.title(), room);
+    let gap = room.saturating_sub(title.width()) + 1;
+    let line = Line::from_iter([
+        Span::styled(format!("{mark}{title}"), style),
+        Span::styled(draft, theme.dim()),
+        Span::raw(" ".repeat(gap)),
+        Span::styled(count, theme.accent()),
+    ]);
+    Entry { line, action: Some(Action::Go(c.session())) }
+}
+
+fn person(p: &Person, theme: Theme, width: usize) -> Entry {
+    let (dot, style) = theme.status(p.status);
+    let you = if p.me { " (you)" } else { "" };
+    let room = width.saturating_sub(3 + you.width());
+    let name = cut(&p.name, room);
+    let host = cut(&p.host, room.saturating_sub(name.width() + 1));
+    let line = Line::from_iter([
+        Span::styled(format!(" {dot} "), style),
+        Span::styled(name, theme.author(p.user)),
+        Span::styled(you, theme.dim()),
+        Span::styled(format!(" {host}"), theme.dim()),
+    ]);
+    Entry { line, action: (!p.me).then_some(Action::Talk(p.user)) }
+}
