@@ -61,6 +61,11 @@ pub struct Paths {
 }
 
 impl Paths {
+    /// Without links yet.
+    pub fn new(mode: Mode, peers: Vec<SocketAddr>) -> Self {
+        Self { mode, peers, ..Self::default() }
+    }
+
     /// The links there are now.
     pub fn set_links(&mut self, links: Vec<Link>) {
         self.links = links.into_iter().map(|link| (link.id, link)).collect();

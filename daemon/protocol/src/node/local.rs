@@ -2,7 +2,7 @@
 //!
 //! Invariant: a program acts for the user the kernel named, in sessions that user has joined, and for no other.
 
-use super::{Action, Agent, Instance, LOBBY, Node};
+use super::{Agent, Instance, LOBBY, Node};
 use crate::{
     control::{Descriptor, MAX_VOLATILE},
     ids,
@@ -597,10 +597,5 @@ impl Node {
             joined: session.joined.contains(&user),
             entries: session.entries(),
         }
-    }
-
-    /// Logs something that the operator should know.
-    pub(super) fn log(&mut self, line: String) {
-        self.actions.push_back(Action::Log(line));
     }
 }

@@ -142,8 +142,6 @@ pub enum Action {
     Notify(InstanceId, Event),
     /// Tell a user's agent.
     NotifyAgent(UserId, Event),
-    /// Worth a line in the log.
-    Log(String),
 }
 
 /// One daemon, sans IO.
@@ -196,7 +194,7 @@ impl Node {
             directs: BTreeMap::new(),
             directory: Directory::default(),
             heartbeat: Heartbeat::new(now),
-            paths: Paths { mode: config.mode, peers: config.peers, ..Paths::default() },
+            paths: Paths::new(config.mode, config.peers),
             launcher: Launcher::default(),
             failures: Vec::new(),
             failures_heard: VecDeque::new(),
