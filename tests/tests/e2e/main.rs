@@ -15,6 +15,7 @@ mod other_languages;
 mod presence;
 mod reliability;
 mod sessions;
+mod terminal;
 mod texts;
 
 use std::process::ExitCode;
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
         reliability::TESTS,
         durability::TESTS,
         command_line::TESTS,
+        terminal::TESTS,
         other_languages::TESTS,
         bad_input::TESTS,
     ];

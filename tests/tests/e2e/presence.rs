@@ -13,7 +13,7 @@ pub(crate) const TESTS: &[Test] = tests![
 ];
 
 /// A daemon announces itself at least this often; after three and a half of these it is taken for gone.
-const LONGEST_INTERVAL: Duration = Duration::from_secs(3);
+const LONGEST_INTERVAL: Duration = Duration::from_millis(2_400);
 
 fn a_new_host_is_known_within_a_second() {
     let lab = Lab::new(2);

@@ -1,0 +1,109 @@
+//! The chat in a real terminal: what is on the screen, and what the keys do.
+
+use chalktalk_tests::{
+    binaries,
+    lab::{Host, Lab, skip, tool},
+    programs::SOON,
+    runner::Test,
+    tests, wait,
+};
+
+pub(crate) const TESTS: &[Test] = tests![
+    a_chat_in_a_terminal_shows_what_comes_and_sends_what_is_typed,
+    a_terminal_of_any_size_is_good_enough,
+    what_others_write_cannot_drive_the_terminal,
+    leaving_the_chat_leaves_the_terminal_as_it_was,
+];
+
+/// A terminal on a host, kept by tmux.
+struct Terminal<'a>(&'a Host);
+
+impl<'a> Terminal<'a> {
+    fn open(host: &'a Host, program: &str) -> Self {
+        if !tool::has("tmux") {
+            skip("tmux is missing (package tmux)");
+        }
+        let this = Self(host);
+        this.tmux(&["-f", "/dev/null", "new-session", "-d", "-x", "100", "-y", "30", program]);
+        this
+    }
+
+    fn chat(host: &'a Host, target: &str) -> Self {
+        let chat = binaries::path("chalktalk-chat");
+        Self::open(host, &format!("{} '{target}' --tui; exec cat", chat.display()))
+    }
+
+    fn tmux(&self, arguments: &[&str]) -> String {
+        let mut command = self.0.command("tmux");
+        command.env("TERM", "xterm-256color").env("LANG", "C.UTF-8").args(["-L", "terminal"]).args(arguments);
+        let mut process = self.0.spawn("tmux", command);
+        let status = process.await_end(SOON);
+        assert!(status.success(), "tmux {arguments:?}: {}", process.log());
+        process.output().join("\n")
+    }
+
+    fn screen(&self) -> String {
+        self.tmux(&["capture-pane", "-p"])
+    }
+
+    fn type_line(&self, text: &str) {
+        self.tmux(&["send-keys", "-l", text]);
+        self.tmux(&["send-keys", "Enter"]);
+    }
+
+    fn await_text(&self, text: &str) {
+        let start = std::time::Instant::now();
+        while !self.screen().contains(text) {
+            assert!(start.elapsed() < SOON, "no {text:?} on the screen:\n{}", self.screen());
+            std::thread::sleep(std::time::Duration::from_millis(100));
+        }
+    }
+}
+
+fn a_chat_in_a_terminal_shows_what_comes_and_sends_what_is_typed() {
+    let (lab, _daemons) = Lab::talking(2);
+    let terminal = Terminal::chat(lab.host(2), "#lobby");
+    terminal.await_text("#lobby");
+    lab.host(1).send("#lobby", "good morning, 日本語 👍");
+    terminal.await_text("good morning, 日本語");
+    terminal.await_text("ana");
+    terminal.type_line("good morning to you");
+    wait::until(SOON, "what was typed to arrive", || {
+        lab.host(1).history("#lobby").contains(&"good morning to you".to_owned())
+    });
+    terminal.await_text("good morning to you");
+}
+
+fn a_terminal_of_any_size_is_good_enough() {
+    let (lab, _daemons) = Lab::talking(1);
+    let terminal = Terminal::chat(lab.host(1), "#lobby");
+    terminal.await_text("#lobby");
+    terminal.type_line("here before");
+    for (columns, rows) in [("4", "2"), ("300", "60"), ("20", "5"), ("100", "30")] {
+        terminal.tmux(&["resize-window", "-x", columns, "-y", rows]);
+    }
+    terminal.await_text("here before");
+}
+
+fn what_others_write_cannot_drive_the_terminal() {
+    let (lab, _daemons) = Lab::talking(2);
+    let terminal = Terminal::chat(lab.host(2), "#lobby");
+    terminal.await_text("#lobby");
+    lab.host(1).send("#lobby", "first");
+    terminal.await_text("first");
+    lab.host(1).send("#lobby", "\u{1b}[2J\u{1b}[H\u{1b}]0;owned\u{7}second");
+    terminal.await_text("second");
+    assert!(terminal.screen().contains("first"), "the screen was not cleared:\n{}", terminal.screen());
+    assert!(!terminal.tmux(&["display-message", "-p", "#{pane_title}"]).contains("owned"));
+}
+
+fn leaving_the_chat_leaves_the_terminal_as_it_was() {
+    let (lab, _daemons) = Lab::talking(1);
+    let terminal = Terminal::chat(lab.host(1), "#lobby");
+    terminal.await_text("#lobby");
+    terminal.type_line("/quit");
+    wait::until(SOON, "the chat to end", || lab.host(1).chats().is_empty());
+    terminal.type_line("plain again");
+    // Echoed by the terminal and repeated by cat: neither raw mode nor the other screen is left behind.
+    wait::until(SOON, "a plain terminal", || terminal.screen().matches("plain again").count() == 2);
+}
