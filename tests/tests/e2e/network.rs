@@ -14,6 +14,7 @@ use std::{path::PathBuf, time::Duration};
 pub(crate) const TESTS: &[Test] = tests![
     multicast_carries_everything,
     broadcast_carries_everything,
+    unicast_carries_everything_between_hosts_that_are_named,
     auto_finds_its_way_where_multicast_does_not_pass,
     auto_finds_its_way_where_one_host_does_not_hear_multicast,
     several_daemons_on_one_machine_hear_each_other,
@@ -52,6 +53,20 @@ fn multicast_carries_everything() {
 
 fn broadcast_carries_everything() {
     in_mode("broadcast");
+}
+
+fn unicast_carries_everything_between_hosts_that_are_named() {
+    let lab = Lab::new(3);
+    for host in lab.hosts() {
+        let others = lab.hosts().iter().filter(|other| other.index() != host.index());
+        let peers: Vec<String> = others.map(|other| other.address().to_string()).collect();
+        let dir = host.dir().join("config/chalktalk");
+        std::fs::create_dir_all(&dir).unwrap();
+        std::fs::write(dir.join("config.toml"), format!("mode = \"unicast\"\npeers = {peers:?}\n")).unwrap();
+    }
+    let _daemons = lab.start_daemons();
+    assert_eq!(App::observer(&lab.host(1).socket()).status().mode, "unicast");
+    talk(&lab, "#ops");
 }
 
 fn auto_finds_its_way_where_multicast_does_not_pass() {
