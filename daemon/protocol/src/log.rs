@@ -298,9 +298,11 @@ impl Log {
         if self.has_gap() { self.next_due } else { None }
     }
 
-    /// Slots up to the head that are not accepted.
+    /// Slots up to the head of which nothing is held.
     pub fn missing(&self) -> u64 {
-        self.head.ahead_of(self.have)
+        let ahead = self.slots.iter().skip((self.have.0 - self.base.0) as usize);
+        let beyond = self.head.0.saturating_sub(self.base.0 + self.slots.len() as u64);
+        ahead.filter(|slot| slot.is_missing()).count() as u64 + beyond
     }
 
     /// The entry for a repair, unless one was sent less than `hold_off` ago.

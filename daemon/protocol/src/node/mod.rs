@@ -8,6 +8,7 @@
 
 mod demux;
 mod facts;
+mod history;
 mod local;
 mod presence;
 
@@ -43,6 +44,7 @@ use std::{
     time::Duration,
 };
 
+pub use history::{Past, PastMessage};
 pub use local::PublishError;
 
 /// The room that exists on every LAN and that everybody has joined.

@@ -85,6 +85,15 @@ impl Node {
             Ok(frame) => frame,
             Err(_) => return self.out.counters.add("drop.bad host frame", 1),
         };
+        if let Some(item) = frame.neighbours.iter().find(|item| item.host == self.host && item.echo != 0) {
+            let sent = (now.as_nanos() / 1000) as u32;
+            let sample =
+                Duration::from_micros(u64::from(sent.wrapping_sub(item.echo).wrapping_sub(item.held)));
+            // More than a second is a clock that jumped or a frame that lay somewhere: no round trip of a LAN.
+            if sample < Duration::from_secs(1) {
+                self.sessions.values_mut().for_each(|session| session.on_round_trip(host, sample));
+            }
+        }
         let (users, sessions) = (frame.users.clone(), frame.sessions.clone());
         match self.directory.on_frame(host, frame, hash, arrival, now) {
             Heard::Left => self.on_host_gone(host),

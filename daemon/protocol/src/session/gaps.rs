@@ -133,14 +133,18 @@ impl Gaps {
         if (probed, slot) == (log, seq) {
             self.probe = None;
             if age <= self.patience().first {
-                // Doubled, for the slowest of the group; smoothed as RFC 6298 does (α = 1/8).
-                let smoothed = if self.measured { (self.grtt * 7 + age * 2) / 8 } else { age * 2 };
-                self.grtt = smoothed.clamp(MIN_GRTT, MAX_GRTT);
-                self.measured = true;
+                self.on_round_trip(age);
             }
         } else if age > MAX_WAIT {
             self.probe = None;
         }
+    }
+
+    /// A round trip was measured: doubled, for the slowest of the group; smoothed as RFC 6298 does (α = 1/8).
+    pub fn on_round_trip(&mut self, sample: Duration) {
+        let smoothed = if self.measured { (self.grtt * 7 + sample * 2) / 8 } else { sample * 2 };
+        self.grtt = smoothed.clamp(MIN_GRTT, MAX_GRTT);
+        self.measured = true;
     }
 
     /// A catch-up for these logs has begun.

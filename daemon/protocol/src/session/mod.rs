@@ -316,9 +316,10 @@ impl Session {
             log.append(entry.seq, entry.stamp, entry.datagram.clone());
             self.stamp = self.stamp.max(entry.stamp);
         }
-        for mark in &marks {
-            let granted = own.writer.granted(mark.author.instance);
-            out.events.push_back((mark.author.instance, Event::Credit { session: self.id, granted }));
+        let authors: BTreeSet<InstanceId> = marks.iter().map(|mark| mark.author.instance).collect();
+        for instance in authors {
+            let granted = own.writer.granted(instance);
+            out.events.push_back((instance, Event::Credit { session: self.id, granted }));
         }
         self.repair.on_sent(written.len());
         self.progress.on_appended(&marks);
@@ -466,6 +467,13 @@ impl Session {
             }
         }
         changed
+    }
+
+    /// The round trip time to a host in the session was measured.
+    pub fn on_round_trip(&mut self, host: HostId, sample: Duration) {
+        if self.present.contains_key(&host) {
+            self.gaps.on_round_trip(sample);
+        }
     }
 
     /// Whether a host is only now telling what it holds: all of that was said before we met.
@@ -748,13 +756,7 @@ impl Session {
         sink: &mut impl FnMut(Delivery<'_>),
     ) -> Outcome {
         let Some(reader) = self.readers.get_mut(&instance) else { return Outcome::Idle };
-        let outcome = reader.deliver(self.id, &self.logs, budget, sink);
-        if self.descriptor.kind == SessionKind::Live {
-            self.reports.on_read(
-                self.logs.keys().copied().filter(|id| !self.own.values().any(|o| o.writer.log() == *id)),
-            );
-        }
-        outcome
+        reader.deliver(self.id, &self.logs, budget, sink)
     }
 
     /// Entries that a delivery had asked the store for.
@@ -791,6 +793,9 @@ impl Session {
             };
             let read = self.readers.values().filter(|_| live).map(|reader| reader.read_upto(id)).min();
             let have = read.map_or(log.have(), |read| log.have().min(Seq(read.0 + LIVE_SLACK)));
+            if have < log.have() {
+                self.reports.again(id, out.now);
+            }
             let report = Report { host: out.host, log: id, have, window: out.window };
             out.unicast.push_back((host, control::frame(Kind::Report, self.id, &report).into()));
         }

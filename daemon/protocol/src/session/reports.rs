@@ -27,13 +27,9 @@ impl Reports {
         self.now_due |= *count >= BATCH;
     }
 
-    /// Local readers of a live session have come further.
-    pub fn on_read(&mut self, logs: impl Iterator<Item = LogId>) {
-        for log in logs {
-            if let Some((count, _)) = self.waiting.get_mut(&log) {
-                *count += 1;
-            }
-        }
+    /// What was reported is less than what is held, because local readers lag: it will have to be said again.
+    pub fn again(&mut self, log: LogId, now: Instant) {
+        self.waiting.entry(log).or_insert((0, now + DELAY));
     }
 
     /// The logs to report on now.
