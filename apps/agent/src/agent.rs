@@ -39,7 +39,7 @@ pub const PATIENCE: Duration = Duration::from_secs(5);
 const RETRY: Duration = Duration::from_millis(100);
 
 /// How often logs are bounded and manifests looked at again.
-const HOUSEKEEPING: Duration = Duration::from_secs(10);
+const HOUSEKEEPING: Duration = Duration::from_secs(3);
 
 /// More children than this at once are refused: nobody has that many windows, and threads are not free.
 const MAX_CHILDREN: usize = 256;

@@ -8,7 +8,12 @@ use chalktalk_agent::{
 use chalktalk_ipc::socket::UserDirs;
 use clap::Parser;
 use rustix::process::Signal;
-use std::{env, io::Write, path::{Path, PathBuf}, process::ExitCode};
+use std::{
+    env,
+    io::Write,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 /// Opens programs for the Chalktalk daemon in your session. The daemon starts it; it is not meant to be run by hand.
 #[derive(Parser, Debug)]

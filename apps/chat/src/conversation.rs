@@ -161,6 +161,8 @@ pub struct Conversation {
     pub scroll: Scroll,
     /// What is known of the past.
     pub past: Past,
+    /// Whether everything that was there when it was opened has come.
+    pub caught_up: bool,
     progress: Progress,
     unacked: BTreeMap<(OriginId, u32), (u64, u16)>,
     next_local: u64,
@@ -193,6 +195,7 @@ impl Conversation {
             editor: Editor::default(),
             scroll: Scroll::default(),
             past: Past::Unasked,
+            caught_up: false,
             progress: Progress::default(),
             unacked: BTreeMap::new(),
             next_local: 1,
@@ -328,9 +331,14 @@ impl Conversation {
     }
 
     /// Something new came that is not in view.
-    pub fn mark_new(&mut self, order: Order, mention: bool) {
+    pub fn count_new(&mut self, order: Order, mention: bool) {
         self.unread += 1;
         self.mentions += usize::from(mention);
+        self.mark_new(order);
+    }
+
+    /// Something came that the reader has not seen before.
+    pub fn mark_new(&mut self, order: Order) {
         self.new_from = Some(self.new_from.map_or(order, |first| first.min(order)));
     }
 

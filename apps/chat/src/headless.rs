@@ -40,9 +40,9 @@ pub enum HeadlessError {
 }
 
 /// Shows sessions in a transcript until the client is closed.
-pub fn run(client: &Client, events: Events, opening: Opening, path: &Path) -> Result<(), HeadlessError> {
+pub fn run(client: &Client, events: Events, opening: &Opening, path: &Path) -> Result<(), HeadlessError> {
     let transcript = Arc::new(Mutex::new(Transcript::open(path)?));
-    let session = place::enter(client, &opening)?;
+    let session = place::enter(client, opening)?;
     let direct = session.scope == Scope::Direct;
     let offers = answer_offers(client.clone(), transcript.clone(), direct)?;
     // A session that a person names is shown from its beginning; one that the daemon brings, from what is new.

@@ -113,7 +113,11 @@ impl<P: Fn(Input)> Asker<P> {
                 if accept { self.open(summary, false, None) } else { Ok(()) }
             }
             Effect::Leave(session) => self.leave(session),
-            Effect::Ack(session, positions) => self.client.ack_positions(session, &positions),
+            Effect::Ack(session, positions) => {
+                // Without a connection it is of no use; what comes next is acknowledged with it.
+                let _ = self.client.ack_positions(session, &positions);
+                Ok(())
+            }
             Effect::Past(session, before) => self.past(session, before),
             Effect::Who => self.client.who().map(|people| (self.put)(Input::People(people))),
             Effect::Sessions => self.client.sessions().map(|all| (self.put)(Input::Sessions(all))),

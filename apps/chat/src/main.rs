@@ -1,6 +1,10 @@
 //! `chalktalk-chat`: the chat's command line.
 
-use chalktalk_chat::{headless, place::Opening, tui};
+use chalktalk_chat::{
+    headless::{self, HeadlessError},
+    place::Opening,
+    tui::{self, TuiError},
+};
 use chalktalk_client::{Client, ClientError, Events};
 use chalktalk_ipc::{AppId, SessionId, Target};
 use clap::Parser;
@@ -50,19 +54,21 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: Arguments) -> anyhow::Result<()> {
-    let (client, events) = connect(&arguments)?;
-    let launched = env::var("CHALKTALK_SESSION").ok().and_then(|text| text.parse::<SessionId>().ok());
-    let opening = Opening::new(arguments.target.clone(), launched);
-    let closing = client.clone();
-    on_signal(move || closing.close())?;
-    if let Some(path) = &arguments.transcript {
-        return Ok(headless::run(&client, events, opening, path)?);
-    }
+    let screen = io::stdin().is_terminal() && io::stdout().is_terminal();
     anyhow::ensure!(
-        io::stdin().is_terminal() && io::stdout().is_terminal(),
+        screen || arguments.headless,
         "this is not a terminal; run it in one, or use --headless --transcript FILE"
     );
-    Ok(tui::run(&client, events, &opening)?)
+    let (client, events) = connect(&arguments)?;
+    let launched = env::var("CHALKTALK_SESSION").ok().and_then(|text| text.parse::<SessionId>().ok());
+    let opening = Opening::new(arguments.target, launched);
+    let closing = client.clone();
+    on_signal(move || closing.close())?;
+    match &arguments.transcript {
+        Some(path) => headless::run(&client, events, &opening, path)?,
+        None => tui::run(&client, events, &opening)?,
+    }
+    Ok(())
 }
 
 fn connect(arguments: &Arguments) -> Result<(Client, Events), ClientError> {
@@ -89,23 +95,22 @@ fn on_signal(end: impl FnOnce() + Send + 'static) -> io::Result<()> {
     Ok(())
 }
 
-/// DESIGN §10: 1 failed, 3 no daemon, 4 refused, 5 timed out.
+/// 1 failed, 3 no daemon, 4 refused, 5 timed out: as all programs here.
 fn exit_code(error: &anyhow::Error) -> ExitCode {
-    let client = error
-        .chain()
-        .find_map(|cause| cause.downcast_ref::<ClientError>())
-        .or_else(|| match error.downcast_ref() {
-            Some(headless::HeadlessError::Client(e)) => Some(e),
-            _ => None,
-        })
-        .or_else(|| match error.downcast_ref() {
-            Some(tui::TuiError::Client(e)) => Some(e),
-            _ => None,
-        });
-    ExitCode::from(match client {
+    ExitCode::from(match client_error(error) {
         Some(ClientError::NoDaemon { .. }) => 3,
         Some(ClientError::Refused(_) | ClientError::Untrusted(_)) => 4,
         Some(ClientError::TimedOut(_)) => 5,
         _ => 1,
     })
+}
+
+fn client_error(error: &anyhow::Error) -> Option<&ClientError> {
+    if let Some(HeadlessError::Client(e)) = error.downcast_ref() {
+        return Some(e);
+    }
+    if let Some(TuiError::Client(e)) = error.downcast_ref() {
+        return Some(e);
+    }
+    error.downcast_ref()
 }

@@ -488,7 +488,9 @@ impl Model {
         let in_view = focus == Some(message.session);
         let mention = mention || c.summary.scope == Scope::Direct;
         if !in_view || c.scroll.bottom.is_some() {
-            c.mark_new(Conversation::order_of(message), mention);
+            c.count_new(Conversation::order_of(message), mention);
+        } else if !c.caught_up {
+            c.mark_new(Conversation::order_of(message));
         }
         if !in_view && mention && !message.flags.redelivered {
             self.effects.push(Effect::Bell);
@@ -520,6 +522,11 @@ impl Model {
                         &format!("{entries} entries are lost: no host has them any more."),
                         now,
                     );
+                }
+            }
+            Event::CaughtUp { session } => {
+                if let Some(c) = self.conversation_mut(session) {
+                    c.caught_up = true;
                 }
             }
             Event::Roster { session, members } => {
@@ -722,6 +729,7 @@ pub(crate) mod tests {
         model.update(Input::Opened { summary, members: vec![], focus: false, say: None }, 0);
         let session = SessionId([n; 16]);
         model.update(Input::Past { session, messages: vec![], before: None }, 0);
+        model.update(Input::Event(Event::CaughtUp { session }), 0);
     }
 
     /// Delivers a message.
@@ -766,6 +774,18 @@ pub(crate) mod tests {
         assert!(model.current().unwrap().new_from.is_some());
         act(&mut model, Action::Switch(-1));
         assert!(model.conversations[0].new_from.is_none());
+    }
+
+    #[test]
+    fn what_came_while_the_chat_was_closed_is_marked() {
+        let mut model = ana();
+        let summary = summary(1, "#lobby", Scope::Open);
+        model.update(Input::Opened { summary, members: vec![], focus: true, say: None }, 0);
+        deliver(&mut model, 1, 2, 7, "while you were away");
+        model.update(Input::Event(Event::CaughtUp { session: SessionId([1; 16]) }), 0);
+        deliver(&mut model, 1, 2, 8, "now");
+        let c = model.current().unwrap();
+        assert_eq!((c.new_from, c.unread), (Some(c.lines[0].order), 0));
     }
 
     #[test]
