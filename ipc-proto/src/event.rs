@@ -140,7 +140,8 @@ pub enum Event {
         /// The session.
         session: SessionId,
     },
-    /// More may be published: the total since `opened`, in bytes (payload + 64 per message).
+    /// More may be published: the total since `opened`, in bytes (payload + 64 per durable message; volatile ones
+    /// cost nothing, and are dropped where there is no room).
     Credit {
         /// The session.
         session: SessionId,
