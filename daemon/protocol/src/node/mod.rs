@@ -8,7 +8,6 @@
 
 mod demux;
 mod facts;
-mod history;
 mod local;
 mod presence;
 
@@ -44,7 +43,6 @@ use std::{
     time::Duration,
 };
 
-pub use history::{Past, PastMessage};
 pub use local::PublishError;
 
 /// The room that exists on every LAN and that everybody has joined.
