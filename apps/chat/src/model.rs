@@ -16,6 +16,7 @@ use chalktalk_ipc::{
     request::{Availability, HistoryPoint, Topic},
     text,
 };
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Who is writing.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -184,6 +185,10 @@ pub struct Model {
     pub conversations: Vec<Conversation>,
     /// Sessions known on the LAN and not open here.
     pub others: Vec<SessionSummary>,
+    /// Direct sessions among them in which something has happened.
+    pub stirred: BTreeSet<SessionId>,
+    /// Entries held of each direct session among them, once that is known.
+    held: Option<BTreeMap<SessionId, u64>>,
     /// The user roster.
     pub people: Vec<Person>,
     /// Which conversation is in view.
@@ -212,6 +217,8 @@ impl Model {
             me,
             conversations: Vec::new(),
             others: Vec::new(),
+            stirred: BTreeSet::new(),
+            held: None,
             people: Vec::new(),
             focus: None,
             mode: Mode::Writing,
@@ -327,10 +334,10 @@ impl Model {
         }
     }
 
-    /// Ends the chat; if something has not gone out yet, only when told twice.
+    /// Ends the chat; while the daemon is away and something has not gone out yet, only when told twice.
     fn quit(&mut self) {
         let waiting: usize = self.conversations.iter().map(Conversation::on_its_way).sum();
-        if waiting == 0 || self.warned {
+        if waiting == 0 || self.away.is_none() || self.warned {
             self.effects.push(Effect::Quit);
             return;
         }
@@ -564,6 +571,20 @@ impl Model {
             let joined = others.iter().filter(|s| s.joined && s.scope != Scope::Direct);
             self.effects.extend(joined.cloned().map(Effect::Open));
         }
+        self.on_others(others);
+    }
+
+    /// Something may be going on in a direct session that another instance shows, without a screen perhaps.
+    fn on_others(&mut self, others: Vec<SessionSummary>) {
+        let direct = |s: &&SessionSummary| s.scope == Scope::Direct && s.joined;
+        let held: BTreeMap<SessionId, u64> =
+            others.iter().filter(direct).map(|s| (s.session, s.entries)).collect();
+        if let Some(before) = &self.held {
+            let stirred = held.iter().filter(|(id, entries)| before.get(*id).unwrap_or(&0) < *entries);
+            self.stirred.extend(stirred.map(|(id, _)| *id));
+        }
+        self.stirred.retain(|id| held.contains_key(id));
+        self.held = Some(held);
         self.others = others;
     }
 
@@ -834,6 +855,19 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn a_direct_session_that_another_instance_shows_is_marked_when_something_happens_there() {
+        let mut model = rooms();
+        let listed = |entries| vec![SessionSummary { entries, ..summary(5, "@ben", Scope::Direct) }];
+        model.update(Input::Sessions(listed(3)), 0);
+        assert!(model.stirred.is_empty());
+        model.update(Input::Sessions(listed(4)), 0);
+        assert_eq!(model.stirred.iter().collect::<Vec<_>>(), [&SessionId([5; 16])]);
+        open(&mut model, 5, "@ben", Scope::Direct);
+        model.update(Input::Sessions(listed(4)), 0);
+        assert!(model.stirred.is_empty());
+    }
+
+    #[test]
     fn lines_are_said_and_commands_are_carried_out() {
         let mut model = rooms();
         model.update(Input::People(vec![person(2, "ben", "laptop", Availability::Online)]), 0);
@@ -854,6 +888,7 @@ pub(crate) mod tests {
         typed(&mut model, "/join #lobby");
         act(&mut model, Action::Send);
         assert_eq!(model.focus, Some(SessionId([1; 16])), "it is open already");
+        model.update(Input::Away("it closed the connection".into()), 0);
         act(&mut model, Action::Interrupt);
         assert_eq!(model.take_effects(), [], "what was said has not gone out");
         act(&mut model, Action::Interrupt);

@@ -59,8 +59,10 @@ fn entries(model: &Model, theme: Theme, width: usize) -> Vec<Entry> {
         entries.push(heading(title, theme));
         entries.extend(open(direct_ones).map(|c| conversation(c, model, theme, width)));
         entries.extend(others(direct_ones).map(|s| {
-            let line =
-                Line::styled(format!("   {}", cut(&label(&s.title), width.saturating_sub(3))), theme.dim());
+            let stirred = model.stirred.contains(&s.session);
+            let (mark, style) = if stirred { (" • ", theme.accent()) } else { ("   ", theme.dim()) };
+            let title = cut(&label(&s.title), width.saturating_sub(mark.width()));
+            let line = Line::styled(format!("{mark}{title}"), style);
             Entry { line, action: Some(Action::Enter(s.session)) }
         }));
         entries.push(Entry { line: Line::default(), action: None });
