@@ -155,6 +155,9 @@ impl Greeting {
                 }
                 match frame.control().map_err(|e| ClientError::Protocol(e.to_string()))? {
                     Down::Reply { body, .. } => return Ok(body?),
+                    Down::Event(Event::Detached { session: None, reason }) => {
+                        return Err(Refusal::new(RefusalCode::NotAllowed, reason).into());
+                    }
                     Down::Event(event) => self.events.push(event),
                 }
             }

@@ -27,7 +27,8 @@ impl<'a> Publish<'a> {
         Self { destination: InstanceId::NIL, class: Class::Durable, urgent: false, mentions: &[], payload }
     }
 
-    /// A volatile message to all of the session: sent once; dropped where there is no connection or no credit.
+    /// A volatile message to all of the session: sent once; dropped where there is no connection or the
+    /// socket is busy.
     pub fn volatile(payload: &'a [u8]) -> Self {
         Self { class: Class::Volatile, ..Self::durable(payload) }
     }

@@ -173,19 +173,16 @@ impl Session {
         first
     }
 
-    /// Sends a volatile message, or drops it where there is no connection or no credit.
+    /// Sends a volatile message, or drops it where there is no connection. It costs no credit.
     pub(crate) fn publish_volatile(
         &mut self,
         destination: InstanceId,
         message: &Outgoing<'_>,
         outbox: &mut Outbox,
     ) {
-        if self.attached && self.affords(message.payload.len()) {
-            self.used += cost(message.payload.len());
-            outbox.publish(
-                PublishHead { session: self.id, destination, first: 0, class: Class::Volatile },
-                message,
-            );
+        if self.attached {
+            let head = PublishHead { session: self.id, destination, first: 0, class: Class::Volatile };
+            outbox.publish(head, message);
         }
     }
 
