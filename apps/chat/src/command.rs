@@ -1,6 +1,7 @@
 //! What a typed line means: something to say, or a command that begins with a slash.
 
 use chalktalk_ipc::{Target, UserId, batch::MAX_MENTIONS, event::Person, request::Availability};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A command.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -135,6 +136,15 @@ pub fn mentions(text: &str, people: &[Person]) -> Vec<UserId> {
     found
 }
 
+/// Names that several people have.
+pub fn shared_names(people: &[Person]) -> BTreeSet<String> {
+    let mut users: BTreeMap<&str, BTreeSet<UserId>> = BTreeMap::new();
+    for person in people {
+        users.entry(&person.name).or_default().insert(person.user);
+    }
+    users.into_iter().filter(|(_, users)| users.len() > 1).map(|(name, _)| name.to_owned()).collect()
+}
+
 fn starts_with_name(text: &str, name: &str) -> bool {
     let Some(head) = text.get(..name.len()) else { return false };
     let next = text[name.len()..].chars().next();
@@ -168,8 +178,9 @@ pub fn completions(before: &str, people: &[Person], rooms: &[String]) -> Option<
             commands.map(|(name, args, about)| (format!("{name} "), format!("{args:<16}  {about}"))).collect()
         }
         '@' => {
-            let names = people.iter().map(|p| (format!("@{}", p.name), p.host.clone()));
-            names.filter(|(name, _)| matching(name)).map(|(name, host)| (format!("{name} "), host)).collect()
+            let shared = shared_names(people);
+            let named = people.iter().filter(|p| matching(&format!("@{}", p.name)));
+            named.map(|p| person_completion(p, shared.contains(&p.name))).collect()
         }
         '#' => rooms.iter().filter(|r| matching(r)).map(|room| (format!("{room} "), String::new())).collect(),
         _ => return None,
@@ -179,6 +190,19 @@ pub fn completions(before: &str, people: &[Person], rooms: &[String]) -> Option<
     items.truncate(MAX_COMPLETIONS);
     (!items.is_empty()).then_some(Completions { start, items })
 }
+
+/// A name that several have names none of them: their key does.
+fn person_completion(p: &Person, shared: bool) -> (String, String) {
+    if shared {
+        let key: String = p.user.to_string().chars().take(KEY_DIGITS).collect();
+        (format!("@{key} "), format!("{} on {}", p.name, p.host))
+    } else {
+        (format!("@{} ", p.name), p.host.clone())
+    }
+}
+
+/// As many digits of a key as a target needs at least.
+const KEY_DIGITS: usize = 8;
 
 #[cfg(test)]
 mod tests {
@@ -254,6 +278,9 @@ mod tests {
         assert_eq!(of("/join #"), Some((6, vec!["#garden ".into(), "#lobby ".into()])));
         assert_eq!(of("日本\u{3000}@b"), Some((9, vec!["@ben ".into()])));
         assert_eq!(of("@zoe"), None);
+        let twins = [person(1, "root"), person(2, "root")];
+        let keys = completions("@ro", &twins, &[]).unwrap().items;
+        assert_eq!(keys[1], ("@02020202 ".into(), "root on laptop".into()));
         assert_eq!(of(""), None);
     }
 }

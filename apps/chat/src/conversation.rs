@@ -2,7 +2,7 @@
 //!
 //! Invariant: lines are sorted by [`Order`] and no message stands twice, however often and by whatever way it comes.
 
-use crate::{command::ACTION, editor::Editor};
+use crate::{command::ACTION, editor::Editor, model::Me};
 use chalktalk_client::Message;
 use chalktalk_ipc::{
     OriginId, Position, SessionId, UserId,
@@ -67,6 +67,8 @@ pub struct Said {
     pub user: UserId,
     /// Their name.
     pub name: String,
+    /// Their host's name.
+    pub host: String,
     /// What.
     pub text: String,
     /// Whether the text is an action ("waves") of its author.
@@ -219,7 +221,8 @@ impl Conversation {
         let unacked = self.unacked.entry((p.origin, p.epoch)).or_default();
         *unacked = (*unacked).max((p.seq, p.index));
         let order = Order { stamp: message.stamp, local: 0, position: p };
-        let mut line = Line { order, time: message.time, body: Body::Said(said(message)), delivered: true };
+        let body = Body::Said(said(message, me));
+        let mut line = Line { order, time: message.time, body, delivered: true };
         match self.lines.binary_search_by_key(&order, |line| line.order) {
             Ok(at) if self.lines[at].delivered => return Novelty::Known,
             Ok(at) => self.lines[at].delivered = true,
@@ -238,22 +241,22 @@ impl Conversation {
     }
 
     /// Takes older messages, and what comes before them.
-    pub fn on_past(&mut self, messages: &[Message], before: Option<HistoryPoint>) {
+    pub fn on_past(&mut self, messages: &[Message], before: Option<HistoryPoint>, me: UserId) {
         for message in messages {
             let order = Order { stamp: message.stamp, local: 0, position: message.position };
-            let body = Body::Said(said(message));
+            let body = Body::Said(said(message, me));
             self.insert(Line { order, time: message.time, body, delivered: false });
         }
         self.past = before.map_or(Past::Complete, Past::More);
     }
 
     /// Shows a text that is about to be published, and returns its local number.
-    pub fn say(&mut self, user: UserId, name: &str, text: &str, now: u64) -> u64 {
+    pub fn say(&mut self, me: &Me, text: &str, now: u64) -> u64 {
         let order = self.local_order();
         let own = Own { local: order.local, ..Own::default() };
         let (text, action) = shown(text);
-        let body =
-            Body::Said(Said { user, name: name.into(), text, action, mentions_me: false, own: Some(own) });
+        let (user, name, host) = (me.user, me.name.clone(), me.host.clone());
+        let body = Body::Said(Said { user, name, host, text, action, mentions_me: false, own: Some(own) });
         self.lines.push(Line { order, time: now, body, delivered: true });
         self.new_from = None;
         self.scroll = Scroll::default();
@@ -405,14 +408,15 @@ impl Conversation {
     }
 }
 
-fn said(message: &Message) -> Said {
+fn said(message: &Message, me: UserId) -> Said {
     let (shown, action) = shown(&String::from_utf8_lossy(&message.payload));
     Said {
         user: message.author.user,
         name: author_name(&message.author.name, message.author.user),
+        host: text::label(&message.author.host),
         text: shown,
         action,
-        mentions_me: message.mentions_you,
+        mentions_me: message.mentions_you && message.author.user != me,
         own: None,
     }
 }
@@ -476,6 +480,10 @@ pub(crate) mod tests {
 
     const ME: UserId = UserId([1; 32]);
 
+    fn me() -> Me {
+        Me { user: ME, name: "ana".into(), host: "host".into(), instance: InstanceId::NIL }
+    }
+
     fn lobby() -> Conversation {
         Conversation::new(summary(1, "#lobby", Scope::Open), vec![])
     }
@@ -494,7 +502,7 @@ pub(crate) mod tests {
         for (n, stamp, text) in [(2, 5, "five"), (3, 2, "two"), (2, 5, "five"), (3, 5, "five of chloé")] {
             c.on_delivered(&message(1, n, stamp, text), ME, false);
         }
-        c.on_past(&[message(1, 2, 1, "one"), message(1, 3, 2, "two")], None);
+        c.on_past(&[message(1, 2, 1, "one"), message(1, 3, 2, "two")], None, ME);
         assert_eq!(texts(&c), ["one", "two", "five", "five of chloé"]);
         assert_eq!(c.past, Past::Complete);
         assert_eq!(c.take_unacked().len(), 2);
@@ -504,7 +512,7 @@ pub(crate) mod tests {
     #[test]
     fn what_history_showed_first_is_still_new_when_it_is_delivered() {
         let mut c = lobby();
-        c.on_past(&[message(1, 2, 1, "one")], None);
+        c.on_past(&[message(1, 2, 1, "one")], None, ME);
         assert_eq!(c.on_delivered(&message(1, 2, 1, "one"), ME, false), Novelty::New { mention: false });
         assert_eq!(c.on_delivered(&message(1, 2, 1, "one"), ME, false), Novelty::Known);
         assert_eq!(c.lines.len(), 1);
@@ -514,7 +522,7 @@ pub(crate) mod tests {
     fn an_own_message_goes_through_its_states() {
         let mut c = lobby();
         c.on_delivered(&message(1, 2, 7, "before"), ME, false);
-        let local = c.say(ME, "ana", "hello", 0);
+        let local = c.say(&me(), "hello", 0);
         let state = |c: &Conversation| match &c.lines.last().unwrap().body {
             Body::Said(said) => c.delivery(said.own.as_ref().unwrap()),
             Body::Notice(..) => panic!("a notice"),
@@ -545,7 +553,7 @@ pub(crate) mod tests {
     #[test]
     fn equal_texts_sent_twice_come_back_in_order_and_none_stays_behind() {
         let mut c = lobby();
-        let (first, second) = (c.say(ME, "ana", "hi", 0), c.say(ME, "ana", "hi", 0));
+        let (first, second) = (c.say(&me(), "hi", 0), c.say(&me(), "hi", 0));
         c.on_published(first, Ok(1));
         c.on_published(second, Ok(2));
         c.on_delivered(&message(1, 1, 1, "hi"), ME, true);
@@ -561,7 +569,7 @@ pub(crate) mod tests {
     #[test]
     fn another_process_of_the_same_user_leaves_pending_ones_alone() {
         let mut c = lobby();
-        c.say(ME, "ana", "hi", 0);
+        c.say(&me(), "hi", 0);
         c.on_delivered(&message(1, 1, 1, "hi"), ME, false);
         assert_eq!(texts(&c), ["hi", "hi"]);
     }

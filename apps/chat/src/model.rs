@@ -25,6 +25,8 @@ pub struct Me {
     pub user: UserId,
     /// Their name on the LAN.
     pub name: String,
+    /// This host's name.
+    pub host: String,
     /// This process.
     pub instance: InstanceId,
 }
@@ -242,8 +244,9 @@ impl Model {
             Input::Left(session) => self.remove(session),
             Input::Delivered(messages) => messages.iter().for_each(|message| self.on_message(message)),
             Input::Past { session, messages, before } => {
+                let me = self.me.user;
                 if let Some(c) = self.conversation_mut(session) {
-                    c.on_past(&messages, before);
+                    c.on_past(&messages, before, me);
                 }
             }
             Input::Published { session, local, result } => {
@@ -287,6 +290,11 @@ impl Model {
     /// The conversation in view, to change it.
     pub fn current_mut(&mut self) -> Option<&mut Conversation> {
         self.conversations.iter_mut().find(|c| Some(c.session()) == self.focus)
+    }
+
+    /// Names that several people have: they are shown with their hosts.
+    pub fn shared_names(&self) -> BTreeSet<String> {
+        command::shared_names(&self.people)
     }
 
     /// How the word at the cursor could go on; none if the person does not want to know.
@@ -413,10 +421,11 @@ impl Model {
     }
 
     fn say(&mut self, text: String) {
-        let mentions = command::mentions(&text, &self.people);
         let (me, now) = (self.me.clone(), self.now);
+        let mut mentions = command::mentions(&text, &self.people);
+        mentions.retain(|user| *user != me.user);
         let Some(c) = self.current_mut() else { return };
-        let (session, local) = (c.session(), c.say(me.user, &me.name, &text, now));
+        let (session, local) = (c.session(), c.say(&me, &text, now));
         self.effects.push(Effect::Publish { session, local, text, mentions });
     }
 
@@ -738,8 +747,12 @@ pub(crate) mod tests {
 
     /// A chat of ana's, in which nothing is open.
     pub(crate) fn ana() -> Model {
-        let mut model =
-            Model::new(Me { user: UserId([1; 32]), name: "ana".into(), instance: InstanceId([1; 16]) });
+        let mut model = Model::new(Me {
+            user: UserId([1; 32]),
+            name: "ana".into(),
+            host: "ana-laptop".into(),
+            instance: InstanceId([1; 16]),
+        });
         model.take_effects();
         model
     }

@@ -13,6 +13,7 @@ use ratatui::{
     style::{Modifier, Style},
     text::{Line as Row, Span},
 };
+use std::collections::BTreeSet;
 use unicode_width::UnicodeWidthStr;
 
 /// Below this width names stand before the text instead of in a column.
@@ -33,6 +34,8 @@ pub(super) struct Look<'a> {
     pub(super) zone: &'a TimeZone,
     pub(super) width: usize,
     pub(super) selected: Option<Order>,
+    /// Names that several people have.
+    pub(super) shared: &'a BTreeSet<String>,
 }
 
 /// The rows in view, top to bottom, at most `height`.
@@ -207,17 +210,17 @@ fn wide(c: &Conversation, said: &Said, time: &Zoned, grouped: bool, look: &Look<
     let theme = look.theme;
     let gutter = if said.mentions_me { Span::styled("▌", theme.accent()) } else { Span::raw(" ") };
     let clock = if grouped { " ".repeat(5) } else { time.strftime("%H:%M").to_string() };
-    let name = match (grouped, said.action) {
+    let shown = match (grouped, said.action) {
         (true, _) => String::new(),
         (_, true) => "•".into(),
-        _ => cut(&said.name, NAME),
+        _ => name(said, look, NAME),
     };
-    let padding = " ".repeat(NAME.saturating_sub(name.width()));
+    let padding = " ".repeat(NAME.saturating_sub(shown.width()));
     let head = vec![
         gutter.clone(),
         Span::styled(clock, theme.dim()),
         Span::raw(format!(" {padding}")),
-        Span::styled(name, theme.author(said.user)),
+        Span::styled(shown, theme.author(said.user)),
         Span::raw("  "),
     ];
     let indent = vec![gutter, Span::raw(" ".repeat(INDENT - 1))];
@@ -233,11 +236,11 @@ fn narrow(c: &Conversation, said: &Said, time: &Zoned, grouped: bool, look: &Loo
     let clock = format!(" {}", time.strftime("%H:%M"));
     let room = look.width.saturating_sub(1);
     let clock = if room > clock.width() { clock } else { String::new() };
-    let name = if said.action { "•".to_owned() } else { cut(&said.name, room - clock.width()) };
+    let shown = if said.action { "•".to_owned() } else { name(said, look, room - clock.width()) };
     let mark = if said.mentions_me { "▌" } else { "" };
     let head = Row::from_iter([
         Span::styled(mark, look.theme.accent()),
-        Span::styled(name, look.theme.author(said.user)),
+        Span::styled(shown, look.theme.author(said.user)),
         Span::styled(clock, look.theme.dim()),
     ]);
     let indent = if look.width > 10 { "  " } else { "" };
@@ -245,6 +248,15 @@ fn narrow(c: &Conversation, said: &Said, time: &Zoned, grouped: bool, look: &Loo
     let place = |text: Vec<Span<'static>>| Row::from_iter([Span::raw(indent)].into_iter().chain(text));
     let head = (!grouped || said.mentions_me).then_some(head);
     head.into_iter().chain(texts.into_iter().map(place)).collect()
+}
+
+/// An author's name; with the host where several have that name, and as much of both as there is room for.
+fn name(said: &Said, look: &Look<'_>, room: usize) -> String {
+    if !look.shared.contains(&said.name) || said.host.is_empty() {
+        return cut(&said.name, room);
+    }
+    let host = cut(&said.host, (room / 2).max(room.saturating_sub(said.name.width() + 1)));
+    format!("{}@{host}", cut(&said.name, room.saturating_sub(host.width() + 1)))
 }
 
 /// The text's rows, the tick behind the last one, and what went wrong below.
@@ -305,8 +317,10 @@ mod tests {
         c
     }
 
+    static NOBODY: BTreeSet<String> = BTreeSet::new();
+
     fn look(zone: &TimeZone, width: usize) -> Look<'_> {
-        Look { theme: Theme::new(true), zone, width, selected: None }
+        Look { theme: Theme::new(true), zone, width, selected: None, shared: &NOBODY }
     }
 
     fn shown(c: &mut Conversation, wanted: i32, height: usize) -> (Vec<String>, View) {

@@ -67,7 +67,7 @@ enum Happening {
 /// Talks until the person has had enough.
 pub fn run(client: &Client, events: Events, opening: &Opening) -> Result<(), TuiError> {
     let welcome = client.welcome();
-    let me = Me { user: welcome.user, name: welcome.name, instance: client.instance() };
+    let me = Me { user: welcome.user, name: welcome.name, host: welcome.host, instance: client.instance() };
     let (sender, happenings) = sync_channel(WAITING);
     // Before the terminal is taken over, so that a refusal can be read.
     let summary = place::enter(client, opening)?;

@@ -13,7 +13,7 @@ use crate::{
     conversation::{Conversation, Tone},
     model::{Action, Mode, Model},
 };
-use chalktalk_ipc::{event::Scope, text::label};
+use chalktalk_ipc::{UserId, event::Scope, text::label};
 use jiff::tz::TimeZone;
 use ratatui::{
     Frame,
@@ -22,6 +22,7 @@ use ratatui::{
     text::{Line, Span},
     widgets::{Block, BorderType, Borders, Clear, Paragraph},
 };
+use std::collections::BTreeMap;
 use unicode_width::UnicodeWidthStr;
 
 /// Narrower screens have no room for a left column.
@@ -120,13 +121,10 @@ fn draw_header(frame: &mut Frame<'_>, area: Rect, model: &Model, theme: Theme) {
 }
 
 fn members(c: &Conversation) -> String {
-    let mut names: Vec<String> = c.members.iter().map(|member| label(&member.name)).collect();
+    let people: BTreeMap<UserId, String> = c.members.iter().map(|m| (m.user, label(&m.name))).collect();
+    let mut names: Vec<String> = people.into_values().collect();
     names.sort();
-    names.dedup();
-    match names.len() {
-        0 => String::new(),
-        n => format!("{n} here: {}", names.join(", ")),
-    }
+    if names.is_empty() { String::new() } else { format!("{} here: {}", names.len(), names.join(", ")) }
 }
 
 /// Draws the talk; whether scrolling reached the first line, and how many lines are below the view.
@@ -144,7 +142,8 @@ fn draw_history(
         Mode::Selecting(at) => Some(at),
         Mode::Writing | Mode::Help => None,
     };
-    let look = Look { theme, zone, width: area.width.into(), selected };
+    let shared = &model.shared_names();
+    let look = Look { theme, zone, width: area.width.into(), selected, shared };
     let Some(c) = model.current_mut() else {
         draw_centred(
             frame,

@@ -146,6 +146,20 @@ fn an_empty_room_with_the_daemon_away() {
 }
 
 #[test]
+fn people_of_one_name_are_shown_with_their_hosts() {
+    let mut model = talk();
+    model.update(
+        Input::People(vec![
+            person(2, "ben", "workshop", Availability::Online),
+            person(3, "ben", "studio", Availability::Online),
+        ]),
+        0,
+    );
+    assert!(screen(&mut model, 100, 24).contains(" ben@host  Good morning"));
+    assert!(screen(&mut model, 20, 24).contains("ben@host 21:51"));
+}
+
+#[test]
 fn completions_of_a_command() {
     let mut model = talk();
     typed(&mut model, "/");
