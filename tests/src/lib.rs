@@ -9,5 +9,6 @@ pub mod binaries;
 pub mod lab;
 pub mod programs;
 pub mod runner;
+pub mod sim;
 pub mod texts;
 pub mod wait;

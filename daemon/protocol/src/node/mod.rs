@@ -552,6 +552,11 @@ impl Node {
         out
     }
 
+    /// What is held here of each session, as a hash: equal where the same is held.
+    pub fn digests(&self) -> impl Iterator<Item = (SessionId, u64)> + '_ {
+        self.sessions.values().map(|session| (session.id(), session.digest()))
+    }
+
     /// Counters by name.
     pub fn counters(&self) -> &Counters {
         &self.out.counters
