@@ -25,3 +25,6 @@ pub const PROTOCOL: u16 = 1;
 
 /// The longest message, in bytes of payload. Larger things are blobs.
 pub const MAX_MESSAGE: usize = 64 * 1024;
+
+/// The longest volatile message, in bytes of payload: it must fit one datagram, as nobody asks for its parts again.
+pub const MAX_VOLATILE: usize = 1200;

@@ -1,6 +1,6 @@
 //! What can go wrong between a program and its daemon, in words that say what to do about it.
 
-use chalktalk_ipc::{MAX_MESSAGE, Refusal, SessionId, batch::MAX_MENTIONS};
+use chalktalk_ipc::{MAX_MESSAGE, MAX_VOLATILE, Refusal, SessionId, batch::MAX_MENTIONS};
 use std::io;
 
 /// Why something was not done. Unless a variant says otherwise, nothing was sent and nothing changed.
@@ -39,6 +39,9 @@ pub enum ClientError {
     /// A message is longer than [`MAX_MESSAGE`].
     #[error("a message of {0} bytes is too long (at most {MAX_MESSAGE}); send it as a file instead")]
     TooLong(usize),
+    /// A volatile message is longer than [`MAX_VOLATILE`].
+    #[error("a volatile message of {0} bytes is too long (at most {MAX_VOLATILE}); publish it as a durable one")]
+    VolatileTooLong(usize),
     /// A message mentions more than [`MAX_MENTIONS`] users.
     #[error("a message mentions {0} users (at most {MAX_MENTIONS})")]
     TooManyMentions(usize),

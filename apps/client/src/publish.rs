@@ -2,7 +2,7 @@
 
 use crate::error::ClientError;
 use chalktalk_ipc::{
-    InstanceId, MAX_MESSAGE, SessionId, UserId,
+    InstanceId, MAX_MESSAGE, MAX_VOLATILE, SessionId, UserId,
     batch::{Class, MAX_MENTIONS, Outgoing, PublishHead, put_outgoing, read_publish},
 };
 
@@ -17,7 +17,7 @@ pub struct Publish<'a> {
     pub urgent: bool,
     /// The people mentioned, at most [`MAX_MENTIONS`].
     pub mentions: &'a [UserId],
-    /// What the daemon carries and does not look at, at most [`MAX_MESSAGE`] bytes.
+    /// What the daemon carries and does not look at, at most [`MAX_MESSAGE`] bytes (volatile: [`MAX_VOLATILE`]).
     pub payload: &'a [u8],
 }
 
@@ -52,6 +52,9 @@ impl<'a> Publish<'a> {
     pub(crate) fn check(&self) -> Result<Vec<u8>, ClientError> {
         if self.payload.len() > MAX_MESSAGE {
             return Err(ClientError::TooLong(self.payload.len()));
+        }
+        if self.class == Class::Volatile && self.payload.len() > MAX_VOLATILE {
+            return Err(ClientError::VolatileTooLong(self.payload.len()));
         }
         if self.mentions.len() > MAX_MENTIONS {
             return Err(ClientError::TooManyMentions(self.mentions.len()));
