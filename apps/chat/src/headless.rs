@@ -20,6 +20,7 @@ use std::{
         mpsc::{Sender, channel},
     },
     thread,
+    time::{Duration, Instant},
 };
 
 /// Messages are flushed when this many bytes wait, even if more are at hand: what is shown late is acknowledged late.
@@ -39,7 +40,7 @@ pub enum HeadlessError {
     Thread(#[from] std::io::Error),
 }
 
-/// Shows sessions in a transcript until the client is closed.
+/// Shows sessions in a transcript until the client is closed, or its daemon has gone for good.
 pub fn run(client: &Client, events: Events, opening: &Opening, path: &Path) -> Result<(), HeadlessError> {
     let transcript = Arc::new(Mutex::new(Transcript::open(path)?));
     let session = place::enter(client, opening)?;
@@ -48,12 +49,15 @@ pub fn run(client: &Client, events: Events, opening: &Opening, path: &Path) -> R
     // A session that a person names is shown from its beginning; one that the daemon brings, from what is new.
     let fresh = if opening.launched() { From::Saved } else { From::At(Vec::new()) };
     open(client, &transcript, session.session, fresh)?;
-    while let Ok(event) = events.recv() {
+    let mut patience = Patience { limited: opening.launched(), away: None };
+    while let Some(event) = patience.wait(&events) {
+        patience.on_event(&event);
         let mut transcript = transcript.lock().unwrap_or_else(PoisonError::into_inner);
         on_event(event, &mut transcript, &offers);
         while transcript.pending() < MAX_PENDING
             && let Ok(event) = events.try_recv()
         {
+            patience.on_event(&event);
             on_event(event, &mut transcript, &offers);
         }
         for (session, positions) in transcript.flush()? {
@@ -62,6 +66,34 @@ pub fn run(client: &Client, events: Events, opening: &Opening, path: &Path) -> R
         }
     }
     Ok(())
+}
+
+/// How long to wait for a daemon that is away. A chat that a person started waits for ever; one that the agent
+/// launched is launched again when there is something to show, and must not be left over from a daemon that is gone.
+struct Patience {
+    limited: bool,
+    away: Option<Instant>,
+}
+
+/// A daemon that is started again is back long before.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+impl Patience {
+    /// The next event; none when the client was closed or patience is at its end.
+    fn wait(&self, events: &Events) -> Option<ClientEvent> {
+        match self.away.filter(|_| self.limited) {
+            None => events.recv().ok(),
+            Some(since) => events.recv_timeout(PATIENCE.saturating_sub(since.elapsed())).ok(),
+        }
+    }
+
+    fn on_event(&mut self, event: &ClientEvent) {
+        match event {
+            ClientEvent::Disconnected { .. } => self.away = self.away.or(Some(Instant::now())),
+            ClientEvent::Reconnected => self.away = None,
+            ClientEvent::Messages(_) | ClientEvent::Event(_) => {}
+        }
+    }
 }
 
 fn on_event(event: ClientEvent, transcript: &mut Transcript, offers: &Sender<SessionSummary>) {

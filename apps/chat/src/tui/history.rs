@@ -71,6 +71,7 @@ pub(super) fn view(c: &mut Conversation, look: &Look<'_>, height: usize) -> View
         _ => Scroll::default(),
     };
     c.scroll = scroll;
+    name_the_first(c, look, &mut rows, bottom, hidden);
     View { rows, reached_top: reached_top && wished_up, below: last - bottom + usize::from(hidden > 0) }
 }
 
@@ -163,30 +164,67 @@ fn rows_up_from(
     (rows, true)
 }
 
+/// The line at the top says who and when even if it belongs to a group: what says so above is not in view.
+fn name_the_first(
+    c: &Conversation,
+    look: &Look<'_>,
+    rows: &mut [Row<'static>],
+    bottom: usize,
+    hidden: usize,
+) {
+    let mut above = rows.len() + hidden;
+    for at in (0..c.lines.len().min(bottom + 1)).rev() {
+        let height = block(c, at, look).len();
+        if height < above {
+            above -= height;
+            continue;
+        }
+        let Body::Said(said) = &c.lines[at].body else { return };
+        if let Some(first) = rows.first_mut().filter(|_| height == above && look.width >= WIDE)
+            && at.checked_sub(1).is_some_and(|before| same_group(&c.lines[before], &c.lines[at]))
+            && rules(c, at, look).is_empty()
+        {
+            let time = moment(c.lines[at].time).to_zoned(look.zone.clone());
+            *first = styled(wide(c, said, &time, false, look), c.lines[at].order, look).swap_remove(0);
+        }
+        return;
+    }
+}
+
 /// One line with what stands before it: the day where it changes, the marker where the new begins.
 fn block(c: &Conversation, at: usize, look: &Look<'_>) -> Vec<Row<'static>> {
     let line = &c.lines[at];
-    let before = at.checked_sub(1).map(|at| &c.lines[at]);
     let time = moment(line.time).to_zoned(look.zone.clone());
-    let day_before = before.map(|l| moment(l.time).to_zoned(look.zone.clone()).date());
-    let mut rows = Vec::new();
-    if day_before != Some(time.date()) {
-        let day = time.strftime("%A, %-d %B %Y").to_string();
-        rows.push(rule(&day, look.theme.dim(), look.width));
-    }
-    if c.new_from == Some(line.order) && before.is_some() {
-        rows.push(rule("new", look.theme.accent(), look.width));
-    }
+    let mut rows = rules(c, at, look);
+    let before = at.checked_sub(1).map(|at| &c.lines[at]);
     let grouped = rows.is_empty() && before.is_some_and(|before| same_group(before, line));
-    let mut body = match &line.body {
+    let body = match &line.body {
         Body::Said(said) if look.width >= WIDE => wide(c, said, &time, grouped, look),
         Body::Said(said) => narrow(c, said, &time, grouped, look),
         Body::Notice(tone, text) => notice(*tone, text, look),
     };
-    if look.selected == Some(line.order) {
-        body.iter_mut().for_each(|row| *row = std::mem::take(row).patch_style(look.theme.chosen()));
+    rows.extend(styled(body, line.order, look));
+    rows
+}
+
+/// The day where it changes, and the marker where the new begins.
+fn rules(c: &Conversation, at: usize, look: &Look<'_>) -> Vec<Row<'static>> {
+    let day = |line: &Line| moment(line.time).to_zoned(look.zone.clone());
+    let (time, before) = (day(&c.lines[at]), at.checked_sub(1).map(|at| day(&c.lines[at])));
+    let mut rows = Vec::new();
+    if before.as_ref().map(Zoned::date) != Some(time.date()) {
+        rows.push(rule(&time.strftime("%A, %-d %B %Y").to_string(), look.theme.dim(), look.width));
     }
-    rows.extend(body);
+    if c.new_from == Some(c.lines[at].order) && before.is_some() {
+        rows.push(rule("new", look.theme.accent(), look.width));
+    }
+    rows
+}
+
+fn styled(mut rows: Vec<Row<'static>>, order: Order, look: &Look<'_>) -> Vec<Row<'static>> {
+    if look.selected == Some(order) {
+        rows.iter_mut().for_each(|row| *row = std::mem::take(row).patch_style(look.theme.chosen()));
+    }
     rows
 }
 
@@ -342,6 +380,17 @@ mod tests {
         assert_eq!(shown(&mut c, 0, 10).0, up);
         assert_eq!(shown(&mut c, -100, 10).0, start);
         assert_eq!(c.scroll, Scroll::default());
+    }
+
+    #[test]
+    fn the_first_row_in_view_says_who_even_in_the_middle_of_a_group() {
+        let mut c = Conversation::new(summary(1, "#lobby", Scope::Open), vec![]);
+        for stamp in 1..=30 {
+            c.on_delivered(&message(1, 2, stamp, &format!("message {stamp}")), UserId::NIL, false);
+        }
+        let (rows, _) = shown(&mut c, 0, 10);
+        assert_eq!(rows[0], " 21:51          ben  message 21");
+        assert_eq!(rows[1].trim(), "message 22");
     }
 
     #[test]
