@@ -5,13 +5,18 @@
 
 pub mod agent;
 pub mod catchup;
+pub mod clients;
 pub mod config;
+pub mod daemon;
+pub mod history;
 pub mod identity;
 pub mod local;
 pub mod lock;
 pub mod log;
 pub mod net;
 pub mod outputs;
+pub mod requests;
 pub mod signals;
 pub mod store;
 pub mod timer;
+pub mod trace;

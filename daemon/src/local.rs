@@ -78,7 +78,7 @@ pub struct Local {
     connections: BTreeMap<ConnectionId, Connection>,
     next: usize,
     accept_at: Option<Instant>,
-    closed: Vec<(ConnectionId, String)>,
+    closed: Vec<(ConnectionId, u32)>,
     refused: u64,
 }
 
@@ -94,6 +94,8 @@ pub struct Connection {
     since: Instant,
     greeted: bool,
     readable: bool,
+    /// `input` holds frames that there was no room to answer.
+    held_back: bool,
     taken: usize,
     interest: Interest,
     stalled: Option<Instant>,
@@ -206,14 +208,19 @@ impl Local {
 
     /// The connections that have something to say and are listening to the answer.
     pub fn talking(&self) -> Vec<ConnectionId> {
-        let talks = |c: &Connection| c.readable && c.output.room() > 0;
-        self.connections.iter().filter(|(_, c)| talks(c)).map(|(id, _)| *id).collect()
+        self.connections.iter().filter(|(_, c)| c.talks()).map(|(id, _)| *id).collect()
     }
 
     /// Takes what one connection has sent, at most a chunk, into its `input`. False: nothing (more) in this turn.
     pub fn read(&mut self, id: ConnectionId) -> bool {
         let Some(connection) = self.connections.get_mut(&id) else { return false };
-        if !connection.readable || connection.taken >= TURN || connection.output.room() == 0 {
+        if connection.output.room() == 0 {
+            return false;
+        }
+        if std::mem::take(&mut connection.held_back) {
+            return true;
+        }
+        if !connection.readable || connection.taken >= TURN {
             return false;
         }
         match connection.read() {
@@ -242,7 +249,7 @@ impl Local {
         for (id, connection) in &mut self.connections {
             connection.taken = 0;
             match connection.flush(now, &self.registry, *id) {
-                Ok(()) => more |= connection.readable && connection.output.room() > 0,
+                Ok(()) => more |= connection.talks(),
                 Err(reason) => gone.push((*id, reason)),
             }
         }
@@ -280,11 +287,11 @@ impl Local {
         farewell(&mut connection.output, &connection.stream, reason);
         // A descriptor that is closed leaves the poll by itself.
         let _ = self.registry.deregister(&mut SourceFd(&descriptor(&connection.stream).as_raw_fd()));
-        self.closed.push((id, reason.to_owned()));
+        self.closed.push((id, connection.peer.uid));
     }
 
-    /// Connections that have ended since this was last asked, and why.
-    pub fn take_closed(&mut self) -> Vec<(ConnectionId, String)> {
+    /// Connections that have ended since this was last asked, and whose they were.
+    pub fn take_closed(&mut self) -> Vec<(ConnectionId, u32)> {
         std::mem::take(&mut self.closed)
     }
 
@@ -347,6 +354,7 @@ impl Connection {
             since: now,
             greeted: false,
             readable: true,
+            held_back: false,
             taken: 0,
             interest: Interest::READABLE,
             stalled: None,
@@ -358,9 +366,13 @@ impl Connection {
         self.greeted = true;
     }
 
-    /// Whether it has.
-    pub fn is_greeted(&self) -> bool {
-        self.greeted
+    /// Frames are left in `input` until there is room for their answers.
+    pub fn hold_back(&mut self) {
+        self.held_back = true;
+    }
+
+    fn talks(&self) -> bool {
+        (self.readable || self.held_back) && self.output.room() > 0
     }
 
     fn read(&mut self) -> Result<bool, String> {

@@ -3,11 +3,93 @@
 //! Invariant: consecutive messages with the same head share one frame, and a frame never outgrows a batch by more than
 //! one message.
 
+use crate::{
+    clients::Clients,
+    local::{ConnectionId, Local, OUTBOX},
+};
 use chalktalk_ipc::{
-    Answer, Down, Event, FrameKind, Refusal,
+    Answer, Down, Event, FrameKind, InstanceId, Refusal, SessionId, UserId,
     batch::{DeliverHead, Incoming, MAX_BATCH, put_incoming},
     codec::put_control,
+    request::Topic,
 };
+use chalktalk_protocol::{Instant, node::Node, session::delivery::Delivery};
+use std::collections::BTreeSet;
+
+/// Events are small and must not be lost; who has left this much unread does not read at all.
+const MOST_UNREAD: usize = 4 * OUTBOX;
+
+/// Hands every instance that has something waiting what its outbox has room for.
+pub fn deliver(now: Instant, node: &mut Node, local: &mut Local, clients: &Clients) {
+    for instance in node.ready() {
+        let Some(connection) = clients.connection(instance).and_then(|id| local.get(id)) else { continue };
+        let room = connection.output.room();
+        if room == 0 {
+            continue;
+        }
+        let mut writer = Writer::new(connection.output.bytes());
+        node.deliver(now, instance, room, &mut |session, delivery| {
+            put(&mut writer, clients, session, delivery)
+        });
+    }
+}
+
+/// Whether an instance has both something waiting and room for it.
+pub fn can_deliver(node: &Node, local: &mut Local, clients: &Clients) -> bool {
+    let has_room = |id: ConnectionId| local.get(id).is_some_and(|connection| connection.output.room() > 0);
+    node.ready().into_iter().filter_map(|instance| clients.connection(instance)).any(has_room)
+}
+
+fn put(writer: &mut Writer<'_>, clients: &Clients, session: SessionId, delivery: Delivery<'_>) {
+    match delivery {
+        Delivery::Message(head, message) => writer.message(&head, &message),
+        Delivery::Author { origin, user, name, host } => {
+            let (name, host) = (chalktalk_ipc::text::label(name), clients.host_name(host));
+            writer.event(Event::Author { origin, user, name, host });
+        }
+        Delivery::CaughtUp => writer.event(Event::CaughtUp { session }),
+        Delivery::Lost { log, first, last } => writer.event(Event::Lost {
+            session,
+            origin: log.origin,
+            epoch: log.epoch.0,
+            first: first.0,
+            last: last.0,
+        }),
+    }
+}
+
+/// Tells an instance that something happened.
+pub fn notify(local: &mut Local, clients: &Clients, instance: InstanceId, event: Event) {
+    if let Some(id) = clients.connection(instance) {
+        tell(local, id, event);
+    }
+}
+
+/// Tells a user's agent.
+pub fn notify_agent(local: &mut Local, clients: &Clients, user: UserId, event: Event) {
+    let of_user = |local: &mut Local, id| local.get(id).and_then(|c| clients.user(c.peer.uid)) == Some(user);
+    let agents: Vec<ConnectionId> =
+        clients.iter().filter(|(_, client)| client.agent).map(|(id, _)| id).collect();
+    if let Some(id) = agents.into_iter().find(|id| of_user(local, *id)) {
+        tell(local, id, event);
+    }
+}
+
+/// Tells those who follow a topic that it changed.
+pub fn tell_changed(local: &mut Local, clients: &Clients, changed: &BTreeSet<Topic>) {
+    for topic in changed {
+        let followers = clients.iter().filter(|(_, client)| client.watched.contains(topic));
+        followers.for_each(|(id, _)| tell(local, id, Event::Changed { topic: *topic }));
+    }
+}
+
+fn tell(local: &mut Local, id: ConnectionId, event: Event) {
+    let Some(connection) = local.get(id) else { return };
+    Writer::new(connection.output.bytes()).event(event);
+    if connection.output.queued() > MOST_UNREAD {
+        local.close(id, "it does not read what it is told");
+    }
+}
 
 /// Writes frames into a program's outbox.
 pub struct Writer<'a> {

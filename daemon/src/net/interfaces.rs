@@ -76,6 +76,17 @@ impl Mode {
     }
 }
 
+impl From<Mode> for chalktalk_protocol::paths::Mode {
+    fn from(mode: Mode) -> Self {
+        match mode {
+            Mode::Auto => Self::Auto,
+            Mode::Multicast => Self::Multicast,
+            Mode::Broadcast => Self::Broadcast,
+            Mode::Unicast => Self::Unicast,
+        }
+    }
+}
+
 /// Which interfaces the operator wants.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Wishes {

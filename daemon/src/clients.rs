@@ -1,0 +1,98 @@
+//! Who is behind which connection: an instance, an agent, or a program that only asks.
+//!
+//! Invariant: an instance has exactly one connection, and a connection at most one instance.
+
+use crate::{config::Settings, local::ConnectionId};
+use chalktalk_ipc::{
+    HostId, InstanceId, SessionId, UserId,
+    request::{Role, SessionKind, Topic},
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What a connection has become.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Client {
+    /// It has said hello.
+    pub greeted: bool,
+    /// It is this instance.
+    pub instance: Option<InstanceId>,
+    /// How the instance takes part.
+    pub role: Option<Role>,
+    /// It is the user's agent.
+    pub agent: bool,
+    /// What it follows.
+    pub watched: BTreeSet<Topic>,
+    /// Sessions it has opened.
+    pub open: BTreeMap<SessionId, SessionKind>,
+}
+
+/// Every connection's client.
+#[derive(Debug)]
+pub struct Clients {
+    by_connection: BTreeMap<ConnectionId, Client>,
+    by_instance: BTreeMap<InstanceId, ConnectionId>,
+    users: BTreeMap<u32, UserId>,
+    hosts: BTreeMap<HostId, String>,
+    /// What the operator wanted, for those who ask.
+    pub settings: Settings,
+}
+
+impl Clients {
+    /// For a daemon of one user.
+    pub fn new(uid: u32, user: UserId, settings: Settings) -> Self {
+        Self {
+            by_connection: BTreeMap::new(),
+            by_instance: BTreeMap::new(),
+            users: BTreeMap::from([(uid, user)]),
+            hosts: BTreeMap::new(),
+            settings,
+        }
+    }
+
+    /// The user that a uid is.
+    pub fn user(&self, uid: u32) -> Option<UserId> {
+        self.users.get(&uid).copied()
+    }
+
+    /// The client of a connection; a new one the first time.
+    pub fn of(&mut self, connection: ConnectionId) -> &mut Client {
+        self.by_connection.entry(connection).or_default()
+    }
+
+    /// A connection has become an instance.
+    pub fn attached(&mut self, connection: ConnectionId, instance: InstanceId, role: Role) {
+        let client = self.of(connection);
+        client.instance = Some(instance);
+        client.role = Some(role);
+        self.by_instance.insert(instance, connection);
+    }
+
+    /// A connection has ended. What it was.
+    pub fn remove(&mut self, connection: ConnectionId) -> Option<Client> {
+        let client = self.by_connection.remove(&connection)?;
+        if let Some(instance) = client.instance {
+            self.by_instance.remove(&instance);
+        }
+        Some(client)
+    }
+
+    /// Where an instance is reached.
+    pub fn connection(&self, instance: InstanceId) -> Option<ConnectionId> {
+        self.by_instance.get(&instance).copied()
+    }
+
+    /// Every connection with what it is.
+    pub fn iter(&self) -> impl Iterator<Item = (ConnectionId, &Client)> {
+        self.by_connection.iter().map(|(id, client)| (*id, client))
+    }
+
+    /// Learns the names of the hosts that are there.
+    pub fn set_hosts(&mut self, hosts: impl Iterator<Item = (HostId, String)>) {
+        self.hosts.extend(hosts);
+    }
+
+    /// A host's name, or the beginning of its id.
+    pub fn host_name(&self, host: HostId) -> String {
+        self.hosts.get(&host).cloned().unwrap_or_else(|| format!("{:.8}", host.to_string()))
+    }
+}

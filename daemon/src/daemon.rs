@@ -1,0 +1,491 @@
+//! The event loop: waits, lets every source put its input into the core, then carries the core's outputs away.
+//!
+//! One turn reads what is readable (bounded), tells the core the time, and only then flushes: what came in together
+//! goes out together. Bursts are made by waiting for nobody.
+//!
+//! Invariant: nothing is told *stored* before the store has said so, and when the store fails, the daemon ends.
+
+use crate::{
+    agent::{Agent, AgentNews},
+    catchup::{self, CatchUps, Outcome},
+    clients::Clients,
+    config::{Options, Settings},
+    identity::{State, host_name, private_folder, random_seed, user_name},
+    local::{Admission, Local},
+    lock::Lock,
+    log,
+    net::{
+        Network, Tokens,
+        interfaces::{Change, Interfaces},
+    },
+    outputs, requests,
+    signals::Signals,
+    store::{Space, Store},
+    timer::Timer,
+    trace::Trace,
+};
+use anyhow::{Context, bail};
+use chalktalk_ipc::{SessionId, UserId, request::Topic, socket::UserDirs};
+use chalktalk_protocol::{
+    Instant,
+    ids::{LogId, Seq},
+    net::{Arrival, LinkId, Transmit, Way},
+    node::{Action, Node, NodeConfig, UserSeeds},
+};
+use mio::{Events, Poll, Token, Waker};
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    path::PathBuf,
+    time::{self, Duration, SystemTime, UNIX_EPOCH},
+};
+
+const TIMER: Token = Token(0);
+const SIGNALS: Token = Token(1);
+const STORE: Token = Token(2);
+const INTERFACES: Token = Token(3);
+const NETWORK: Tokens = Tokens { base: 8 };
+const CATCH_UPS: usize = 16;
+const LOCAL: usize = 64;
+
+/// Datagrams taken from the network in one turn: a few milliseconds of work for the core at most.
+const DATAGRAMS: usize = 1024;
+/// Bursts sent in one turn, before apps and the network are listened to again.
+const BURSTS: usize = 64;
+/// Bytes of catch-up taken in one turn.
+const CATCH_UP_BYTES: usize = 512 << 10;
+/// Datagram in a receive buffer, with what the kernel adds: two pages.
+const BUFFERED: usize = 4096;
+/// How often the disk is measured while nothing is written.
+const LOOK_AT_DISK: Duration = Duration::from_secs(1);
+
+/// A running daemon.
+pub struct Daemon {
+    poll: Poll,
+    timer: Timer,
+    signals: Signals,
+    start: time::Instant,
+    pub(crate) network: Network,
+    interfaces: Interfaces,
+    local: Local,
+    pub(crate) store: Store,
+    catch_ups: CatchUps,
+    /// Catch-ups under way: whom to ask if the present provider cannot.
+    asking: BTreeMap<u64, Asking>,
+    asked: u64,
+    agent: Agent,
+    node: Node,
+    clients: Clients,
+    /// A burst that the kernel had no room for, and how much of it went.
+    unsent: Option<(Transmit, usize)>,
+    look_at_disk: time::Instant,
+    trace: Option<Trace>,
+    state: PathBuf,
+    _lock: Lock,
+}
+
+struct Asking {
+    session: SessionId,
+    wants: Vec<(LogId, Seq, Seq)>,
+    providers: Vec<SocketAddr>,
+}
+
+impl Daemon {
+    /// Opens everything. When this returns, the socket accepts.
+    pub fn start(options: &Options, settings: Settings) -> anyhow::Result<Self> {
+        if options.system {
+            bail!("--system comes with the packages; run without it, as the user whose programs are to talk");
+        }
+        let dirs = UserDirs::from_env()?;
+        private_folder(&dirs.state)?;
+        private_folder(&dirs.runtime)?;
+        let lock = Lock::take(&dirs.state)?;
+        let start = time::Instant::now();
+        let poll = Poll::new().context("cannot watch anything")?;
+        let registry = poll.registry();
+        let timer = Timer::new(registry, TIMER)?;
+        let signals = Signals::listen(registry, SIGNALS)?;
+        let waker = Waker::new(registry, STORE)?;
+        // A wake-up that fails can only mean that the daemon is ending.
+        let (store, restored) = Store::open(&dirs.state, move || waker.wake().unwrap_or(()))?;
+        let mut network = Network::open(settings.port, registry, NETWORK)?;
+        let interfaces = Interfaces::new(settings.wishes.clone(), registry, INTERFACES)
+            .context("cannot follow the network interfaces")?;
+        report_failed(network.set_links(interfaces.links().to_vec(), &[]));
+
+        let state = State::new(&dirs.state);
+        let uid = rustix::process::geteuid().as_raw();
+        let config = NodeConfig {
+            host_seed: state.host_seed()?,
+            host_name: settings.name.clone().unwrap_or_else(host_name),
+            rng_seed: random_seed()?,
+            incarnation: state.next_incarnation()?,
+            mode: settings.wishes.mode.into(),
+            peers: settings.peers.clone(),
+            window: u32::try_from(2 * network.receive_buffer() / BUFFERED).unwrap_or(u32::MAX),
+        };
+        let now = Instant::after_start(start.elapsed());
+        let mut node = Node::new(config, restored, now, wall_clock());
+        let seeds =
+            UserSeeds { user: state.user_seed(uid)?, origin: state.origin_seed(uid)?, name: user_name() };
+        let user = node.add_user(now, seeds);
+        node.set_links(now, interfaces.links().to_vec());
+
+        let local = Local::bind(&dirs.socket(), Admission::Only(uid), registry, LOCAL)
+            .with_context(|| format!("cannot listen at {}", dirs.socket().display()))?;
+        let trace = options.trace.as_deref().map(Trace::open).transpose()?;
+        Ok(Self {
+            catch_ups: CatchUps::new(registry, CATCH_UPS)?,
+            asking: BTreeMap::new(),
+            asked: 0,
+            agent: Agent::new(local.path(), &dirs.state, start),
+            clients: Clients::new(uid, user, settings),
+            unsent: None,
+            look_at_disk: start,
+            state: dirs.state,
+            _lock: lock,
+            poll,
+            timer,
+            signals,
+            start,
+            network,
+            interfaces,
+            local,
+            store,
+            node,
+            trace,
+        })
+    }
+
+    /// One line about where it can be reached, for whoever waits for it.
+    pub fn announce(&self) {
+        let links: Vec<&str> = self.network.links().iter().map(|link| link.name.as_str()).collect();
+        log::info(format_args!(
+            "ready: socket {}, group port {}, own port {}, interfaces {}, receive buffer {} KiB",
+            self.local.path().display(),
+            self.network.port(),
+            self.network.own_port(),
+            if links.is_empty() { "none yet".into() } else { links.join(" ") },
+            self.network.receive_buffer() >> 10,
+        ));
+    }
+
+    /// Runs until it is told to end, or cannot go on.
+    pub fn run(&mut self) -> anyhow::Result<()> {
+        let mut events = Events::with_capacity(256);
+        let mut more = true;
+        loop {
+            self.wait(&mut events, more)?;
+            if self.on_events(&events)? {
+                return self.stop();
+            }
+            more = self.turn()?;
+        }
+    }
+
+    /// Time for the core.
+    fn now(&self) -> Instant {
+        Instant::after_start(self.start.elapsed())
+    }
+
+    fn wait(&mut self, events: &mut Events, more: bool) -> anyhow::Result<()> {
+        let now = time::Instant::now();
+        let due = self.due();
+        let at_once = more || due.is_some_and(|at| at <= now);
+        if let Some(at) = due.filter(|_| !at_once) {
+            self.timer.arm(now, at)?;
+        }
+        match self.poll.poll(events, at_once.then_some(Duration::ZERO)) {
+            Err(e) if e.kind() != std::io::ErrorKind::Interrupted => Err(e).context("cannot wait for events"),
+            _ => Ok(()),
+        }
+    }
+
+    /// When the next thing is due without any event.
+    fn due(&self) -> Option<time::Instant> {
+        let core = self.node.poll_timeout().map(|at| self.start + Duration::from_nanos(at.as_nanos()));
+        let shell = [
+            self.local.poll_timeout(),
+            self.catch_ups.poll_timeout(),
+            self.interfaces.poll_timeout(),
+            self.agent.poll_timeout(),
+            (self.store.last_space() == Space::Low).then_some(self.look_at_disk),
+        ];
+        shell.into_iter().flatten().chain(core).min()
+    }
+
+    /// Notes what is ready. True: somebody wants the daemon to end.
+    fn on_events(&mut self, events: &Events) -> anyhow::Result<bool> {
+        let now = time::Instant::now();
+        let mut end = false;
+        for event in events {
+            let (readable, writable) = (event.is_readable(), event.is_writable());
+            match event.token() {
+                TIMER | STORE => {}
+                SIGNALS => {
+                    let signalled = self.signals.take();
+                    end |= signalled.end;
+                    if signalled.child {
+                        report_agent(&self.agent.on_child_ended(now));
+                    }
+                }
+                INTERFACES => {
+                    let change = self.interfaces.handle_notices(now)?;
+                    self.on_interfaces(change);
+                }
+                token if token == NETWORK.listener() => {
+                    while let Some((stream, _)) = self.network.accept() {
+                        self.catch_ups.accept(now, stream);
+                    }
+                }
+                token if NETWORK.contains(token) => {
+                    if writable {
+                        self.network.on_writable(token)?;
+                    }
+                }
+                token if self.catch_ups.contains(token) => self.catch_ups.on_event(token, readable, writable),
+                token => self.local.on_event(now, token, readable, LOCAL),
+            }
+        }
+        Ok(end)
+    }
+
+    /// One turn: inputs, then time, then outputs. True: there is more to do at once.
+    fn turn(&mut self) -> anyhow::Result<bool> {
+        let mut more = self.take_stored()?;
+        self.take_requests();
+        let has_room = self.store.has_room();
+        if has_room {
+            more |= self.take_datagrams();
+        }
+        more |= self.take_catch_ups(has_room)?;
+        self.take_time()?;
+        more |= self.give_writes_and_bursts();
+        more |= self.give_to_programs()?;
+        // What the programs' needs brought up goes in the same turn.
+        more |= self.give_writes_and_bursts();
+        more |= self.local.flush(time::Instant::now());
+        let now = self.now();
+        requests::part_with_closed(now, &mut self.local, &mut self.clients, &mut self.node);
+        Ok(more || outputs::can_deliver(&self.node, &mut self.local, &self.clients))
+    }
+
+    fn take_stored(&mut self) -> anyhow::Result<bool> {
+        let stored = self.store.completed().context("a write failed; some messages may not be on disk")?;
+        if let Some(batch) = stored {
+            let now = self.now();
+            self.node.stored(now, batch);
+        }
+        Ok(stored.is_some())
+    }
+
+    fn take_requests(&mut self) {
+        let now = self.now();
+        let world = requests::World {
+            node: &mut self.node,
+            store: &self.store,
+            network: &self.network,
+            state: &self.state,
+        };
+        requests::take(now, &mut self.local, &mut self.clients, world);
+    }
+
+    fn take_datagrams(&mut self) -> bool {
+        let now = self.now();
+        let (node, trace) = (&mut self.node, &mut self.trace);
+        self.network.receive(DATAGRAMS, |arrival, datagram| {
+            if let Some(trace) = trace {
+                trace.received(now, arrival, datagram);
+            }
+            node.handle_datagram(now, arrival, datagram);
+        })
+    }
+
+    fn take_catch_ups(&mut self, has_room: bool) -> anyhow::Result<bool> {
+        let (shell_now, now) = (time::Instant::now(), self.now());
+        let (node, store) = (&mut self.node, &self.store);
+        let mut failed = None;
+        let mut more = self.catch_ups.serve(shell_now, |session, log, from, bytes| {
+            let cached = node.cached(session, log, from, bytes);
+            if !cached.is_empty() {
+                return cached;
+            }
+            store.read(session, log, from, bytes).unwrap_or_else(|e| {
+                failed = Some(e);
+                Vec::new()
+            })
+        });
+        if let Some(e) = failed {
+            return Err(e).context("the store cannot be read");
+        }
+        let link = self.network.links().first().map_or(LinkId(0), |link| link.id);
+        let budget = if has_room { CATCH_UP_BYTES } else { 0 };
+        more |= self.catch_ups.receive(shell_now, budget, |from, datagram| {
+            node.handle_datagram(now, Arrival { link, way: Way::Stream, from }, datagram);
+        });
+        for (id, outcome) in self.catch_ups.take_finished() {
+            self.on_caught_up(id, &outcome);
+        }
+        Ok(more)
+    }
+
+    /// A provider is through, or the next one is asked.
+    fn on_caught_up(&mut self, id: u64, outcome: &Outcome) {
+        let Some(asking) = self.asking.remove(&id) else { return };
+        if *outcome == Outcome::Done || asking.providers.is_empty() {
+            let now = self.now();
+            self.node.caught_up(now, asking.session);
+        } else {
+            self.ask(asking);
+        }
+    }
+
+    fn ask(&mut self, mut asking: Asking) {
+        if asking.providers.is_empty() {
+            let now = self.now();
+            return self.node.caught_up(now, asking.session);
+        }
+        let provider = asking.providers.remove(0);
+        let want = |(log, from, to): &(LogId, Seq, Seq)| catchup::Want { log: *log, from: *from, to: *to };
+        let wants = asking.wants.iter().map(want).collect();
+        let request = catchup::Request { session: asking.session, wants };
+        self.asked += 1;
+        self.catch_ups.ask(time::Instant::now(), self.asked, provider, &request);
+        self.asking.insert(self.asked, asking);
+    }
+
+    fn take_time(&mut self) -> anyhow::Result<()> {
+        let now = time::Instant::now();
+        let change = self.interfaces.handle_timeout(now)?;
+        self.on_interfaces(change);
+        self.local.handle_timeout(now);
+        self.catch_ups.handle_timeout(now);
+        if self.agent.poll_timeout().is_some_and(|at| at <= now) {
+            report_agent(&self.agent.handle_timeout(now));
+        }
+        if self.look_at_disk <= now {
+            self.look_at_disk = now + LOOK_AT_DISK;
+            self.store.space();
+        }
+        let now = self.now();
+        if self.node.poll_timeout().is_some_and(|at| at <= now) {
+            self.node.handle_timeout(now);
+        }
+        Ok(())
+    }
+
+    fn on_interfaces(&mut self, change: Option<Change>) {
+        let Some(change) = change else { return };
+        let names: Vec<&str> = change.links.iter().map(|link| link.name.as_str()).collect();
+        log::info(format_args!(
+            "interfaces in use: {}",
+            if names.is_empty() { "none".into() } else { names.join(" ") }
+        ));
+        report_failed(self.network.set_links(change.links.clone(), &change.renewed));
+        let now = self.now();
+        self.node.set_links(now, change.links);
+    }
+
+    /// Datagrams to the network, and what must be kept to the store: at once, side by side.
+    fn give_writes_and_bursts(&mut self) -> bool {
+        for _ in 0..BURSTS {
+            let now = self.now();
+            let next = self.unsent.take().or_else(|| Some((self.node.poll_transmit(now)?, 0)));
+            let Some((transmit, from)) = next else {
+                self.give_writes();
+                return false;
+            };
+            let gone = from + self.network.send(&transmit.route, &transmit.datagrams[from..]);
+            if let Some(trace) = &mut self.trace {
+                trace.sent(now, &transmit.route, &transmit.datagrams[from..gone]);
+            }
+            self.give_writes();
+            if gone < transmit.datagrams.len() {
+                // The socket says when it has room again.
+                self.unsent = Some((transmit, gone));
+                return false;
+            }
+        }
+        true
+    }
+
+    fn give_writes(&mut self) {
+        while let Some(batch) = self.node.poll_write() {
+            self.store.submit(batch);
+        }
+    }
+
+    fn give_to_programs(&mut self) -> anyhow::Result<bool> {
+        let mut more = false;
+        while let Some(action) = self.node.poll_action() {
+            match action {
+                Action::Fetch { instance, session, log, from, bytes } => {
+                    let entries =
+                        self.store.read(session, log, from, bytes).context("the store cannot be read")?;
+                    let now = self.now();
+                    self.node.fetched(now, instance, session, log, from, entries);
+                    more = true;
+                }
+                Action::CatchUp { session, providers, wants } => {
+                    self.ask(Asking { session, wants, providers })
+                }
+                Action::Notify(instance, event) => {
+                    outputs::notify(&mut self.local, &self.clients, instance, event)
+                }
+                Action::NotifyAgent(user, event) => {
+                    outputs::notify_agent(&mut self.local, &self.clients, user, event)
+                }
+            }
+        }
+        let now = self.now();
+        outputs::deliver(now, &mut self.node, &mut self.local, &self.clients);
+        let changed = self.node.take_changed();
+        if changed.contains(&Topic::Who) {
+            let people = self.node.who(UserId::NIL);
+            self.clients.set_hosts(people.into_iter().map(|person| (person.host_id, person.host)));
+        }
+        outputs::tell_changed(&mut self.local, &self.clients, &changed);
+        Ok(more)
+    }
+
+    /// Says farewell on the network, and has everything on disk.
+    fn stop(&mut self) -> anyhow::Result<()> {
+        log::info(format_args!("ending"));
+        let now = self.now();
+        self.node.stop(now);
+        self.give_writes_and_bursts();
+        self.local.flush(time::Instant::now());
+        self.agent.end();
+        Ok(())
+    }
+
+    /// Closes everything; the store last.
+    pub fn close(self) -> anyhow::Result<()> {
+        drop(self.local);
+        self.store.close().context("the last messages may not be on disk")
+    }
+}
+
+fn wall_clock() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
+
+fn report_failed(failed: Vec<(LinkId, std::io::Error)>) {
+    for (link, error) in failed {
+        log::warn(format_args!("interface {}: the group cannot be entered: {error}", link.0));
+    }
+}
+
+fn report_agent(news: &Option<AgentNews>) {
+    match news {
+        Some(AgentNews::Started(pid)) => log::info(format_args!("the agent runs (process {pid})")),
+        Some(AgentNews::Ended(status)) => {
+            log::warn(format_args!("the agent ended ({status}); it is started again"))
+        }
+        Some(AgentNews::Failed(e)) => log::warn(format_args!(
+            "chalktalk-agent cannot be started ({e}); no program can be opened until it is installed beside chalktalkd or on the PATH"
+        )),
+        None => {}
+    }
+}

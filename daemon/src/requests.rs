@@ -1,0 +1,279 @@
+//! From programs to the core: what a frame asks, asked of the node, and its answer.
+//!
+//! Invariant: nothing but `hello` is answered before it, and calls are answered in their order.
+
+use crate::{
+    clients::Clients,
+    history,
+    local::{ConnectionId, Local, Peer},
+    net::Network,
+    outputs::Writer,
+    store::{Space, Store},
+};
+use chalktalk_ipc::{
+    Answer, Call, Event, Frame, FrameKind, InstanceId, PROTOCOL, Refusal, RefusalCode, Request, SessionId,
+    UserId, batch::read_publish, request::SessionKind,
+};
+use chalktalk_protocol::{Instant, node::Node};
+use std::path::Path;
+
+/// What requests are about.
+pub struct World<'a> {
+    /// The core.
+    pub node: &'a mut Node,
+    /// For history, and whether there is room for more.
+    pub store: &'a Store,
+    /// For facts.
+    pub network: &'a Network,
+    /// Where state is kept.
+    pub state: &'a Path,
+}
+
+/// One connection's side of a request.
+struct Caller<'a> {
+    connection: ConnectionId,
+    peer: Peer,
+    user: UserId,
+    clients: &'a mut Clients,
+    writer: Writer<'a>,
+}
+
+/// Why a connection is ended.
+type Farewell = String;
+
+/// Takes what programs have sent, each its part of the turn, and answers.
+pub fn take(now: Instant, local: &mut Local, clients: &mut Clients, mut world: World<'_>) {
+    for id in local.talking() {
+        while local.read(id) {
+            if let Err(reason) = take_frames(now, id, local, clients, &mut world) {
+                local.close(id, &reason);
+            }
+        }
+    }
+    part_with_closed(now, local, clients, world.node);
+}
+
+/// Tells the core who has gone.
+pub fn part_with_closed(now: Instant, local: &mut Local, clients: &mut Clients, node: &mut Node) {
+    for (id, uid) in local.take_closed() {
+        let Some(client) = clients.remove(id) else { continue };
+        if let Some(instance) = client.instance {
+            node.detach(now, instance);
+        }
+        if let Some(user) = clients.user(uid).filter(|_| client.agent) {
+            node.detach_agent(user);
+        }
+    }
+}
+
+fn take_frames(
+    now: Instant,
+    id: ConnectionId,
+    local: &mut Local,
+    clients: &mut Clients,
+    world: &mut World<'_>,
+) -> Result<(), Farewell> {
+    let Some(connection) = local.get(id) else { return Ok(()) };
+    let user = clients.user(connection.peer.uid).ok_or("this daemon does not know you")?;
+    loop {
+        if connection.output.room() == 0 {
+            connection.hold_back();
+            return Ok(());
+        }
+        let Some(frame) = connection.input.next_frame().map_err(|e| e.to_string())? else { return Ok(()) };
+        let writer = Writer::new(connection.output.bytes());
+        let mut caller = Caller { connection: id, peer: connection.peer, user, clients, writer };
+        match frame.kind {
+            FrameKind::Control => caller.call(now, &frame, world)?,
+            FrameKind::Publish => caller.publish(now, frame.body, world)?,
+            FrameKind::Deliver => return Err("only the daemon sends deliver frames".into()),
+        }
+        let greeted = caller.clients.of(id).greeted;
+        drop(caller);
+        if greeted {
+            connection.greet();
+        }
+    }
+}
+
+impl Caller<'_> {
+    fn call(&mut self, now: Instant, frame: &Frame<'_>, world: &mut World<'_>) -> Result<(), Farewell> {
+        let Call { id, request } = frame.control().map_err(|e| e.to_string())?;
+        let hello = matches!(request, Request::Hello { .. });
+        if !hello && !self.clients.of(self.connection).greeted {
+            return Err("hello comes first".into());
+        }
+        let answer = self.answer(now, request, world);
+        if id != 0 {
+            self.writer.answer(id, answer);
+        }
+        Ok(())
+    }
+
+    fn answer(&mut self, now: Instant, request: Request, world: &mut World<'_>) -> Result<Answer, Refusal> {
+        let (user, node) = (self.user, &mut *world.node);
+        match request {
+            Request::Hello { protocol, client: _ } => self.welcome(protocol, node),
+            Request::Attach { instance, app, role, token } => {
+                if self.clients.of(self.connection).instance.is_some() {
+                    return bad("this connection is an instance already");
+                }
+                let answer = node.attach(now, user, instance, app, self.peer.pid, role, token.as_deref())?;
+                if let Answer::Attached { instance, .. } = &answer {
+                    self.clients.attached(self.connection, *instance, role);
+                }
+                Ok(answer)
+            }
+            Request::AttachAgent { display: _, apps } => {
+                let client = self.clients.of(self.connection);
+                if client.agent {
+                    node.detach_agent(user); // it tells its registry anew
+                }
+                let answer = node.attach_agent(now, user, apps)?;
+                client.agent = true;
+                Ok(answer)
+            }
+            Request::Join { target, app, kind, history } => {
+                node.join(now, user, &target, &app, kind, history)
+            }
+            Request::Leave { target, app } => node.leave(now, user, &target, &app),
+            Request::Open { session, from } => {
+                let answer = node.open(now, self.instance()?, session, &from)?;
+                if let Answer::Opened { session, .. } = &answer {
+                    self.clients.of(self.connection).open.insert(session.session, session.kind);
+                }
+                Ok(answer)
+            }
+            Request::Close { session } => {
+                self.clients.of(self.connection).open.remove(&session);
+                node.close(now, self.instance()?, session)
+            }
+            Request::Ack { session, positions } => node.ack(now, self.instance()?, session, &positions),
+            Request::AnswerOffer { session, accept } => {
+                node.answer_offer(now, self.instance()?, session, accept)
+            }
+            Request::LaunchResult { launch, outcome } => {
+                self.only_agents()?;
+                node.launch_result(now, launch, outcome);
+                Ok(Answer::Done)
+            }
+            Request::Exited { launch, status } => {
+                self.only_agents()?;
+                node.exited(now, launch, status);
+                Ok(Answer::Done)
+            }
+            Request::Status => Ok(Answer::Status(status(now, user, self.clients, world))),
+            Request::Who => Ok(Answer::Who(node.who(user))),
+            Request::Instances { all } => Ok(Answer::Instances(node.instance_list(all))),
+            Request::Sessions => Ok(Answer::Sessions(node.session_list(user))),
+            Request::Watch { topics } => {
+                self.clients.of(self.connection).watched = topics.into_iter().collect();
+                Ok(Answer::Done)
+            }
+            Request::History { session, before, limit } => {
+                let wish = history::Wish { user, session, before, limit };
+                history::tell(&wish, node, world.store, self.clients, &mut self.writer)
+            }
+            Request::SetAvailability { availability } => {
+                node.set_availability(now, user, availability);
+                Ok(Answer::Done)
+            }
+        }
+    }
+
+    fn welcome(&mut self, protocol: u16, node: &Node) -> Result<Answer, Refusal> {
+        if protocol != PROTOCOL {
+            let message = format!(
+                "this daemon speaks version {PROTOCOL} of the local protocol, not {protocol}; update the older of the two"
+            );
+            return Err(Refusal::new(RefusalCode::Version, message));
+        }
+        self.clients.of(self.connection).greeted = true;
+        let host_id = node.host_id();
+        Ok(Answer::Welcome {
+            protocol: PROTOCOL,
+            daemon: concat!("chalktalkd ", env!("CARGO_PKG_VERSION")).to_owned(),
+            host_id,
+            host: node.host_name(host_id),
+            user: self.user,
+            name: node.user_name(self.user),
+        })
+    }
+
+    /// A batch of messages. Nothing of it is encoded again on its way into the log.
+    fn publish(&mut self, now: Instant, body: &[u8], world: &mut World<'_>) -> Result<(), Farewell> {
+        let (head, messages) = read_publish(body).map_err(|e| e.to_string())?;
+        let client = self.clients.of(self.connection);
+        let instance = client.instance.ok_or("attach before publishing")?;
+        let kept = client.open.get(&head.session) == Some(&SessionKind::Kept);
+        if kept && world.store.last_space() == Space::Low {
+            client.open.remove(&head.session);
+            self.detach_for_lack_of_space(now, instance, head.session, world.node);
+            return Ok(());
+        }
+        world.node.publish(now, instance, &head, messages).map_err(|e| e.to_string())
+    }
+
+    fn detach_for_lack_of_space(
+        &mut self,
+        now: Instant,
+        instance: InstanceId,
+        session: SessionId,
+        node: &mut Node,
+    ) {
+        let reason =
+            "the disk is full: nothing more can be stored; free some space and open the session again";
+        if node.close(now, instance, session).is_ok() {
+            self.writer.event(Event::Detached { session: Some(session), reason: reason.into() });
+        }
+    }
+
+    fn instance(&mut self) -> Result<InstanceId, Refusal> {
+        self.clients
+            .of(self.connection)
+            .instance
+            .ok_or_else(|| refusal(RefusalCode::BadRequest, "attach first"))
+    }
+
+    fn only_agents(&mut self) -> Result<(), Refusal> {
+        match self.clients.of(self.connection).agent {
+            true => Ok(()),
+            false => Err(refusal(RefusalCode::NotAllowed, "only the agent says how launches went")),
+        }
+    }
+}
+
+/// The core's facts, and the shell's.
+fn status(now: Instant, user: UserId, clients: &Clients, world: &World<'_>) -> chalktalk_ipc::event::Status {
+    let mut status = world.node.status(user, now);
+    let network = world.network.counters();
+    status.port = world.network.port();
+    status.mode = clients.settings.wishes.mode.name().to_owned();
+    status.state = world.state.display().to_string();
+    let counted = [
+        ("net.own port", u64::from(world.network.own_port())),
+        ("net.receive buffer", world.network.receive_buffer() as u64),
+        ("net.received", network.received),
+        ("net.received bytes", network.received_bytes),
+        ("net.sent", network.sent),
+        ("net.refused", network.refused),
+        ("net.own frames", network.own),
+        ("net.stray", network.stray),
+    ];
+    status.counters.extend(counted.map(|(name, n)| (name.to_owned(), n)));
+    if world.store.last_space() == Space::Low {
+        status.warnings.push(format!(
+            "the disk that holds {} is nearly full: nothing can be published in kept sessions until there is space",
+            status.state
+        ));
+    }
+    status
+}
+
+fn refusal(code: RefusalCode, message: &str) -> Refusal {
+    Refusal::new(code, message)
+}
+
+fn bad<T>(message: &str) -> Result<T, Refusal> {
+    Err(refusal(RefusalCode::BadRequest, message))
+}
