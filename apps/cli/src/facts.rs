@@ -240,7 +240,7 @@ fn availability(status: Availability) -> Cell {
 
 /// What can be typed as a target when names are not enough.
 fn key(person: &Person) -> String {
-    let mark = if person.verified { " verified" } else { "" };
+    let mark = if person.verified && !person.me { " verified" } else { "" };
     format!("@{}{mark}", short(&person.user))
 }
 
