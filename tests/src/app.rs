@@ -136,6 +136,12 @@ impl App {
     /// # Panics
     /// When no answer comes in time, or the connection is closed.
     pub fn request(&self, request: Request) -> Result<Answer, Refusal> {
+        let shown = format!("{request:?}");
+        self.call(request).unwrap_or_else(|| panic!("the daemon hung up instead of answering {shown}"))
+    }
+
+    /// Asks something; nothing when the daemon hangs up instead of answering.
+    fn call(&self, request: Request) -> Option<Result<Answer, Refusal>> {
         let id = {
             let mut outgoing = self.outbox();
             outgoing.last_call += 1;
@@ -145,15 +151,11 @@ impl App {
         let mut bytes = Vec::new();
         codec::put_control(&mut bytes, &Call { id, request });
         self.write(&bytes);
-        self.shared
-            .wait(ANSWER, |heard| {
-                assert!(
-                    !heard.closed || heard.replies.contains_key(&id),
-                    "the daemon hung up instead of {what}"
-                );
-                heard.replies.remove(&id)
-            })
-            .unwrap_or_else(|| panic!("waited {ANSWER:?} in vain for {what}"))
+        let answer = self.shared.wait(ANSWER, |heard| match heard.replies.remove(&id) {
+            Some(answer) => Some(Some(answer)),
+            None => heard.closed.then_some(None),
+        });
+        answer.unwrap_or_else(|| panic!("waited {ANSWER:?} in vain for {what}"))
     }
 
     /// Joins a session and opens it: from there on its messages arrive.
@@ -357,7 +359,7 @@ impl App {
 
     /// Sessions known, if the daemon says so.
     pub fn try_sessions(&self) -> Option<Vec<SessionSummary>> {
-        match self.request(Request::Sessions) {
+        match self.call(Request::Sessions)? {
             Ok(Answer::Sessions(sessions)) => Some(sessions),
             _ => None,
         }
@@ -370,7 +372,7 @@ impl App {
 
     /// Facts about the daemon, if it says so.
     pub fn try_status(&self) -> Option<Status> {
-        match self.request(Request::Status) {
+        match self.call(Request::Status)? {
             Ok(Answer::Status(status)) => Some(status),
             _ => None,
         }

@@ -131,9 +131,6 @@ impl Lab {
 
 impl Drop for Lab {
     fn drop(&mut self) {
-        if std::thread::panicking() {
-            crate::programs::note_state_of_daemons();
-        }
         process::kill_all();
         self.switch = None;
         for host in &self.hosts {

@@ -299,6 +299,11 @@ pub fn note_state_of_daemons() {
     }
 }
 
+/// Forgets the daemons of the test before.
+pub fn forget_daemons() {
+    daemons().clear();
+}
+
 fn daemons() -> MutexGuard<'static, Vec<(String, PathBuf)>> {
     DAEMONS.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }

@@ -5,11 +5,15 @@
 //!
 //! Invariant: a failing test shows what every program in it has said.
 
-use crate::lab::{self, Missing, enter::REQUIRE_ALL, process};
+use crate::{
+    lab::{self, Missing, enter::REQUIRE_ALL, process},
+    programs,
+};
 use std::{
     env,
     panic::{self, AssertUnwindSafe},
     process::ExitCode,
+    thread,
     time::Instant,
 };
 
@@ -53,6 +57,7 @@ pub fn run(tests: &[Test]) -> ExitCode {
         // Where that fails, each test says so itself: it asks for a lab and is skipped with the reason.
         let _each_test_reports = lab::enter();
     }
+    note_daemons_on_panic();
     println!("\nrunning {} tests", chosen.len());
     let started = Instant::now();
     let (mut passed, mut skipped, mut failed) = (0, 0, Vec::new());
@@ -95,6 +100,7 @@ pub fn run(tests: &[Test]) -> ExitCode {
 fn run_one(test: fn()) -> Outcome {
     let result = panic::catch_unwind(AssertUnwindSafe(test));
     let evidence = process::take_evidence();
+    programs::forget_daemons();
     match result {
         Ok(()) => Outcome::Passed,
         Err(payload) => match payload.downcast::<Missing>() {
@@ -105,6 +111,18 @@ fn run_one(test: fn()) -> Outcome {
             }
         },
     }
+}
+
+/// A panic ends the daemons of its test as it unwinds; what they know is asked for before that.
+fn note_daemons_on_panic() {
+    let report = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
+        report(info);
+        if thread::current().name() == Some("main") {
+            // On a thread of its own: one panic more here would end the whole run.
+            let _nothing_to_note = thread::spawn(programs::note_state_of_daemons).join();
+        }
+    }));
 }
 
 /// The part of `cargo test`'s arguments that means something here.

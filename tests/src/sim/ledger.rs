@@ -132,7 +132,8 @@ impl Ledger {
             Some(number) => u64::from_le_bytes(*number),
             None => (heard.upto + 1..).find(|n| *n > stream.len() || visible(*n)).unwrap_or(0),
         };
-        let told = || format!("app {} hears {number} of {:?}", reading.app, message.author);
+        let told =
+            || format!("app {} hears {number} of {:?} in {:?}", reading.app, message.author, message.session);
         let Some(published) = stream.message(number) else {
             return Err(format!("{}, which was not published", told()));
         };
@@ -161,8 +162,8 @@ impl Ledger {
     }
 
     /// A reader that does not keep its positions starts anew.
-    pub fn forget(&mut self, app: usize) {
-        self.heard.retain(|(of, _, _), _| *of != app);
+    pub fn forget(&mut self, app: usize, session: SessionId) {
+        self.heard.retain(|(of, at, _), _| (*of, *at) != (app, session));
     }
 
     /// The first message that a reader of the whole session lacks.

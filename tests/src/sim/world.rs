@@ -21,7 +21,8 @@ use chalktalk_ipc::{
 };
 use chalktalk_protocol::{
     Action, Instant, Node, NodeConfig, UserSeeds,
-    frame::MAX_DATAGRAM,
+    entry::Entry,
+    frame::{Header, MAX_DATAGRAM},
     ids::{LogId, Seq},
     net::{Arrival, Link, LinkId, Route, Transmit, Way},
     node::LOBBY,
@@ -583,8 +584,8 @@ impl World {
             self.network.sent += 1;
             let seen = self.ledger.see_slot(datagram);
             self.check(seen);
-            let (kind, size, route) = (datagram[3], datagram.len(), transmit.route);
-            self.trace.note(self.now, format_args!("host {from} sends kind {kind}, {size} B, {route:?}"));
+            let (what, size, route) = (name_of(datagram), datagram.len(), transmit.route);
+            self.trace.note(self.now, format_args!("host {from} sends {what}, {size} B, {route:?}"));
             let (way, targets): (Way, Vec<usize>) = match transmit.route {
                 Route::Group(_, way) => (way, (0..self.hosts.len()).collect()),
                 Route::Host(to) => {
@@ -713,7 +714,7 @@ impl World {
         let App { host, instance, ref habits, ref seats, .. } = self.apps[app];
         let from = seats[&session].opening(habits.keeps);
         if !habits.keeps {
-            self.ledger.forget(app);
+            self.ledger.forget(app, session);
         }
         let node = self.hosts[host].node.as_mut().expect("the host runs");
         match node.open(now, instance, session, &from) {
@@ -873,7 +874,10 @@ impl World {
                         payload: incoming.payload,
                     };
                     let position = head.position(&incoming);
-                    trace.note(now, format_args!("app {app} hears {position:?} of {:?}", head.instance));
+                    trace.note(
+                        now,
+                        format_args!("app {app} hears {position:?} of {:?} in {session:?}", head.instance),
+                    );
                     if head.instance.is_nil() || (told.contains(&head.origin) && head.user.is_nil()) {
                         outcome = Err(format!("app {app} hears somebody without a name"));
                     }
@@ -1013,6 +1017,18 @@ fn payload(number: u64, bytes: usize) -> Vec<u8> {
         *head = number.to_le_bytes();
     }
     payload
+}
+
+/// What a datagram is, for the trace.
+fn name_of(datagram: &[u8]) -> String {
+    match (Entry::from_datagram(datagram), Header::parse(datagram)) {
+        (Ok(entry), _) => {
+            let signed = if entry.proof.is_some() { ", signed" } else { "" };
+            format!("{} of {:?} in {:?}{signed}", entry.seq.0, entry.log, entry.session)
+        }
+        (_, Ok((header, _))) => format!("{:?} in {:?}", header.kind, header.session),
+        (_, Err(e)) => format!("{e:?}"),
+    }
 }
 
 fn link(host: usize) -> Link {

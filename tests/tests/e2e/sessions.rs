@@ -32,6 +32,7 @@ pub(crate) const TESTS: &[Test] = tests![
     instances_and_sessions_tell_the_truth,
     a_session_can_be_live,
     a_bulk_transfer_does_not_delay_another_session,
+    a_bulk_transfer_that_fills_the_line_does_not_either,
 ];
 
 fn the_lobby_is_there_and_everybody_is_in_it() {
@@ -212,46 +213,56 @@ fn a_session_can_be_live() {
     assert_eq!((last, apps[0].stored(session)), (2000, 0), "live sessions never report stored");
 }
 
-/// The middle of the times that messages take in a session, one at a time.
-fn latency(author: &App, reader: &App, session: SessionId, label: &str, count: usize) -> Duration {
-    let mut times: Vec<Duration> = (0..count)
-        .map(|n| {
-            let text = format!("{label} {n}");
-            let start = Instant::now();
-            author.publish(session, &text);
-            reader.await_text(session, &text);
-            let took = start.elapsed();
-            std::thread::sleep(Duration::from_millis(10));
-            took
-        })
-        .collect();
+/// The middle of the times that messages take in a session, one at a time, while `more` says so.
+fn latency(
+    author: &App,
+    reader: &App,
+    session: SessionId,
+    label: &str,
+    more: impl Fn(usize) -> bool,
+) -> Duration {
+    let mut times = Vec::new();
+    while more(times.len()) {
+        let text = format!("{label} {}", times.len());
+        let start = Instant::now();
+        author.publish(session, &text);
+        reader.await_text(session, &text);
+        times.push(start.elapsed());
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert!(times.len() > 20, "only {} messages beside the transfer", times.len());
     times.sort();
-    times[count / 2]
+    times[times.len() / 2]
 }
 
 fn a_bulk_transfer_does_not_delay_another_session() {
+    beside_a_bulk_transfer(None);
+}
+
+fn a_bulk_transfer_that_fills_the_line_does_not_either() {
+    beside_a_bulk_transfer(Some(100));
+}
+
+fn beside_a_bulk_transfer(mbit: Option<u32>) {
     const PIECE: usize = 50_000;
     const PIECES: usize = 1_000;
     let (lab, _daemons) = Lab::talking(2);
-    lab.rate(100);
+    mbit.into_iter().for_each(|mbit| lab.rate(mbit));
     let [sender, talker] = [1, 1].map(|n| lab.host(n).app(TEST_APP));
     let [taker, listener] = [2, 2].map(|n| lab.host(n).app(TEST_APP));
     let bulk = sender.enter("#bulk", From::Start);
     taker.enter("#bulk", From::Start);
     let talk = talker.enter("#talk", From::Start);
     listener.enter("#talk", From::Start);
-    let idle = latency(&talker, &listener, talk, "idle", 50);
+    let idle = latency(&talker, &listener, talk, "idle", |count| count < 50);
     let done = AtomicBool::new(false);
     let busy = std::thread::scope(|scope| {
         scope.spawn(|| {
-            let piece = vec![7; PIECE];
-            sender.publish_each(bulk, std::iter::repeat_n(&piece, PIECES));
+            sender.publish_each(bulk, std::iter::repeat_n(vec![7; PIECE], PIECES));
             taker.await_count(PIECES, Duration::from_secs(60));
             done.store(true, Ordering::Relaxed);
         });
-        let busy = latency(&talker, &listener, talk, "busy", 100);
-        assert!(!done.load(Ordering::Relaxed), "the transfer was over before it could have been in the way");
-        busy
+        latency(&talker, &listener, talk, "busy", |_| !done.load(Ordering::Relaxed))
     });
     let limit = idle * 2 + Duration::from_millis(20);
     assert!(busy <= limit, "{busy:?} beside the transfer, {idle:?} without it: more than {limit:?}");
