@@ -40,7 +40,9 @@ pub enum ClientError {
     #[error("a message of {0} bytes is too long (at most {MAX_MESSAGE}); send it as a file instead")]
     TooLong(usize),
     /// A volatile message is longer than [`MAX_VOLATILE`].
-    #[error("a volatile message of {0} bytes is too long (at most {MAX_VOLATILE}); publish it as a durable one")]
+    #[error(
+        "a volatile message of {0} bytes is too long (at most {MAX_VOLATILE}); publish it as a durable one"
+    )]
     VolatileTooLong(usize),
     /// A message mentions more than [`MAX_MENTIONS`] users.
     #[error("a message mentions {0} users (at most {MAX_MENTIONS})")]

@@ -89,6 +89,14 @@ impl Iterator for Events {
     }
 }
 
+impl<'a> IntoIterator for &'a Events {
+    type Item = ClientEvent;
+    type IntoIter = Box<dyn Iterator<Item = ClientEvent> + 'a>;
+    fn into_iter(self) -> Self::IntoIter {
+        Box::new(self.iter())
+    }
+}
+
 impl Drop for Events {
     fn drop(&mut self) {
         let mut state = self.0.lock();
