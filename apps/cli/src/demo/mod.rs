@@ -12,7 +12,7 @@ mod wait;
 
 use crate::{
     facts::{Fact, Instances, People},
-    failure::{Failure, complain},
+    failure::Failure,
     programs,
     screen::Screen,
 };
@@ -44,10 +44,10 @@ pub(crate) fn run(screen: &mut Screen) -> Result<(), Failure> {
             account.close("Everything that was started has ended, and its files are gone.")
         }
         Err(failure) if interrupted.load(Ordering::Relaxed) => Err(failure),
-        Err(failure) => {
-            complain(format_args!("the logs are kept in {}", folder.keep().display()));
-            Err(failure)
-        }
+        Err(failure) => match failure.message() {
+            Some(reason) => Err(Failure::Failed(format!("{reason} (logs: {})", folder.keep().display()))),
+            None => Err(failure),
+        },
     }
 }
 
@@ -87,6 +87,11 @@ impl<'a> Demo<'a> {
         }
         for host in &mut self.hosts {
             host.connect(&self.waiter)?;
+            if host.client()?.status()?.interfaces.is_empty() {
+                return Err(Failure::Failed(
+                    "the loopback interface does not work; bring it up with `ip link set lo up`".into(),
+                ));
+            }
             self.account.tell(&format!("{}: process {}", host.name(), host.pid()))?;
         }
         self.account.done()
