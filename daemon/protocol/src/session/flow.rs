@@ -1,7 +1,7 @@
 //! How many entries may be outstanding: the sender is held back to the slowest member that keeps up.
 //!
-//! A member keeps up while its reports make progress at least every 500 ms and it is not further behind than two
-//! windows (then it is catching up, and is served by repair). The window shrinks when losses grow with the rate; steady
+//! A member keeps up while its reports make progress at least every 500 ms and it is not further behind than two of the
+//! largest windows (then it is catching up, and is served by repair). The window shrinks when losses grow with the rate; steady
 //! random loss leaves it alone.
 //!
 //! Invariant: with no member that keeps up, nothing is held back; with one, at most a window is outstanding to it.
@@ -18,6 +18,16 @@ pub const MIN_WINDOW: f64 = 64.0;
 
 /// Above this it never grows: 1.5 MB.
 const MAX_WINDOW: f64 = 1024.0;
+
+/// With data waiting to be sent and nothing heard for so long (and three round trips), the last entry is sent again: it or
+/// the reports on it may be lost (a tail loss probe, RFC 8985 §7).
+const PROBE_BLOCKED: Duration = Duration::from_millis(3);
+
+/// The same with nothing waiting: later than a report may take.
+const PROBE_IDLE: Duration = Duration::from_millis(30);
+
+/// After so many probes it is left to heartbeats.
+const PROBES: u32 = 5;
 
 /// Losses are weighed over so many entries.
 const SAMPLE: u64 = 256;
@@ -36,12 +46,22 @@ pub struct Flow {
     sampled_from: Seq,
     lost: u64,
     usual_loss: f64,
+    /// When something was last sent or heard, and how many probes have gone out since.
+    quiet: (Instant, u32),
 }
 
 impl Flow {
     /// Of a log whose last slot is `sent`.
     pub fn new(sent: Seq) -> Self {
-        Self { window: 256.0, members: BTreeMap::new(), sent, sampled_from: sent, lost: 0, usual_loss: 0.0 }
+        Self {
+            window: 256.0,
+            members: BTreeMap::new(),
+            sent,
+            sampled_from: sent,
+            lost: 0,
+            usual_loss: 0.0,
+            quiet: (Instant::ZERO, 0),
+        }
     }
 
     /// Says which hosts are in the session now, with the datagrams their sockets can hold.
@@ -73,6 +93,7 @@ impl Flow {
             member.progress = now; // nothing was outstanding: its time starts now
         }
         self.sent = last;
+        self.quiet = (now, 0);
         let sampled = last.ahead_of(self.sampled_from);
         if sampled >= SAMPLE {
             self.weigh(self.lost as f64 / sampled as f64);
@@ -87,10 +108,24 @@ impl Flow {
         if have > member.have || have >= self.sent {
             member.have = have.min(self.sent);
             member.progress = now;
+            self.quiet = (now, 0);
         } else if have < member.have && member.have >= self.sent {
             // Our first guess (that it has all) was wrong: it has to catch up.
             member.have = have;
         }
+    }
+
+    /// When the last entry has to be sent again because nobody says that it came.
+    pub fn probe_at(&self, waiting: bool, grtt: Duration, now: Instant) -> Option<Instant> {
+        let (since, probes) = self.quiet;
+        let outstanding = self.holding(now).any(|member| member.have < self.sent);
+        let base = if waiting { PROBE_BLOCKED } else { PROBE_IDLE } + grtt * 3;
+        (outstanding && probes < PROBES).then(|| since + base * 2u32.pow(probes))
+    }
+
+    /// It was sent again.
+    pub fn on_probe(&mut self, now: Instant) {
+        self.quiet = (now, self.quiet.1 + 1);
     }
 
     /// So many entries were asked for again.
@@ -104,7 +139,7 @@ impl Flow {
     }
 
     fn holding(&self, now: Instant) -> impl Iterator<Item = &Member> {
-        let far = 2 * self.window as u64;
+        let far = 2 * MAX_WINDOW as u64;
         self.members.values().filter(move |member| {
             let behind = self.sent.ahead_of(member.have);
             behind == 0 || behind <= far && now.since(member.progress) < STALLED
@@ -188,6 +223,21 @@ mod tests {
         assert!(steady > 256.0, "{steady}");
         let shrunk = send(&mut flow, 3, 150);
         assert!(shrunk < steady * 0.8, "{shrunk} of {steady}");
+    }
+
+    #[test]
+    fn what_nobody_confirms_is_sent_again_ever_more_rarely() {
+        let mut flow = flow();
+        let grtt = Duration::from_millis(1);
+        assert_eq!(flow.probe_at(true, grtt, at(0)), None);
+        flow.on_sent(Seq(10), at(0));
+        assert_eq!(flow.probe_at(true, grtt, at(0)), Some(at(6)));
+        assert_eq!(flow.probe_at(false, grtt, at(0)), Some(at(33)));
+        flow.on_probe(at(6));
+        assert_eq!(flow.probe_at(true, grtt, at(6)), Some(at(18)));
+        flow.on_report(A, Seq(10), 1000, at(7));
+        flow.on_report(B, Seq(10), 1000, at(7));
+        assert_eq!(flow.probe_at(true, grtt, at(8)), None);
     }
 
     #[test]

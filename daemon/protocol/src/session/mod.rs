@@ -59,6 +59,12 @@ const LIVE_SLACK: u64 = 512;
 /// Instances whose last number is remembered per session.
 const MAX_NUMBERS: usize = 64;
 
+/// Authors in a live session are told together of what they appended within this time.
+const TELL_APPENDED: Duration = Duration::from_millis(2);
+
+/// Acknowledgements that come within this time are stored together. Who crashes before sees the last ones again.
+const SAVE_POSITIONS: Duration = Duration::from_millis(50);
+
 /// How often one host is asked for its vector.
 const ASK_AGAIN: Duration = Duration::from_millis(1000);
 
@@ -104,6 +110,8 @@ pub struct Session {
     acked: BTreeMap<UserId, BTreeMap<LogId, Seq>>,
     shown: BTreeMap<UserId, BTreeMap<LogId, Point>>,
     numbers: BTreeMap<InstanceId, u64>,
+    /// Messages of former lives that came back from others: stored with this slot, this instance's up to this number.
+    relearned: Vec<(LogId, Seq, InstanceId, u64)>,
     history: BTreeMap<LogId, Seq>,
     present: BTreeMap<HostId, Present>,
     moved: BTreeMap<LogId, Instant>,
@@ -111,6 +119,11 @@ pub struct Session {
     repair: Repair,
     reports: Reports,
     progress: Progress,
+    /// When authors in a live session are told how far they have come.
+    tell_at: Option<Instant>,
+    /// Users whose position has moved, and when that is stored.
+    moved_users: BTreeSet<UserId>,
+    save_at: Option<Instant>,
     stamp: u64,
 }
 
@@ -131,6 +144,7 @@ impl Session {
             acked: BTreeMap::new(),
             shown: BTreeMap::new(),
             numbers: BTreeMap::new(),
+            relearned: Vec::new(),
             history: BTreeMap::new(),
             present: BTreeMap::new(),
             moved: BTreeMap::new(),
@@ -138,6 +152,9 @@ impl Session {
             repair: Repair::new(now),
             reports: Reports::default(),
             progress: Progress::default(),
+            tell_at: None,
+            moved_users: BTreeSet::new(),
+            save_at: None,
             stamp: 0,
         }
     }
@@ -318,8 +335,9 @@ impl Session {
         }
         let authors: BTreeSet<InstanceId> = marks.iter().map(|mark| mark.author.instance).collect();
         for instance in authors {
-            let granted = own.writer.granted(instance);
-            out.events.push_back((instance, Event::Credit { session: self.id, granted }));
+            if let Some(granted) = own.writer.news_of_grant(instance) {
+                out.events.push_back((instance, Event::Credit { session: self.id, granted }));
+            }
         }
         self.repair.on_sent(written.len());
         self.progress.on_appended(&marks);
@@ -330,6 +348,7 @@ impl Session {
                 out.writes.push(Write::Record { key, value });
             }
         }
+        out.urgent |= !self.is_live();
         out.counters.add("entries.sent", written.len() as u64);
         written.into_iter().map(|entry| entry.datagram).collect()
     }
@@ -379,7 +398,7 @@ impl Session {
             Received::Equivocation => out.counters.add("drop.equivocation", 1),
         }
         if way != Way::Stream {
-            self.reports.on_entry(id, out.now);
+            self.reports.on_entry(id, entry.urge, out.now);
         }
         self.on_accepted(id, before, out);
     }
@@ -558,6 +577,9 @@ impl Session {
         if !live {
             for seq in before.0 + 1..=have.0 {
                 let datagram = log.entry(Seq(seq)).expect("just accepted").clone();
+                if seq == 1 {
+                    out.writes.extend(certificate_in(&datagram));
+                }
                 let stamp =
                     u64::from_le_bytes(datagram[72..80].try_into().expect("accepted entries are whole"));
                 out.writes.push(Write::Entry { session: self.id, log: id, seq: Seq(seq), stamp, datagram });
@@ -574,8 +596,8 @@ impl Session {
         if !mine {
             out.news.push(News { session: self.id, log: id, first: before.next(), last: have });
         }
-        if self.progress.is_waiting() {
-            self.tell_progress(out);
+        if live && mine {
+            self.tell_at.get_or_insert(out.now + TELL_APPENDED);
         }
     }
 
@@ -584,6 +606,10 @@ impl Session {
         let Some(log) = self.logs.get_mut(&id) else { return };
         log.on_stored(seq);
         log.trim(KEPT_CACHE, log.stored());
+        for (_, _, instance, number) in self.relearned.extract_if(.., |(of, at, ..)| *of == id && *at <= seq)
+        {
+            self.progress.on_stored(instance, number);
+        }
         out.changed = true;
         self.tell_progress(out);
     }
@@ -598,11 +624,7 @@ impl Session {
             held.sort_by(|a, b| b.cmp(a));
             let acked = self.present.values().map(|p| p.rows.get(&id).map_or(Seq(0), |row| row.acked));
             let log = LogProgress {
-                stored: if self.descriptor.kind == SessionKind::Live {
-                    Seq(0)
-                } else {
-                    self.logs[&id].stored()
-                },
+                stored: (self.descriptor.kind == SessionKind::Kept).then(|| self.logs[&id].stored()),
                 delivered: acked.min().unwrap_or_default(),
                 held,
             };
@@ -641,7 +663,12 @@ impl Session {
         for own in self.own.values_mut() {
             own.writer.reset_credit(instance);
         }
-        (start, self.numbers.get(&instance).copied().unwrap_or(0))
+        let last = self.numbers.get(&instance).copied().unwrap_or(0);
+        let learned = self.relearned.iter().any(|(_, _, of, _)| *of == instance);
+        let stored = if self.is_live() || learned { 0 } else { last };
+        self.progress.open(instance, last, stored);
+        self.tell_progress(out);
+        (start, last)
     }
 
     /// An instance stops reading.
@@ -649,7 +676,7 @@ impl Session {
         if let Some(reader) = self.readers.remove(&instance).filter(|reader| reader.role == Role::App) {
             self.shown.entry(reader.user()).or_default().extend(reader.points());
         }
-        self.progress.forget(instance);
+        self.progress.close(instance);
         while self.numbers.len() > MAX_NUMBERS {
             let Some(oldest) = self.numbers.keys().find(|id| !self.readers.contains_key(id)).copied() else {
                 break;
@@ -689,6 +716,15 @@ impl Session {
         }
         out.changed = true;
         if !self.is_live() {
+            self.moved_users.insert(user);
+            self.save_at.get_or_insert(out.now + SAVE_POSITIONS);
+        }
+    }
+
+    /// Stores the positions that have moved.
+    pub fn save_positions(&mut self, out: &mut Outbox) {
+        self.save_at = None;
+        for user in std::mem::take(&mut self.moved_users) {
             let (key, value) = records::positions(self.id, user, &self.positions[&user]);
             out.writes.push(Write::Record { key, value });
         }
@@ -731,6 +767,7 @@ impl Session {
             let known = self.numbers.entry(instance).or_default();
             if number > *known {
                 *known = number;
+                self.relearned.push((id, last, instance, number));
                 let (key, value) = records::number(self.id, user, instance, number);
                 writes.push(Write::Record { key, value });
             }
@@ -785,6 +822,14 @@ impl Session {
             out.counters.add("repairs.sent", repairs.len() as u64);
             out.group.extend(repairs.chunks(32).map(<[Bytes]>::to_vec));
         }
+        if self.tell_at.is_some_and(|at| at <= out.now) {
+            self.tell_at = None;
+            self.tell_progress(out);
+        }
+        if self.save_at.is_some_and(|at| at <= out.now) {
+            self.save_positions(out);
+        }
+        self.probe(out);
         let live = self.is_live();
         for id in self.reports.take_due(out.now) {
             let Some(log) = self.logs.get(&id) else { continue };
@@ -810,6 +855,22 @@ impl Session {
         let parts =
             [self.gaps.next_timeout(&self.logs), self.repair.next_timeout(), self.reports.next_timeout()];
         parts.into_iter().flatten().chain(flow).min()
+    }
+
+    /// Sends the last entry again where nobody says that it came.
+    fn probe(&mut self, out: &mut Outbox) {
+        let grtt = self.gaps.grtt();
+        for own in self.own.values_mut() {
+            let due = own.flow.probe_at(own.writer.is_waiting(), grtt, out.now);
+            if due.is_none_or(|due| due > out.now) {
+                continue;
+            }
+            own.flow.on_probe(out.now);
+            if let Some(datagram) = self.logs[&own.writer.log()].entry(own.writer.last()) {
+                out.group.push_back(vec![datagram.clone()]);
+                out.counters.add("probes.sent", 1);
+            }
+        }
     }
 
     fn wish_catch_up(&mut self, out: &mut Outbox) {
@@ -945,19 +1006,21 @@ fn rendezvous(asker: HostId, provider: HostId) -> u64 {
     u64::from_le_bytes(hash.as_bytes()[..8].try_into().expect("a hash has 32 bytes"))
 }
 
+/// The record that keeps who an accepted first entry is by: its author may never be heard in person.
+fn certificate_in(datagram: &[u8]) -> Option<Write> {
+    let entry = Entry::from_datagram(datagram).expect("accepted entries were parsed");
+    let genesis: Genesis = control::read(entry.body).ok()?;
+    let (key, value) = records::certificate(&genesis.certificate, entry.log.origin);
+    genesis.certificate.verify().filter(|author| author.origin == entry.log.origin)?;
+    Some(Write::Record { key, value })
+}
+
 /// Whom a first entry says it is by, if the certificate in it holds.
 fn author_of(entry: &Entry<'_>, out: &mut Outbox) -> Option<Author> {
     let genesis: Option<Genesis> = control::read(entry.body).ok();
     let author = genesis.as_ref().and_then(|genesis| genesis.certificate.verify());
-    match (author, genesis) {
-        (Some(author), Some(genesis)) => {
-            let (key, value) = records::certificate(&genesis.certificate, author.origin);
-            out.writes.push(Write::Record { key, value });
-            Some(author)
-        }
-        _ => {
-            out.counters.add("drop.bad certificate", 1);
-            None
-        }
+    if author.is_none() {
+        out.counters.add("drop.bad certificate", 1);
     }
+    author
 }

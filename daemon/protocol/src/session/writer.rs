@@ -74,7 +74,20 @@ pub struct Writer {
     /// Number of the first of `drafts`, counting all that ever were.
     first_draft: u64,
     pending: VecDeque<Pending>,
-    granted: BTreeMap<InstanceId, u64>,
+    grants: BTreeMap<InstanceId, Grant>,
+}
+
+/// What an instance may publish in all, and what it has been told of that.
+#[derive(Clone, Copy)]
+struct Grant {
+    total: u64,
+    told: u64,
+}
+
+impl Default for Grant {
+    fn default() -> Self {
+        Self { total: CREDIT, told: CREDIT }
+    }
 }
 
 impl Writer {
@@ -95,7 +108,7 @@ impl Writer {
             drafts: Vec::new(),
             first_draft: 0,
             pending: VecDeque::new(),
-            granted: BTreeMap::new(),
+            grants: BTreeMap::new(),
         }
     }
 
@@ -133,14 +146,19 @@ impl Writer {
         }
     }
 
-    /// Total bytes an instance has been granted since it opened the session.
-    pub fn granted(&mut self, instance: InstanceId) -> u64 {
-        *self.granted.entry(instance).or_insert(CREDIT)
+    /// Total bytes an instance has been granted since it opened the session, when it is worth telling.
+    pub fn news_of_grant(&mut self, instance: InstanceId) -> Option<u64> {
+        let grant = self.grants.entry(instance).or_default();
+        if grant.total < grant.told + CREDIT / 4 {
+            return None;
+        }
+        grant.told = grant.total;
+        Some(grant.total)
     }
 
     /// An instance (re)opens or closes the session: its count starts anew.
     pub fn reset_credit(&mut self, instance: InstanceId) {
-        self.granted.remove(&instance);
+        self.grants.remove(&instance);
         self.pending.iter_mut().filter(|p| p.author.instance == instance).for_each(|p| p.cost = 0);
     }
 
@@ -158,7 +176,7 @@ impl Writer {
         if let Some(genesis) = self.genesis.take() {
             let mut draft = Draft::new(InstanceId::NIL);
             draft.push(&rmp_serde::to_vec(&genesis).expect("our own types always encode"));
-            self.sign(draft, &mut place, &[], &mut written);
+            self.sign(draft, &mut place, false, &[], &mut written);
         }
         let count = self.drafts.len().min(limit).min(MAX_COVERED);
         let mut covered = Vec::with_capacity(count);
@@ -167,18 +185,20 @@ impl Writer {
         if self.drafts.is_empty() {
             self.stream.cut();
         }
+        // What is left could not leave in a full burst: let the others say soon how far they are.
+        let urge = !self.drafts.is_empty() && limit < 2 * MAX_COVERED;
         for (i, draft) in batch.into_iter().enumerate() {
             self.mark(place.seq, &mut marks);
             let last = i + 1 == count;
             if last && draft.fits_signature(covered.len()) {
-                self.sign(draft, &mut place, &covered, &mut written);
+                self.sign(draft, &mut place, urge, &covered, &mut written);
             } else {
                 let datagram = draft.finish(&place);
                 covered.push(entry_hash(&datagram));
                 written.push(Written { seq: place.seq, stamp: place.stamp, datagram: datagram.into() });
                 step(&mut place);
                 if last {
-                    self.sign(signature_only(), &mut place, &covered, &mut written);
+                    self.sign(signature_only(), &mut place, urge, &covered, &mut written);
                 }
             }
         }
@@ -186,9 +206,15 @@ impl Writer {
         (written, marks)
     }
 
-    fn sign(&mut self, draft: Draft, place: &mut Place, covered: &[[u8; 16]], written: &mut Vec<Written>) {
-        let genesis = place.seq == Seq(1);
-        let datagram: Bytes = draft.finish_signed(place, genesis, self.previous, covered, &self.key).into();
+    fn sign(
+        &mut self,
+        draft: Draft,
+        place: &mut Place,
+        urge: bool,
+        covered: &[[u8; 16]],
+        written: &mut Vec<Written>,
+    ) {
+        let datagram: Bytes = draft.finish_signed(place, urge, self.previous, covered, &self.key).into();
         self.previous = entry_hash(&datagram);
         written.push(Written { seq: place.seq, stamp: place.stamp, datagram });
         step(place);
@@ -196,7 +222,7 @@ impl Writer {
 
     fn mark(&mut self, seq: Seq, marks: &mut Vec<Mark>) {
         while let Some(pending) = self.pending.pop_front_if(|pending| pending.draft == self.first_draft) {
-            *self.granted.entry(pending.author.instance).or_insert(CREDIT) += pending.cost;
+            self.grants.entry(pending.author.instance).or_default().total += pending.cost;
             marks.push(Mark { seq, author: pending.author });
         }
         self.first_draft += 1;
@@ -291,6 +317,7 @@ mod tests {
         let (written, marks) = writer.flush(SessionId([3; 16]), 32, 1, 0);
         assert_eq!(written.len(), 4, "genesis and three pieces");
         assert_eq!(marks, [Mark { seq: Seq(2), author: author(1) }, Mark { seq: Seq(4), author: author(2) }]);
-        assert_eq!(writer.granted(InstanceId([5; 16])), CREDIT + 1 + 3000 + 2 * MESSAGE_COST);
+        assert_eq!(writer.grants[&InstanceId([5; 16])].total, CREDIT + 1 + 3000 + 2 * MESSAGE_COST);
+        assert_eq!(writer.news_of_grant(InstanceId([5; 16])), None, "too little to be worth an event");
     }
 }
