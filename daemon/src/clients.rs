@@ -9,6 +9,9 @@ use chalktalk_ipc::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Names of hosts that are remembered; more than a LAN has, so whoever fills it invents them.
+const MAX_HOSTS: usize = 8192;
+
 /// What a connection has become.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Client {
@@ -86,13 +89,55 @@ impl Clients {
         self.by_connection.iter().map(|(id, client)| (*id, client))
     }
 
-    /// Learns the names of the hosts that are there.
-    pub fn set_hosts(&mut self, hosts: impl Iterator<Item = (HostId, String)>) {
+    /// Learns the names of the hosts that are there. Those that have gone are remembered: their messages have not.
+    pub fn set_hosts(&mut self, hosts: impl IntoIterator<Item = (HostId, String)>) {
+        if self.hosts.len() > MAX_HOSTS {
+            self.hosts.clear();
+        }
         self.hosts.extend(hosts);
     }
 
     /// A host's name, or the beginning of its id.
     pub fn host_name(&self, host: HostId) -> String {
         self.hosts.get(&host).cloned().unwrap_or_else(|| format!("{:.8}", host.to_string()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::local::ConnectionId;
+
+    #[test]
+    fn an_instance_is_found_until_its_connection_ends() {
+        let settings = Settings { wishes: Default::default(), port: 1, name: None, peers: vec![] };
+        let mut clients = Clients::new(7, UserId([7; 32]), settings);
+        let (one, two) = (ConnectionId::of(1), ConnectionId::of(2));
+        clients.attached(one, InstanceId([1; 16]), Role::App);
+        clients.of(two).agent = true;
+        assert_eq!(clients.connection(InstanceId([1; 16])), Some(one));
+        assert_eq!(
+            clients.iter().filter(|(_, client)| client.agent).map(|(id, _)| id).collect::<Vec<_>>(),
+            [two]
+        );
+        assert_eq!(clients.remove(one).unwrap().instance, Some(InstanceId([1; 16])));
+        assert_eq!(clients.connection(InstanceId([1; 16])), None);
+        assert_eq!(clients.remove(one), None);
+        assert_eq!((clients.user(7), clients.user(8)), (Some(UserId([7; 32])), None));
+    }
+
+    #[test]
+    fn hosts_without_a_name_go_by_their_id_and_invented_ones_do_not_pile_up() {
+        let settings = Settings { wishes: Default::default(), port: 1, name: None, peers: vec![] };
+        let mut clients = Clients::new(7, UserId([7; 32]), settings);
+        clients.set_hosts([(HostId([1; 16]), "shed".to_owned())]);
+        assert_eq!(clients.host_name(HostId([1; 16])), "shed");
+        assert_eq!(clients.host_name(HostId([0xab; 16])), "abababab");
+        for n in 0..3 * MAX_HOSTS as u64 {
+            let mut id = [0; 16];
+            id[..8].copy_from_slice(&n.to_le_bytes());
+            clients.set_hosts([(HostId(id), "x".to_owned())]);
+        }
+        assert!(clients.hosts.len() <= MAX_HOSTS + 1);
     }
 }

@@ -131,6 +131,8 @@ impl Daemon {
         let user = node.add_user(now, seeds);
         node.set_links(now, interfaces.links().to_vec());
 
+        let mut clients = Clients::new(uid, user, settings);
+        clients.set_hosts([(node.host_id(), node.host_name(node.host_id()))]);
         let local = Local::bind(&dirs.socket(), Admission::Only(uid), registry, LOCAL)
             .with_context(|| format!("cannot listen at {}", dirs.socket().display()))?;
         let trace = options.trace.as_deref().map(Trace::open).transpose()?;
@@ -139,7 +141,7 @@ impl Daemon {
             asking: BTreeMap::new(),
             asked: 0,
             agent: Agent::new(local.path(), &dirs.state, start),
-            clients: Clients::new(uid, user, settings),
+            clients,
             unsent: None,
             look_at_disk: start,
             state: dirs.state,

@@ -45,6 +45,14 @@ const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct ConnectionId(usize);
 
+#[cfg(test)]
+impl ConnectionId {
+    /// One that no connection has.
+    pub(crate) fn of(number: usize) -> Self {
+        Self(number)
+    }
+}
+
 /// Who is at the other end, as the kernel says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Peer {
