@@ -1,11 +1,12 @@
 //! The way to the daemon, and from what people type to the session they mean.
 
-use crate::failure::Failure;
+use crate::failure::{Failure, complain};
 use chalktalk_client::{Client, ClientEvent, Events};
 use chalktalk_ipc::{
     AppId, SessionId, Target,
     event::{Scope, SessionSummary},
     request::{Role, SessionKind},
+    text::printable,
 };
 use std::path::Path;
 use unicode_normalization::UnicodeNormalization;
@@ -37,9 +38,18 @@ impl Connection {
         Ok(Self { client, events })
     }
 
-    /// Waits for the next event.
+    /// Waits for the next event. That the daemon goes and comes is said on standard error.
     pub(crate) fn next_event(&self) -> Result<ClientEvent, Failure> {
-        self.events.recv().map_err(|_| Failure::Failed("the daemon ended this connection; try again".into()))
+        let ended = |_| Failure::Failed("the daemon ended this connection; try again".into());
+        let event = self.events.recv().map_err(ended)?;
+        match &event {
+            ClientEvent::Disconnected { reason } => {
+                complain(format_args!("the daemon is away ({}); waiting for it", printable(reason)));
+            }
+            ClientEvent::Reconnected => complain("the daemon is back"),
+            _ => {}
+        }
+        Ok(event)
     }
 
     /// The session meant, to write to or to follow: a room is entered, and created where it does not exist.

@@ -35,10 +35,7 @@ pub(crate) fn tail(tail: &Tail, socket: Option<&Path>, screen: &mut Screen) -> R
         match connection.next_event()? {
             ClientEvent::Messages(batch) => printer.batch(&batch, screen)?,
             ClientEvent::Event(event) => told(event, session)?,
-            ClientEvent::Disconnected { reason } => {
-                complain(format_args!("the daemon is away ({}); waiting for it", printable(&reason)));
-            }
-            ClientEvent::Reconnected => complain("the daemon is back"),
+            ClientEvent::Disconnected { .. } | ClientEvent::Reconnected => {}
         }
     }
 }
