@@ -141,6 +141,10 @@ impl Agent {
 
     fn connect(&mut self) -> Result<(), AgentError> {
         let deadline = Instant::now() + PATIENCE;
+        // A daemon that accepts and hangs up must not be called without a pause.
+        if self.life > 0 {
+            thread::sleep(RETRY);
+        }
         self.life += 1;
         // The daemon that numbered these launches is gone: nobody asks for them any more.
         self.children.clear();

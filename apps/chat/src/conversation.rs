@@ -2,7 +2,14 @@
 //!
 //! Invariant: lines are sorted by [`Order`] and no message stands twice, however often and by whatever way it comes.
 
-use crate::{command::ACTION, editor::Editor, model::Me};
+mod line;
+
+#[cfg(test)]
+pub(crate) mod tests;
+
+pub use line::{Body, Line, Order, Own, Said, Tone};
+
+use crate::{editor::Editor, model::Me};
 use chalktalk_client::Message;
 use chalktalk_ipc::{
     OriginId, Position, SessionId, UserId,
@@ -10,6 +17,7 @@ use chalktalk_ipc::{
     request::HistoryPoint,
     text,
 };
+use line::{NOWHERE, shown};
 use std::collections::BTreeMap;
 
 /// Lines kept in memory; the daemon has the older ones. At 200 bytes a line this is about a megabyte a conversation.
@@ -17,78 +25,6 @@ pub const MAX_LINES: usize = 5000;
 
 /// How many lines are let go at once beyond [`MAX_LINES`], so that it does not happen for each one.
 const SLACK: usize = 500;
-
-/// Where a line stands among the others: by Lamport stamp, ties by origin. Local lines stand behind the newest
-/// message there was when they were made.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub struct Order {
-    stamp: u64,
-    local: u64,
-    position: Position,
-}
-
-const NOWHERE: Position = Position { origin: OriginId::NIL, epoch: 0, seq: 0, index: 0 };
-
-/// One line of a conversation.
-#[derive(Clone, Debug)]
-pub struct Line {
-    /// Where it stands.
-    pub order: Order,
-    /// The author's clock, milliseconds since 1970 UTC.
-    pub time: u64,
-    /// What it is.
-    pub body: Body,
-    /// Whether it came by delivery, not only as history.
-    delivered: bool,
-}
-
-/// What a line is.
-#[derive(Clone, Debug)]
-pub enum Body {
-    /// Somebody said it.
-    Said(Said),
-    /// The chat itself has something to say.
-    Notice(Tone, String),
-}
-
-/// How a notice is meant.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Tone {
-    /// For information.
-    Quiet,
-    /// Something is wrong.
-    Alarm,
-}
-
-/// Something that was said. All texts are fit for display.
-#[derive(Clone, Debug)]
-pub struct Said {
-    /// By whom.
-    pub user: UserId,
-    /// Their name.
-    pub name: String,
-    /// Their host's name.
-    pub host: String,
-    /// What.
-    pub text: String,
-    /// Whether the text is an action ("waves") of its author.
-    pub action: bool,
-    /// Whether it mentions the reader.
-    pub mentions_me: bool,
-    /// If this process said it: what became of it.
-    pub own: Option<Own>,
-}
-
-/// A message of this process on its way.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Own {
-    /// Its number for the chat, before the daemon has numbered it.
-    local: u64,
-    /// Its number in the session, once published.
-    number: Option<u64>,
-    /// What went wrong, each with who says so.
-    pub failures: Vec<String>,
-}
 
 /// How far an own message has come.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -221,7 +157,7 @@ impl Conversation {
         let unacked = self.unacked.entry((p.origin, p.epoch)).or_default();
         *unacked = (*unacked).max((p.seq, p.index));
         let order = Order { stamp: message.stamp, local: 0, position: p };
-        let body = Body::Said(said(message, me));
+        let body = Body::Said(Said::new(message, me));
         let mut line = Line { order, time: message.time, body, delivered: true };
         match self.lines.binary_search_by_key(&order, |line| line.order) {
             Ok(at) if self.lines[at].delivered => return Novelty::Known,
@@ -244,7 +180,7 @@ impl Conversation {
     pub fn on_past(&mut self, messages: &[Message], before: Option<HistoryPoint>, me: UserId) {
         for message in messages {
             let order = Order { stamp: message.stamp, local: 0, position: message.position };
-            let body = Body::Said(said(message, me));
+            let body = Body::Said(Said::new(message, me));
             self.insert(Line { order, time: message.time, body, delivered: false });
         }
         self.past = before.map_or(Past::Complete, Past::More);
@@ -405,198 +341,5 @@ impl Conversation {
         if let Some(order) = first {
             self.past = Past::More(HistoryPoint { stamp: order.stamp, position: order.position });
         }
-    }
-}
-
-fn said(message: &Message, me: UserId) -> Said {
-    let (shown, action) = shown(&String::from_utf8_lossy(&message.payload));
-    Said {
-        user: message.author.user,
-        name: author_name(&message.author.name, message.author.user),
-        host: text::label(&message.author.host),
-        text: shown,
-        action,
-        mentions_me: message.mentions_you && message.author.user != me,
-        own: None,
-    }
-}
-
-/// A text as it is shown, and whether it is an action.
-fn shown(payload: &str) -> (String, bool) {
-    match payload.strip_prefix(ACTION) {
-        Some(action) => (text::printable(action), true),
-        None => (text::printable(payload), false),
-    }
-}
-
-fn author_name(name: &str, user: UserId) -> String {
-    let name = text::label(name);
-    if name.is_empty() { user.to_string().chars().take(8).collect() } else { name }
-}
-
-#[cfg(test)]
-pub(crate) mod tests {
-    use super::*;
-    use chalktalk_client::Author;
-    use chalktalk_ipc::{AppId, InstanceId, batch::DeliverFlags, event::Scope, request::SessionKind};
-    use std::sync::Arc;
-
-    /// A summary of a session for tests.
-    pub(crate) fn summary(n: u8, title: &str, scope: Scope) -> SessionSummary {
-        SessionSummary {
-            session: SessionId([n; 16]),
-            app: AppId::chat(),
-            title: title.into(),
-            scope,
-            kind: SessionKind::Kept,
-            parent: None,
-            members: vec![],
-            joined: true,
-            entries: 0,
-        }
-    }
-
-    /// A message of user `n` for tests.
-    pub(crate) fn message(session: u8, n: u8, stamp: u64, text: &str) -> Message {
-        let names = ["", "ana", "ben", "chloé"];
-        Message {
-            session: SessionId([session; 16]),
-            author: Arc::new(Author {
-                origin: OriginId([n; 16]),
-                user: UserId([n; 32]),
-                name: names.get(n as usize).copied().unwrap_or("someone").into(),
-                host: "host".into(),
-            }),
-            instance: InstanceId([n; 16]),
-            position: Position { origin: OriginId([n; 16]), epoch: 1, seq: stamp, index: 0 },
-            stamp,
-            time: 1_732_225_860_000 + stamp * 1000,
-            urgent: false,
-            mentions_you: false,
-            flags: DeliverFlags::default(),
-            payload: text.as_bytes().to_vec(),
-        }
-    }
-
-    const ME: UserId = UserId([1; 32]);
-
-    fn me() -> Me {
-        Me { user: ME, name: "ana".into(), host: "host".into(), instance: InstanceId::NIL }
-    }
-
-    fn lobby() -> Conversation {
-        Conversation::new(summary(1, "#lobby", Scope::Open), vec![])
-    }
-
-    fn texts(c: &Conversation) -> Vec<&str> {
-        let text = |line: &'_ Line| match &line.body {
-            Body::Said(said) => Box::leak(said.text.clone().into_boxed_str()) as &str,
-            Body::Notice(_, text) => Box::leak(text.clone().into_boxed_str()),
-        };
-        c.lines.iter().map(text).collect()
-    }
-
-    #[test]
-    fn lines_stand_by_stamp_and_once() {
-        let mut c = lobby();
-        for (n, stamp, text) in [(2, 5, "five"), (3, 2, "two"), (2, 5, "five"), (3, 5, "five of chloé")] {
-            c.on_delivered(&message(1, n, stamp, text), ME, false);
-        }
-        c.on_past(&[message(1, 2, 1, "one"), message(1, 3, 2, "two")], None, ME);
-        assert_eq!(texts(&c), ["one", "two", "five", "five of chloé"]);
-        assert_eq!(c.past, Past::Complete);
-        assert_eq!(c.take_unacked().len(), 2);
-        assert!(c.take_unacked().is_empty());
-    }
-
-    #[test]
-    fn what_history_showed_first_is_still_new_when_it_is_delivered() {
-        let mut c = lobby();
-        c.on_past(&[message(1, 2, 1, "one")], None, ME);
-        assert_eq!(c.on_delivered(&message(1, 2, 1, "one"), ME, false), Novelty::New { mention: false });
-        assert_eq!(c.on_delivered(&message(1, 2, 1, "one"), ME, false), Novelty::Known);
-        assert_eq!(c.lines.len(), 1);
-    }
-
-    #[test]
-    fn an_own_message_goes_through_its_states() {
-        let mut c = lobby();
-        c.on_delivered(&message(1, 2, 7, "before"), ME, false);
-        let local = c.say(&me(), "hello", 0);
-        let state = |c: &Conversation| match &c.lines.last().unwrap().body {
-            Body::Said(said) => c.delivery(said.own.as_ref().unwrap()),
-            Body::Notice(..) => panic!("a notice"),
-        };
-        assert_eq!(state(&c), Delivery::Sending);
-        c.on_published(local, Ok(1));
-        let progress = |appended, stored, held_by: &[u64], delivered| Progress {
-            appended,
-            stored,
-            held_by: held_by.to_vec(),
-            delivered,
-        };
-        for (p, expected) in [
-            (progress(1, 0, &[0, 0], 0), Delivery::Sent),
-            (progress(1, 1, &[0, 0], 0), Delivery::Stored),
-            (progress(1, 1, &[1, 0], 0), Delivery::Held(1, 2)),
-            (progress(1, 1, &[1, 1], 1), Delivery::Delivered),
-        ] {
-            c.on_progress(p);
-            assert_eq!(state(&c), expected);
-        }
-        c.on_delivered(&message(1, 1, 8, "hello"), ME, true);
-        assert_eq!((texts(&c), state(&c)), (vec!["before", "hello"], Delivery::Delivered));
-        assert!(c.on_failed(1, "ben: not installed".into()));
-        assert!(!c.on_failed(2, "ben: not installed".into()));
-    }
-
-    #[test]
-    fn equal_texts_sent_twice_come_back_in_order_and_none_stays_behind() {
-        let mut c = lobby();
-        let (first, second) = (c.say(&me(), "hi", 0), c.say(&me(), "hi", 0));
-        c.on_published(first, Ok(1));
-        c.on_published(second, Ok(2));
-        c.on_delivered(&message(1, 1, 1, "hi"), ME, true);
-        c.on_delivered(&message(1, 1, 2, "hi"), ME, true);
-        assert_eq!(texts(&c), ["hi", "hi"]);
-        let numbers = c.lines.iter().map(|l| match &l.body {
-            Body::Said(s) => s.own.as_ref().unwrap().number,
-            Body::Notice(..) => None,
-        });
-        assert_eq!(numbers.collect::<Vec<_>>(), [Some(1), Some(2)]);
-    }
-
-    #[test]
-    fn another_process_of_the_same_user_leaves_pending_ones_alone() {
-        let mut c = lobby();
-        c.say(&me(), "hi", 0);
-        c.on_delivered(&message(1, 1, 1, "hi"), ME, false);
-        assert_eq!(texts(&c), ["hi", "hi"]);
-    }
-
-    #[test]
-    fn old_lines_are_let_go_and_can_be_asked_for_again() {
-        let mut c = lobby();
-        c.past = Past::Complete;
-        for stamp in 1..=(MAX_LINES + SLACK + 1) as u64 {
-            c.on_delivered(&message(1, 2, stamp, "x"), ME, false);
-        }
-        assert_eq!(c.lines.len(), MAX_LINES);
-        let first = c.lines[0].order;
-        assert_eq!(c.past, Past::More(HistoryPoint { stamp: first.stamp, position: first.position }));
-    }
-
-    #[test]
-    fn texts_from_the_network_are_cleaned() {
-        let mut c = lobby();
-        let mut evil = message(1, 2, 1, "\x1b]0;title\x07\u{202e}abc");
-        evil.author = Arc::new(Author { name: "\x1b[31m\u{202e}".into(), ..(*evil.author).clone() });
-        c.on_delivered(&evil, ME, false);
-        let mut bytes = message(1, 2, 2, "");
-        bytes.payload = vec![0xff, b'a', 0xc3];
-        c.on_delivered(&bytes, ME, false);
-        assert_eq!(texts(&c), ["\u{fffd}]0;title\u{fffd}abc", "\u{fffd}a\u{fffd}"]);
-        let Body::Said(said) = &c.lines[0].body else { panic!("a notice") };
-        assert_eq!(said.name, "[31m");
     }
 }

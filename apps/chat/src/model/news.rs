@@ -1,0 +1,169 @@
+//! What the daemon tells, and what it means for the state.
+//!
+//! Invariant: names and texts pass [`text`] on their way in.
+
+use super::{Effect, Model};
+use crate::{
+    conversation::{Conversation, Novelty, Past, Progress, Tone},
+    place::{self, LOBBY},
+};
+use chalktalk_client::Message;
+use chalktalk_ipc::{
+    AppId, Event, FailReason, SessionId,
+    event::{Member, Scope, SessionSummary},
+    request::Topic,
+    text,
+};
+use std::collections::BTreeMap;
+
+impl Model {
+    pub(super) fn on_opened(
+        &mut self,
+        summary: SessionSummary,
+        members: Vec<Member>,
+        focus: bool,
+        say: Option<String>,
+    ) {
+        let session = summary.session;
+        if self.conversations.is_empty() {
+            self.direct = summary.scope == Scope::Direct;
+        }
+        self.others.retain(|s| s.session != session);
+        match self.conversation_mut(session) {
+            Some(c) => c.summary = summary,
+            None => {
+                let mut c = Conversation::new(summary, members);
+                c.past = Past::Asked;
+                self.conversations.push(c);
+                self.conversations.sort_by_key(place_in_list);
+                self.effects.push(Effect::Past(session, None));
+            }
+        }
+        if focus || self.focus.is_none() {
+            self.look_at(session);
+        }
+        say.into_iter().for_each(|text| self.say(text));
+    }
+
+    pub(super) fn on_message(&mut self, message: &Message) {
+        if message.flags.volatile || message.flags.history {
+            return;
+        }
+        let (me, focus) = (self.me.clone(), self.focus);
+        let Some(c) = self.conversation_mut(message.session) else { return };
+        let mine = message.instance == me.instance;
+        let Novelty::New { mention } = c.on_delivered(message, me.user, mine) else { return };
+        let in_view = focus == Some(message.session);
+        let mention = mention || c.summary.scope == Scope::Direct;
+        if !in_view || c.scroll.bottom.is_some() {
+            c.count_new(Conversation::order_of(message), mention);
+        } else if !c.caught_up {
+            c.mark_new(Conversation::order_of(message));
+        }
+        if !in_view && mention && !message.flags.redelivered {
+            self.effects.push(Effect::Bell);
+        }
+    }
+
+    pub(super) fn on_event(&mut self, event: Event) {
+        match event {
+            Event::Progress { session, appended, stored, held_by, delivered } => {
+                if let Some(c) = self.conversation_mut(session) {
+                    c.on_progress(Progress { appended, stored, held_by, delivered });
+                }
+            }
+            Event::Failed { session, number, host_name, reason, detail, .. } => {
+                let now = self.now;
+                let why = failure(&host_name, reason, &detail);
+                if let Some(c) = self.conversation_mut(session)
+                    && !c.on_failed(number, why.clone())
+                {
+                    c.notice(Tone::Alarm, &why, now);
+                }
+            }
+            Event::Lost { session, first, last, .. } => {
+                let now = self.now;
+                if let Some(c) = self.conversation_mut(session) {
+                    let entries = last.saturating_sub(first).saturating_add(1);
+                    c.notice(
+                        Tone::Alarm,
+                        &format!("{entries} entries are lost: no host has them any more."),
+                        now,
+                    );
+                }
+            }
+            Event::CaughtUp { session } => {
+                if let Some(c) = self.conversation_mut(session) {
+                    c.caught_up = true;
+                }
+            }
+            Event::Roster { session, members } => {
+                if let Some(c) = self.conversation_mut(session) {
+                    c.members = members;
+                }
+            }
+            Event::Offer { session } => {
+                let accept = place::takes(self.direct, &session);
+                self.effects.push(Effect::Answer(session, accept));
+            }
+            Event::Changed { topic: Topic::Who } => self.effects.push(Effect::Who),
+            Event::Changed { topic: Topic::Sessions } => self.effects.push(Effect::Sessions),
+            Event::Detached { session: Some(session), reason } => {
+                self.remove(session);
+                self.alarm(&text::printable(&reason));
+            }
+            Event::Detached { session: None, reason } => self.away = Some(text::printable(&reason)),
+            _ => {}
+        }
+    }
+
+    /// Rooms that the user has joined are opened, so that what is said there is counted. A direct session is left to
+    /// an instance of its own until the person goes there.
+    pub(super) fn on_sessions(&mut self, sessions: Vec<SessionSummary>) {
+        let ours = sessions.into_iter().filter(|s| s.app == AppId::chat());
+        let (open, others): (Vec<_>, Vec<_>) =
+            ours.partition(|s| self.conversations.iter().any(|c| c.session() == s.session));
+        for summary in open {
+            if let Some(c) = self.conversation_mut(summary.session) {
+                c.summary = summary;
+            }
+        }
+        if !self.direct {
+            let joined = others.iter().filter(|s| s.joined && s.scope != Scope::Direct);
+            self.effects.extend(joined.cloned().map(Effect::Open));
+        }
+        self.on_others(others);
+    }
+
+    /// Something may be going on in a direct session that another instance shows, without a screen perhaps.
+    fn on_others(&mut self, others: Vec<SessionSummary>) {
+        let direct = |s: &&SessionSummary| s.scope == Scope::Direct && s.joined;
+        let held: BTreeMap<SessionId, u64> =
+            others.iter().filter(direct).map(|s| (s.session, s.entries)).collect();
+        if let Some(before) = &self.held {
+            let stirred = held.iter().filter(|(id, entries)| before.get(*id).unwrap_or(&0) < *entries);
+            self.stirred.extend(stirred.map(|(id, _)| *id));
+        }
+        self.stirred.retain(|id| held.contains_key(id));
+        self.held = Some(held);
+        self.others = others;
+    }
+}
+
+fn place_in_list(c: &Conversation) -> (bool, bool, String) {
+    let title = c.title();
+    (c.summary.scope == Scope::Direct, title != LOBBY, title.to_lowercase())
+}
+
+fn failure(host: &str, reason: FailReason, detail: &str) -> String {
+    let (host, detail) = (text::label(host), text::label(detail));
+    let why = match reason {
+        FailReason::Gone => "the program it was for has ended",
+        FailReason::NoApp => "the app is not installed there",
+        FailReason::NoDisplay => "the app needs a display and there is none",
+        FailReason::LaunchFailed => "the app could not be started",
+        FailReason::NeverAttached => "the app was started but did not answer",
+        FailReason::NoAgent => "nobody is logged in there; the message waits",
+    };
+    if detail.is_empty() { format!("{host}: {why}") } else { format!("{host}: {why} ({detail})") }
+}
