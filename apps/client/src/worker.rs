@@ -61,9 +61,6 @@ impl Worker {
             }
             link = self.reconnect();
         }
-        self.shared.lock().phase = Phase::Closed;
-        self.shared.notify();
-        self.shared.queue.close();
     }
 
     /// Serves a connection until it breaks, or (`Ok`) until the client has been closed.
@@ -194,6 +191,15 @@ impl Worker {
                 return Some(link);
             }
         }
+    }
+}
+
+/// However the thread ends: nobody may wait for it any longer.
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.shared.lock().phase = Phase::Closed;
+        self.shared.notify();
+        self.shared.queue.close();
     }
 }
 
