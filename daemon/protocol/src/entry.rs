@@ -30,6 +30,7 @@ pub const CONTINUES: u16 = u16::MAX;
 
 const SIGNED: u8 = 1;
 const GENESIS: u8 = 2;
+const URGE: u8 = 4;
 
 /// One slot of a log.
 #[derive(Clone, Copy, Debug)]
@@ -48,6 +49,8 @@ pub struct Entry<'a> {
     pub time: u64,
     /// Whether the body is a genesis record rather than messages.
     pub genesis: bool,
+    /// Whether the author waits for reports before it can go on.
+    pub urge: bool,
     /// Where in the body the first message starts; the body's length if none does but the continued one ends here.
     pub first: u16,
     /// A slice of the origin's message stream.
@@ -81,7 +84,7 @@ impl Proof<'_> {
 impl<'a> Entry<'a> {
     /// Reads an entry whose header is parsed; `datagram` is the whole of it.
     pub fn parse(header: &Header, datagram: &'a [u8], rest: &'a [u8]) -> Result<Self, Malformed> {
-        if header.flags & !(SIGNED | GENESIS) != 0 {
+        if header.flags & !(SIGNED | GENESIS | URGE) != 0 {
             return Err(Malformed::Kind);
         }
         let (fixed, rest) = rest.split_first_chunk::<48>().ok_or(Malformed::Length)?;
@@ -97,6 +100,7 @@ impl<'a> Entry<'a> {
             stamp: u64_at(28),
             time: u64_at(36),
             genesis: header.flags & GENESIS != 0,
+            urge: header.flags & URGE != 0,
             first: u16_at(44),
             body,
             proof: Self::parse_proof(header, datagram, rest)?,
@@ -213,11 +217,11 @@ impl Draft {
     }
 
     /// The finished datagram with its signature. `previous` is the hash of the previous signed entry, `covered` those
-    /// of the entries directly before this one.
+    /// of the entries directly before this one; `urge`: the author waits for reports.
     pub fn finish_signed(
         mut self,
         place: &Place,
-        genesis: bool,
+        urge: bool,
         previous: [u8; 16],
         covered: &[[u8; 16]],
         key: &SigningKey,
@@ -228,7 +232,8 @@ impl Draft {
         covered.iter().for_each(|hash| self.datagram.extend_from_slice(hash));
         let signed_end = self.datagram.len();
         self.datagram.resize(signed_end + SIGNATURE, 0);
-        self.fill_with_body(place, SIGNED | if genesis { GENESIS } else { 0 }, body_end);
+        let flag = |on: bool, bit: u8| if on { bit } else { 0 };
+        self.fill_with_body(place, SIGNED | flag(place.seq == Seq(1), GENESIS) | flag(urge, URGE), body_end);
         let signature = key.sign(&self.datagram[..signed_end]);
         self.datagram[signed_end..].copy_from_slice(&signature.to_bytes());
         self.datagram
@@ -308,7 +313,7 @@ mod tests {
     #[test]
     fn no_cut_and_no_byte_value_panics() {
         let key = SigningKey::from_bytes(&[9; 32]);
-        let datagram = Draft::new(InstanceId::NIL).finish_signed(&place(1), true, [0; 16], &[], &key);
+        let datagram = Draft::new(InstanceId::NIL).finish_signed(&place(1), false, [0; 16], &[], &key);
         assert!(Entry::from_datagram(&datagram).unwrap().genesis);
         for at in 0..datagram.len() {
             for byte in [0, 1, 0x7f, 0x80, 0xff] {

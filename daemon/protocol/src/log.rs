@@ -504,7 +504,7 @@ mod tests {
                     out.push(draft.finish(&place));
                     covered.push(entry_hash(out.last().unwrap()));
                 } else {
-                    out.push(draft.finish_signed(&place, seq == 1, previous, &covered, &key));
+                    out.push(draft.finish_signed(&place, false, previous, &covered, &key));
                     previous = entry_hash(out.last().unwrap());
                 }
             }

@@ -55,6 +55,8 @@ pub struct Outbox {
     pub unicast: VecDeque<(HostId, Bytes)>,
     /// What is to be stored, and how far that brings which log.
     pub writes: Vec<Write>,
+    /// Whether somebody waits for these writes: then they are not held back to go with others.
+    pub urgent: bool,
     /// Events for instances.
     pub events: VecDeque<(InstanceId, Event)>,
     /// Instances that have something to be handed over.

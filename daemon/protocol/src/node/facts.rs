@@ -3,9 +3,9 @@
 //! Invariant: every name handed out is fit for display.
 
 use super::Node;
-use crate::{net::Way, session::Session, time::Instant};
+use crate::{crypto::Author, net::Way, session::Session, time::Instant};
 use chalktalk_ipc::{
-    HostId, SessionId, UserId,
+    HostId, OriginId, SessionId, UserId,
     event::{InstanceSummary, InterfaceStatus, Member, Person, Scope, SessionSummary, Status},
     request::{Availability, Role},
     text,
@@ -207,6 +207,16 @@ impl Node {
         self.directory
             .host(host)
             .map_or_else(|| format!("{:.8}", host.to_string()), |host| host.name().to_owned())
+    }
+
+    /// Who an origin is, if its certificate has been seen.
+    pub fn author(&self, origin: OriginId) -> Option<&Author> {
+        self.authors.get(&origin)
+    }
+
+    /// Whether a local user is in a session.
+    pub fn has_joined(&self, user: UserId, session: SessionId) -> bool {
+        self.sessions.get(&session).is_some_and(|found| found.joined.contains(&user))
     }
 
     /// A local user's name.

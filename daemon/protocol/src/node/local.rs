@@ -305,6 +305,7 @@ impl Node {
             joined: session.joined.iter().copied().collect(),
             pair: session.pair,
         };
+        self.out.urgent = true;
         let (key, value) = records::session(id, &record);
         self.out.writes.push(Write::Record { key, value });
     }
@@ -342,6 +343,7 @@ impl Node {
             self.sessions.remove(&id);
             self.out.writes.push(Write::ForgetRecord { key: records::session_key(id) });
             self.out.writes.push(Write::ForgetSession { session: id });
+            self.out.urgent = true;
         } else {
             self.save_session(id);
         }

@@ -51,6 +51,13 @@ pub const LOBBY: &str = "lobby";
 /// After an unclean start, how long to listen for our own tail before writing.
 const LEARN_TAIL: Duration = Duration::from_secs(1);
 
+/// Others' entries and positions, which no local program waits to hear *stored* of, are collected for so long: an
+/// fdatasync each would take the disk from those who wait.
+const LAZY_WRITES: Duration = Duration::from_millis(10);
+
+/// More writes than this are not held back.
+const MANY_WRITES: usize = 512;
+
 /// A failure is told three times: the datagrams are not repaired.
 const TELL_AGAIN: [Duration; 3] = [Duration::ZERO, Duration::from_millis(100), Duration::from_millis(400)];
 
@@ -173,6 +180,8 @@ pub struct Node {
     resumes: BTreeMap<(SessionId, OriginId), [u8; 16]>,
     clean: bool,
     wall_at_start: u64,
+    /// Since when writes that nobody waits for are held back.
+    writes_since: Option<Instant>,
 }
 
 impl Node {
@@ -207,6 +216,7 @@ impl Node {
                 group: VecDeque::new(),
                 unicast: VecDeque::new(),
                 writes: Vec::new(),
+                urgent: false,
                 events: VecDeque::new(),
                 ready: BTreeSet::new(),
                 news: Vec::new(),
@@ -223,6 +233,7 @@ impl Node {
             resumes: BTreeMap::new(),
             clean: false,
             wall_at_start: wall.saturating_sub(now.as_nanos() / 1_000_000),
+            writes_since: None,
         };
         node.restore(restored, now);
         node
@@ -308,6 +319,7 @@ impl Node {
                 waiting: BTreeSet::new(),
             },
         );
+        self.out.urgent = true;
         self.meet_everybody(user);
         self.join_room(user, &AppId::chat(), LOBBY, SessionKind::Kept, true);
         let joined: Vec<SessionId> =
@@ -436,7 +448,8 @@ impl Node {
         let now = self.out.now;
         let sessions = self.sessions.values().filter_map(|session| session.next_timeout(now)).min();
         let failures = self.failures.iter().map(|(at, _, _)| *at).min();
-        let parts = [sessions, failures, self.directory.next_timeout(), self.launcher.next_timeout()];
+        let writes = self.writes_since.map(|since| since + LAZY_WRITES);
+        let parts = [sessions, failures, writes, self.directory.next_timeout(), self.launcher.next_timeout()];
         parts.into_iter().flatten().chain([self.heartbeat.next_timeout()]).min()
     }
 
@@ -465,9 +478,12 @@ impl Node {
 
     /// The next writes for the store.
     pub fn poll_write(&mut self) -> Option<Batch> {
-        if self.out.writes.is_empty() {
+        let waited = self.writes_since.is_some_and(|since| self.out.now.since(since) >= LAZY_WRITES);
+        let worth_it = self.out.urgent || waited || self.out.writes.len() >= MANY_WRITES;
+        if self.out.writes.is_empty() || !worth_it {
             return None;
         }
+        (self.out.urgent, self.writes_since) = (false, None);
         let writes = std::mem::take(&mut self.out.writes);
         let mut ends = BTreeMap::new();
         for write in &writes {
@@ -576,6 +592,10 @@ impl Node {
                 self.out.writes.push(Write::Record { key, value });
             }
         }
+        self.out.urgent = true;
+        for session in self.sessions.values_mut() {
+            session.save_positions(&mut self.out);
+        }
         let (key, value) = records::clean_stop(self.incarnation);
         self.out.writes.push(Write::Record { key, value });
         self.beat(true);
@@ -600,6 +620,9 @@ impl Node {
                 wish.providers.iter().filter_map(|host| self.address_of(*host)).collect();
             self.actions.push_back(Action::CatchUp { session: wish.session, providers, wants: wish.wants });
             self.out.counters.add("catchups", 1);
+        }
+        if !self.out.writes.is_empty() {
+            self.writes_since.get_or_insert(self.out.now);
         }
         if std::mem::take(&mut self.out.changed) {
             self.heartbeat.on_change(self.out.now);

@@ -178,7 +178,7 @@ mod tests {
         let mut flow = flow();
         assert_eq!(flow.allowance(at(0)), 256);
         flow.on_sent(Seq(256), at(0));
-        assert_eq!(flow.allowance(at(1)), 0);
+        assert!(flow.allowance(at(1)) <= 32, "but for what the window grew");
         flow.on_report(A, Seq(256), 1000, at(1));
         assert!(flow.allowance(at(1)) <= 32, "B has reported nothing yet");
         flow.on_report(B, Seq(100), 1000, at(1));

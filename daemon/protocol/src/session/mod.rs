@@ -852,8 +852,17 @@ impl Session {
         let flow = waiting.filter_map(|own| {
             own.flow.next_timeout(now).or((now < self.hold_until).then_some(self.hold_until))
         });
-        let parts =
-            [self.gaps.next_timeout(&self.logs), self.repair.next_timeout(), self.reports.next_timeout()];
+        let grtt = self.gaps.grtt();
+        let probes =
+            self.own.values().filter_map(|own| own.flow.probe_at(own.writer.is_waiting(), grtt, now)).min();
+        let parts = [
+            self.gaps.next_timeout(&self.logs),
+            self.repair.next_timeout(),
+            self.reports.next_timeout(),
+            probes,
+            self.tell_at,
+            self.save_at,
+        ];
         parts.into_iter().flatten().chain(flow).min()
     }
 
