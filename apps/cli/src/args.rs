@@ -10,7 +10,7 @@ use std::{path::PathBuf, str::FromStr, time::Duration};
 ///
 /// Alone, `chalktalk` opens the chat, and starts the daemon if none answers.
 #[derive(Parser, Debug)]
-#[command(name = "chalktalk", version, after_long_help = EXIT_STATUS, disable_help_subcommand = true)]
+#[command(name = "chalktalk", version, after_long_help = EXIT_STATUS)]
 pub(crate) struct Arguments {
     /// The daemon's socket, if it is not where it usually is
     #[arg(long, global = true, value_name = "PATH")]
