@@ -300,8 +300,12 @@ fn message_text(text: &str) -> Result<String, String> {
 fn seconds(text: &str) -> Result<Duration, String> {
     let wrong = || format!("{text:?} is not a number of seconds, such as 10 or 0.5");
     let seconds: f64 = text.parse().map_err(|_| wrong())?;
-    Duration::try_from_secs_f64(seconds).map_err(|_| wrong())
+    let duration = Duration::try_from_secs_f64(seconds).map_err(|_| wrong())?;
+    if duration > LONGEST { Err("at most a year can be waited".to_owned()) } else { Ok(duration) }
 }
+
+/// Far more than anybody waits, far less than a clock can count.
+const LONGEST: Duration = Duration::from_secs(366 * 86_400);
 
 #[cfg(test)]
 mod tests {
@@ -356,6 +360,7 @@ mod tests {
             "chalktalk send #ops hello --wait never",
             "chalktalk send #ops hello --timeout -1",
             "chalktalk send #ops hello --timeout soon",
+            "chalktalk send #ops hello --timeout 1e18",
             "chalktalk send #ops hello --app Chat",
             "chalktalk room join @ana",
             "chalktalk room",
