@@ -78,6 +78,11 @@ impl Certificate {
         })
     }
 
+    /// The user it claims to be of.
+    pub fn user(&self) -> UserId {
+        self.user
+    }
+
     /// The origin it is about.
     pub fn origin(&self) -> OriginId {
         origin_id(&self.origin_key)

@@ -38,8 +38,8 @@ pub enum Known {
     Number(SessionId, UserId, InstanceId, u64),
     /// Who an origin is.
     Certificate(OriginId, Certificate),
-    /// Hash of the last signed entry of a log that was stopped cleanly.
-    Resume(SessionId, OriginId, [u8; 16]),
+    /// Hash of the last signed entry of a log that was stopped cleanly, and the life of the daemon that stopped then.
+    Resume(SessionId, OriginId, u64, [u8; 16]),
     /// The life of the daemon that was stopped cleanly.
     CleanStop(u64),
 }
@@ -76,8 +76,8 @@ pub fn certificate(certificate: &Certificate, origin: OriginId) -> Record {
 }
 
 /// Hash of the last signed entry of a log that stops cleanly.
-pub fn resume(id: SessionId, origin: OriginId, hash: [u8; 16]) -> Record {
-    (key(b'r', &[&id.0, &origin.0]), hash.to_vec())
+pub fn resume(id: SessionId, origin: OriginId, incarnation: u64, hash: [u8; 16]) -> Record {
+    (key(b'r', &[&id.0, &origin.0]), pack(&(incarnation, hash)))
 }
 
 /// The life of the daemon that stops cleanly.
@@ -95,7 +95,10 @@ pub fn read(key: &[u8], value: &[u8]) -> Option<Known> {
         b'p' => Known::Positions(SessionId(id(0)?), user(16)?, unpack(value)?),
         b'n' => Known::Number(SessionId(id(0)?), user(16)?, InstanceId(id(48)?), unpack(value)?),
         b'a' => Known::Certificate(OriginId(id(0)?), unpack(value)?),
-        b'r' => Known::Resume(SessionId(id(0)?), OriginId(id(16)?), value.try_into().ok()?),
+        b'r' => {
+            let (incarnation, hash) = unpack(value)?;
+            Known::Resume(SessionId(id(0)?), OriginId(id(16)?), incarnation, hash)
+        }
         b'c' => Known::CleanStop(unpack(value)?),
         _ => return None,
     })
@@ -125,7 +128,8 @@ mod tests {
         let back = |(key, value): Record| read(&key, &value).unwrap();
         assert_eq!(back(number(s, u, i, 7)), Known::Number(s, u, i, 7));
         assert_eq!(back(clean_stop(9)), Known::CleanStop(9));
-        assert_eq!(back(resume(s, OriginId([4; 16]), [5; 16])), Known::Resume(s, OriginId([4; 16]), [5; 16]));
+        let origin = OriginId([4; 16]);
+        assert_eq!(back(resume(s, origin, 9, [5; 16])), Known::Resume(s, origin, 9, [5; 16]));
         let log = LogId { origin: OriginId([6; 16]), epoch: crate::ids::Epoch(2) };
         let Known::Positions(_, _, rows) = back(positions(s, u, &[(log, (Seq(8), 3))].into())) else {
             panic!()

@@ -8,7 +8,7 @@ use crate::{
     control::Failure,
     entry::Entry,
     ids::{LogId, Seq},
-    launch::{Key, Need, Trigger},
+    launch::{Delayed, Key, Need, Trigger},
     outbox::News,
     session::Session,
     stream::StreamReader,
@@ -18,7 +18,7 @@ use chalktalk_ipc::{AppId, Event, FailReason, InstanceId, SessionId, UserId, req
 impl Node {
     /// Makes sure of a session that a frame names: a direct session with a user we know begins with its first frame.
     pub(super) fn find_session(&mut self, id: SessionId) -> bool {
-        if self.sessions.contains_key(&id) {
+        if self.sessions.get(&id).is_some_and(Session::is_active) {
             return true;
         }
         let Some((local, other, app)) = self.directs.get(&id).cloned() else { return false };
@@ -158,8 +158,8 @@ impl Node {
                     .push_back(Action::NotifyAgent(user, Event::Launch { launch, app, session, token }));
                 self.out.counters.add("launches", 1);
             }
-            Err(Some(need)) => self.on_need(need),
-            Err(None) => self.out.counters.add("launches.queued", 1),
+            Err(Delayed::Resting(why)) => self.report(id, trigger, FailReason::LaunchFailed, why),
+            Err(Delayed::Queued) => self.out.counters.add("launches.queued", 1),
         }
     }
 
@@ -201,13 +201,10 @@ impl Node {
     /// An agent has come: what had waited for one is looked at again, and what was not read before the daemon stopped.
     pub(super) fn on_agent(&mut self, user: UserId) {
         let Some(local) = self.users.get_mut(&user) else { return };
+        local.look_at = None;
         let mut ids = std::mem::take(&mut local.waiting);
-        ids.extend(
-            self.sessions
-                .values()
-                .filter(|s| s.joined.contains(&user) && s.has_old_unread(user))
-                .map(Session::id),
-        );
+        let unread = |session: &&Session| session.joined.contains(&user) && session.has_old_unread(user);
+        ids.extend(self.sessions.values().filter(unread).map(Session::id));
         for id in ids {
             let Some(trigger) = self.waiting_trigger(id, user) else { continue };
             self.consider((id, user), trigger);
@@ -218,7 +215,7 @@ impl Node {
     fn waiting_trigger(&self, id: SessionId, user: UserId) -> Option<Trigger> {
         let session = self.sessions.get(&id)?;
         let others = session.logs().iter().filter_map(|(log, l)| Some((*log, l.author()?.user)));
-        let (log, author): (LogId, UserId) = others.filter(|(_, author)| *author != user).last()?;
+        let (log, author): (LogId, UserId) = others.rev().find(|(_, author)| *author != user)?;
         Some(Trigger {
             log,
             author,

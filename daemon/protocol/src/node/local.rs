@@ -19,12 +19,16 @@ use chalktalk_ipc::{
     request::{Availability, From, LaunchOutcome, RegisteredApp, Role, SessionKind, Topic},
 };
 use rand_core::Rng;
+use std::time::Duration;
 
 /// Instances that may be attached at once on one host.
 const MAX_INSTANCES: usize = 1024;
 
 /// Sessions that local users may have joined at once.
 const MAX_SESSIONS: usize = 4096;
+
+/// How long programs are given to attach again before what was not read opens new ones.
+const SETTLE_TIME: Duration = Duration::from_secs(2);
 
 /// Instances that are remembered as gone, so that who writes to one is told.
 const MAX_GONE: usize = 1024;
@@ -46,22 +50,29 @@ pub enum PublishError {
     Volatile,
 }
 
+/// How a process becomes an instance.
+#[derive(Clone, Debug)]
+pub struct Attach<'a> {
+    /// An instance it was before its connection broke.
+    pub instance: Option<InstanceId>,
+    /// What app it is.
+    pub app: AppId,
+    /// Its process id, as the kernel names it.
+    pub pid: u32,
+    /// How it takes part.
+    pub role: Role,
+    /// The token it was launched with.
+    pub token: Option<&'a str>,
+}
+
 fn refuse<T>(code: RefusalCode, message: impl Into<String>) -> Result<T, Refusal> {
     Err(Refusal::new(code, message))
 }
 
 impl Node {
     /// A process becomes an instance. Returns its id, and the session it was launched for.
-    pub fn attach(
-        &mut self,
-        now: Instant,
-        user: UserId,
-        instance: Option<InstanceId>,
-        app: AppId,
-        pid: u32,
-        role: Role,
-        token: Option<&str>,
-    ) -> Result<Answer, Refusal> {
+    pub fn attach(&mut self, now: Instant, user: UserId, wish: Attach<'_>) -> Result<Answer, Refusal> {
+        let Attach { instance, app, pid, role, token } = wish;
         self.at(now);
         if self.instances.len() >= MAX_INSTANCES {
             return refuse(RefusalCode::Busy, "too many programs are attached; close some");
@@ -74,7 +85,7 @@ impl Node {
             None => None,
         };
         let id = match instance.filter(|id| !id.is_nil()) {
-            Some(id) if self.instances.get(&id).is_some() => {
+            Some(id) if self.instances.contains_key(&id) => {
                 return refuse(RefusalCode::BadRequest, "this instance is attached already");
             }
             Some(id) => id,
@@ -148,16 +159,8 @@ impl Node {
             return refuse(RefusalCode::Busy, "this user has an agent already");
         }
         local.agent = Some(Agent { apps: apps.into_iter().map(|app| (app.app.clone(), app)).collect() });
-        let secrets: Vec<(UserId, [u8; 32])> =
-            local.secrets.iter().map(|(other, secret)| (*other, *secret)).collect();
-        let apps: Vec<AppId> = local.agent.iter().flat_map(|agent| agent.apps.keys().cloned()).collect();
-        for (other, secret) in secrets {
-            for app in &apps {
-                self.directs.entry(ids::direct(app, &secret)).or_insert_with(|| (user, other, app.clone()));
-            }
-        }
-        self.on_agent(user);
-        self.settle();
+        // Programs that are running attach again by themselves when a daemon comes back; they go first.
+        local.look_at = Some(now + SETTLE_TIME);
         Ok(Answer::Done)
     }
 
@@ -274,7 +277,7 @@ impl Node {
 
     fn enter(&mut self, id: SessionId, user: UserId, descriptor: Descriptor, pair: Option<(UserId, UserId)>) {
         let now = self.out.now;
-        let known = self.sessions.contains_key(&id);
+        let known = self.sessions.get(&id).is_some_and(Session::is_active);
         let session = self.sessions.entry(id).or_insert_with(|| Session::new(id, descriptor, now));
         session.pair = session.pair.or(pair);
         let joined = session.joined.insert(user);
@@ -339,14 +342,7 @@ impl Node {
             let reason = "you left the session".to_owned();
             self.out.events.push_back((instance, Event::Detached { session: Some(id), reason }));
         }
-        if session.joined.is_empty() {
-            self.sessions.remove(&id);
-            self.out.writes.push(Write::ForgetRecord { key: records::session_key(id) });
-            self.out.writes.push(Write::ForgetSession { session: id });
-            self.out.urgent = true;
-        } else {
-            self.save_session(id);
-        }
+        self.save_session(id);
         self.heartbeat.at_once(now);
         self.changed.insert(Topic::Sessions);
         self.settle();
@@ -485,7 +481,7 @@ impl Node {
             match head.class {
                 Class::Durable => {
                     let author = stream::Author { instance: id, number };
-                    if !session.publish(user, author, head.destination, &message) {
+                    if !session.publish(user, author, head.destination, &message, now) {
                         return Err(PublishError::Credit);
                     }
                     number = number.saturating_add(1);

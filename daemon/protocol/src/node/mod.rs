@@ -43,7 +43,7 @@ use std::{
     time::Duration,
 };
 
-pub use local::PublishError;
+pub use local::{Attach, PublishError};
 
 /// The room that exists on every LAN and that everybody has joined.
 pub const LOBBY: &str = "lobby";
@@ -104,6 +104,8 @@ struct LocalUser {
     closed: BTreeSet<AppId>,
     /// Sessions with messages that wait for an agent.
     waiting: BTreeSet<SessionId>,
+    /// When to look for what waits, since an agent has come.
+    look_at: Option<Instant>,
 }
 
 struct Agent {
@@ -118,6 +120,9 @@ struct Instance {
     sessions: BTreeSet<SessionId>,
     order: u64,
 }
+
+/// A batch handed to the store, and how far it brings which log.
+type Handed = (u64, Vec<(SessionId, LogId, Seq)>);
 
 /// Something for the shell to do.
 #[derive(Clone, PartialEq, Debug)]
@@ -174,7 +179,7 @@ pub struct Node {
     transmits: VecDeque<Transmit>,
     actions: VecDeque<Action>,
     turn: Option<SessionId>,
-    batches: VecDeque<(u64, Vec<(SessionId, LogId, Seq)>)>,
+    batches: VecDeque<Handed>,
     batch: u64,
     changed: BTreeSet<Topic>,
     resumes: BTreeMap<(SessionId, OriginId), [u8; 16]>,
@@ -260,7 +265,8 @@ impl Node {
                     }
                     self.sessions.insert(*id, session);
                 }
-                Known::Resume(session, origin, hash) if self.clean => {
+                // Not one of an earlier stop: the log has gone on since, and slots behind its end were given out.
+                Known::Resume(session, origin, life, hash) if self.clean && life + 1 == self.incarnation => {
                     self.resumes.insert((*session, *origin), *hash);
                 }
                 _ => {}
@@ -317,6 +323,7 @@ impl Node {
                 secrets: BTreeMap::new(),
                 closed: BTreeSet::new(),
                 waiting: BTreeSet::new(),
+                look_at: None,
             },
         );
         self.out.urgent = true;
@@ -433,6 +440,10 @@ impl Node {
         }
         let gone = self.directory.expire(now);
         gone.into_iter().for_each(|host| self.on_host_gone(host));
+        let due = |local: &LocalUser| local.look_at.is_some_and(|at| at <= now);
+        let look: Vec<UserId> =
+            self.users.iter().filter(|(_, local)| due(local)).map(|(user, _)| *user).collect();
+        look.into_iter().for_each(|user| self.on_agent(user));
         let needs = self.launcher.handle_timeout(now);
         needs.into_iter().for_each(|need| self.on_need(need));
         let (due, later) = std::mem::take(&mut self.failures).into_iter().partition(|(at, _, _)| *at <= now);
@@ -448,8 +459,10 @@ impl Node {
         let now = self.out.now;
         let sessions = self.sessions.values().filter_map(|session| session.next_timeout(now)).min();
         let failures = self.failures.iter().map(|(at, _, _)| *at).min();
+        let look = self.users.values().filter_map(|local| local.look_at).min();
         let writes = self.writes_since.map(|since| since + LAZY_WRITES);
-        let parts = [sessions, failures, writes, self.directory.next_timeout(), self.launcher.next_timeout()];
+        let parts =
+            [sessions, failures, writes, look, self.directory.next_timeout(), self.launcher.next_timeout()];
         parts.into_iter().flatten().chain([self.heartbeat.next_timeout()]).min()
     }
 
@@ -588,7 +601,7 @@ impl Node {
         self.at(now);
         for session in self.sessions.values() {
             for (origin, hash) in session.clean_stop() {
-                let (key, value) = records::resume(session.id(), origin, hash);
+                let (key, value) = records::resume(session.id(), origin, self.incarnation, hash);
                 self.out.writes.push(Write::Record { key, value });
             }
         }

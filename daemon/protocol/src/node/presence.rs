@@ -61,7 +61,8 @@ impl Node {
             sessions: if leave {
                 vec![]
             } else {
-                self.sessions.values_mut().map(|session| session.item(now)).collect()
+                let active = self.sessions.values_mut().filter(|session| session.is_active());
+                active.map(|session| session.item(now)).collect()
             },
             neighbours: if leave { vec![] } else { self.directory.neighbours(now) },
         }
@@ -110,8 +111,8 @@ impl Node {
     fn on_announced(&mut self, host: HostId, users: &[UserItem], items: &[SessionItem]) {
         users.iter().for_each(|user| self.on_user(host, user));
         for item in items {
-            let direct = item.descriptor.scope == Scope::Direct;
-            if direct && self.directs.contains_key(&item.session) {
+            if item.descriptor.scope == Scope::Direct {
+                self.recognise(item, users);
                 self.find_session(item.session);
             }
         }
@@ -155,6 +156,22 @@ impl Node {
         locals.into_iter().for_each(|local| self.meet(local, user));
     }
 
+    /// A direct session that a host announces: is it with one of us, for an app that we had not thought of?
+    fn recognise(&mut self, item: &SessionItem, users: &[UserItem]) {
+        if self.directs.contains_key(&item.session) {
+            return;
+        }
+        let app = &item.descriptor.app;
+        for other in users.iter().map(|user| user.certificate.user()) {
+            let with = |local: &super::LocalUser| {
+                local.secrets.get(&other).is_some_and(|secret| ids::direct(app, secret) == item.session)
+            };
+            if let Some(local) = self.users.iter().find(|(_, local)| with(local)).map(|(user, _)| *user) {
+                self.directs.insert(item.session, (local, other, app.clone()));
+            }
+        }
+    }
+
     /// A local user is new: work out where they could talk to everybody alone.
     pub(super) fn meet_everybody(&mut self, local: UserId) {
         let others: Vec<UserId> = self.authors.values().map(|author| author.user).collect();
@@ -168,9 +185,7 @@ impl Node {
         }
         let Some(secret) = crypto::shared_secret(&user.key, &other) else { return };
         user.secrets.insert(other, secret);
-        let registered = user.agent.iter().flat_map(|agent| agent.apps.keys().cloned());
-        let apps: Vec<AppId> = registered.chain([AppId::chat(), AppId::whiteboard()]).collect();
-        for app in apps {
+        for app in [AppId::chat(), AppId::whiteboard()] {
             self.directs.insert(ids::direct(&app, &secret), (local, other, app));
         }
     }

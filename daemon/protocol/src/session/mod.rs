@@ -74,6 +74,9 @@ const ROWS_PER_BEAT: usize = 8;
 /// A host that has just come tells what it holds within this time.
 const INTRODUCTION: Duration = Duration::from_millis(500);
 
+/// Entries that the longest message spans, with room for signatures between them.
+const LONGEST: u64 = 64;
+
 /// How long a log that moved is named in heartbeats.
 const RECENT: Duration = Duration::from_secs(5);
 
@@ -91,6 +94,25 @@ struct Own {
     flow: Flow,
 }
 
+/// Messages of an instance came back from others: up to `number`, stored when `seq` is. Known before: up to `known`.
+struct Relearned {
+    log: LogId,
+    seq: Seq,
+    instance: InstanceId,
+    number: u64,
+    known: u64,
+}
+
+/// A message that waits until our own tail has been learned.
+struct Held {
+    user: UserId,
+    author: stream::Author,
+    destination: InstanceId,
+    payload: Bytes,
+    mentions: Vec<u8>,
+    urgent: bool,
+}
+
 /// A session that a local user has joined.
 pub struct Session {
     id: SessionId,
@@ -105,13 +127,15 @@ pub struct Session {
     own: BTreeMap<UserId, Own>,
     /// Nothing is written before this: our own tail is being learned from others.
     hold_until: Instant,
+    /// What is published meanwhile: some of it may turn out to be in that tail.
+    held: Vec<Held>,
     readers: BTreeMap<InstanceId, Reader>,
     positions: BTreeMap<UserId, BTreeMap<LogId, Point>>,
     acked: BTreeMap<UserId, BTreeMap<LogId, Seq>>,
     shown: BTreeMap<UserId, BTreeMap<LogId, Point>>,
     numbers: BTreeMap<InstanceId, u64>,
-    /// Messages of former lives that came back from others: stored with this slot, this instance's up to this number.
-    relearned: Vec<(LogId, Seq, InstanceId, u64)>,
+    /// Messages of former lives that came back from others and are not stored yet.
+    relearned: Vec<Relearned>,
     history: BTreeMap<LogId, Seq>,
     present: BTreeMap<HostId, Present>,
     moved: BTreeMap<LogId, Instant>,
@@ -139,6 +163,7 @@ impl Session {
             logs: BTreeMap::new(),
             own: BTreeMap::new(),
             hold_until: now,
+            held: Vec::new(),
             readers: BTreeMap::new(),
             positions: BTreeMap::new(),
             acked: BTreeMap::new(),
@@ -177,6 +202,12 @@ impl Session {
     /// Entries held.
     pub fn entries(&self) -> u64 {
         self.logs.values().map(|log| log.have().ahead_of(log.start())).sum()
+    }
+
+    /// Whether a local user is in it. One that all have left is kept, so that coming back goes on with the same logs; but it takes
+    /// no part in anything.
+    pub fn is_active(&self) -> bool {
+        !self.joined.is_empty()
     }
 
     /// Hosts that are in it now.
@@ -242,10 +273,7 @@ impl Session {
             }
             _ => {
                 let id = LogId { origin, epoch };
-                let previous = newest.map(|(before, last)| {
-                    let hash = self.logs[&before].entry(last).map(|d| crate::crypto::entry_hash(d));
-                    (before.epoch, last, hash.unwrap_or_default())
-                });
+                let previous = newest.map(|(before, _)| previous_life(before.epoch, &self.logs[&before]));
                 let genesis = Genesis { certificate, descriptor: self.announced(), previous };
                 (id, Writer::begin(key, id, genesis))
             }
@@ -276,10 +304,33 @@ impl Session {
         author: stream::Author,
         destination: InstanceId,
         message: &Outgoing<'_>,
+        now: Instant,
+    ) -> bool {
+        if now < self.hold_until || !self.held.is_empty() {
+            self.held.push(Held {
+                user,
+                author,
+                destination,
+                payload: Bytes::copy_from_slice(message.payload),
+                mentions: message.mentions.to_vec(),
+                urgent: message.urgent,
+            });
+            return self.own.contains_key(&user);
+        }
+        self.write(user, author, destination, message)
+    }
+
+    fn write(
+        &mut self,
+        user: UserId,
+        author: stream::Author,
+        destination: InstanceId,
+        message: &Outgoing<'_>,
     ) -> bool {
         let Some(own) = self.own.get_mut(&user) else { return false };
         let last = self.numbers.entry(author.instance).or_default();
         if author.number <= *last {
+            own.writer.refund(author.instance, message);
             return true; // sent again after a broken connection, although it had come through
         }
         *last = author.number;
@@ -313,13 +364,42 @@ impl Session {
 
     /// Whether messages wait to be sent and may be.
     pub fn can_flush(&self, now: Instant) -> bool {
-        now >= self.hold_until
-            && self.own.values().any(|own| own.writer.is_waiting() && own.flow.allowance(now) > 0)
+        self.is_active()
+            && now >= self.hold_until
+            && (!self.held.is_empty()
+                || self.own.values().any(|own| own.writer.is_waiting() && own.flow.allowance(now) > 0))
+    }
+
+    /// The time to learn our own tail is over: what was published meanwhile goes on, unless it was in that tail.
+    fn release(&mut self, out: &mut Outbox) {
+        let logs = &self.logs;
+        for own in self.own.values_mut() {
+            let id = own.writer.log();
+            let before =
+                logs.range(lives(id.origin)).rev().find(|(other, log)| **other < id && log.have() > Seq(0));
+            own.writer.follow(before.map(|(other, log)| previous_life(other.epoch, log)));
+        }
+        let held = std::mem::take(&mut self.held);
+        for message in &held {
+            let Held { payload, mentions, urgent, .. } = message;
+            let outgoing = Outgoing { payload, mentions, urgent: *urgent };
+            self.write(message.user, message.author, message.destination, &outgoing);
+        }
+        for message in held {
+            let own = self.own.get_mut(&message.user);
+            let Some(granted) = own.and_then(|own| own.writer.news_of_grant(message.author.instance)) else {
+                continue;
+            };
+            out.events.push_back((message.author.instance, Event::Credit { session: self.id, granted }));
+        }
     }
 
     /// Makes the next burst: appended, to be stored, and to be sent by the caller.
     pub fn flush(&mut self, out: &mut Outbox) -> Vec<Bytes> {
         let now = out.now;
+        if !self.held.is_empty() {
+            self.release(out);
+        }
         let ready = |own: &Own| own.writer.is_waiting() && own.flow.allowance(now) > 0;
         let Some((user, own)) = self.own.iter_mut().find(|(_, own)| ready(own)) else { return Vec::new() };
         let limit = own.flow.allowance(now);
@@ -606,9 +686,8 @@ impl Session {
         let Some(log) = self.logs.get_mut(&id) else { return };
         log.on_stored(seq);
         log.trim(KEPT_CACHE, log.stored());
-        for (_, _, instance, number) in self.relearned.extract_if(.., |(of, at, ..)| *of == id && *at <= seq)
-        {
-            self.progress.on_stored(instance, number);
+        for learned in self.relearned.extract_if(.., |learned| learned.log == id && learned.seq <= seq) {
+            self.progress.on_stored(learned.instance, learned.number);
         }
         out.changed = true;
         self.tell_progress(out);
@@ -660,12 +739,17 @@ impl Session {
         let start = reader.start_points(&self.logs);
         self.readers.insert(instance, reader);
         out.ready.insert(instance);
+        self.held.retain(|message| message.author.instance != instance); // it sends them again
         for own in self.own.values_mut() {
             own.writer.reset_credit(instance);
         }
         let last = self.numbers.get(&instance).copied().unwrap_or(0);
-        let learned = self.relearned.iter().any(|(_, _, of, _)| *of == instance);
-        let stored = if self.is_live() || learned { 0 } else { last };
+        let relearned = self.relearned.iter().find(|learned| learned.instance == instance);
+        let stored = match relearned {
+            _ if self.is_live() => 0,
+            Some(learned) => learned.known,
+            None => last,
+        };
         self.progress.open(instance, last, stored);
         self.tell_progress(out);
         (start, last)
@@ -755,7 +839,8 @@ impl Session {
         let Some(user) = log.author().map(|author| author.user) else { return vec![] };
         let mut reader = stream::StreamReader::in_middle();
         let mut learned = BTreeMap::<InstanceId, u64>::new();
-        for seq in first.0..=last.0 {
+        // From a little before, where a message that ends here may have begun.
+        for seq in first.0.saturating_sub(LONGEST).max(1)..=last.0 {
             let Some(datagram) = log.entry(Seq(seq)) else { continue };
             let entry = Entry::from_datagram(datagram).expect("accepted entries were parsed");
             let _ = reader.read(&entry, |message| {
@@ -766,8 +851,8 @@ impl Session {
         for (instance, number) in learned {
             let known = self.numbers.entry(instance).or_default();
             if number > *known {
-                *known = number;
-                self.relearned.push((id, last, instance, number));
+                let known = std::mem::replace(known, number);
+                self.relearned.push(Relearned { log: id, seq: last, instance, number, known });
                 let (key, value) = records::number(self.id, user, instance, number);
                 writes.push(Write::Record { key, value });
             }
@@ -848,10 +933,14 @@ impl Session {
 
     /// When something will be due.
     pub fn next_timeout(&self, now: Instant) -> Option<Instant> {
+        if !self.is_active() {
+            return None;
+        }
         let waiting = self.own.values().filter(|own| own.writer.is_waiting());
         let flow = waiting.filter_map(|own| {
             own.flow.next_timeout(now).or((now < self.hold_until).then_some(self.hold_until))
         });
+        let held = (!self.held.is_empty()).then(|| self.hold_until.max(now));
         let grtt = self.gaps.grtt();
         let probes =
             self.own.values().filter_map(|own| own.flow.probe_at(own.writer.is_waiting(), grtt, now)).min();
@@ -859,6 +948,7 @@ impl Session {
             self.gaps.next_timeout(&self.logs),
             self.repair.next_timeout(),
             self.reports.next_timeout(),
+            held,
             probes,
             self.tell_at,
             self.save_at,
@@ -1002,6 +1092,12 @@ impl Session {
             }
         }
     }
+}
+
+/// What a new life says of the one before it: the last slot known, and its hash if that is at hand.
+fn previous_life(epoch: crate::ids::Epoch, log: &Log) -> (crate::ids::Epoch, Seq, [u8; 16]) {
+    let hash = log.entry(log.have()).map(|datagram| crate::crypto::entry_hash(datagram));
+    (epoch, log.have(), hash.unwrap_or_default())
 }
 
 /// All lives of an origin.

@@ -156,6 +156,18 @@ impl Writer {
         Some(grant.total)
     }
 
+    /// A message was not taken, because it is in the log already: its cost is given back.
+    pub fn refund(&mut self, instance: InstanceId, message: &Outgoing<'_>) {
+        self.grants.entry(instance).or_default().total += message.payload.len() as u64 + MESSAGE_COST;
+    }
+
+    /// Says which life this one follows, if its first entry has not been written.
+    pub fn follow(&mut self, previous: Option<(Epoch, Seq, [u8; 16])>) {
+        if let Some(genesis) = &mut self.genesis {
+            genesis.previous = previous;
+        }
+    }
+
     /// An instance (re)opens or closes the session: its count starts anew.
     pub fn reset_credit(&mut self, instance: InstanceId) {
         self.grants.remove(&instance);
