@@ -14,7 +14,10 @@ use chalktalk_ipc::{
     Answer, Call, Event, Frame, FrameKind, InstanceId, PROTOCOL, Refusal, RefusalCode, Request, SessionId,
     UserId, batch::read_publish, request::SessionKind,
 };
-use chalktalk_protocol::{Instant, node::Node};
+use chalktalk_protocol::{
+    Instant,
+    node::{Attach, Node},
+};
 use std::path::Path;
 
 /// What requests are about.
@@ -118,7 +121,8 @@ impl Caller<'_> {
                 if self.clients.of(self.connection).instance.is_some() {
                     return bad("this connection is an instance already");
                 }
-                let answer = node.attach(now, user, instance, app, self.peer.pid, role, token.as_deref())?;
+                let wish = Attach { instance, app, pid: self.peer.pid, role, token: token.as_deref() };
+                let answer = node.attach(now, user, wish)?;
                 if let Answer::Attached { instance, .. } = &answer {
                     self.clients.attached(self.connection, *instance, role);
                 }

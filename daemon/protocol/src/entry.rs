@@ -322,7 +322,9 @@ mod tests {
                 let _ = Entry::from_datagram(&changed);
                 changed.truncate(at);
                 let length = (changed.len() as u16).to_le_bytes();
-                changed.get_mut(6..8).map(|field| field.copy_from_slice(&length));
+                if let Some(field) = changed.get_mut(6..8) {
+                    field.copy_from_slice(&length);
+                }
                 assert!(Entry::from_datagram(&changed).is_err());
             }
         }

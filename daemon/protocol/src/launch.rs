@@ -64,6 +64,15 @@ struct Job {
     refused: BTreeSet<InstanceId>,
 }
 
+/// Why nothing is launched now.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Delayed {
+    /// It starts when its author may cause another launch.
+    Queued,
+    /// The app failed too often of late; the text says so.
+    Resting(String),
+}
+
 /// What a job needs next.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Need {
@@ -99,7 +108,7 @@ impl Launcher {
         self.set(key, app, trigger, State::Offered(instance), now + OFFER_TIME);
     }
 
-    /// Asks to launch. Returns number and token of the launch; `None` if it has to wait or rests (then it is answered by a [`Need`]).
+    /// Asks to launch. Returns number and token of the launch.
     pub fn launch(
         &mut self,
         key: Key,
@@ -107,19 +116,19 @@ impl Launcher {
         trigger: Trigger,
         now: Instant,
         rng: &mut impl Rng,
-    ) -> Result<(u64, String), Option<Need>> {
+    ) -> Result<(u64, String), Delayed> {
         let (_, user) = key;
         if self.resting.get(&(user, app.clone())).is_some_and(|until| *until > now) {
             self.jobs.remove(&key);
             let why = format!("{app} failed {MAY_FAIL} times within a minute and rests for 10 minutes");
-            return Err(Some(Need::Failed(key, trigger, FailReason::LaunchFailed, why)));
+            return Err(Delayed::Resting(why));
         }
         let caused = self.caused.entry((user, trigger.author)).or_default();
         caused.retain(|at| now.since(*at) < MINUTE);
         if caused.len() >= PER_PERSON {
             let until = caused[0] + MINUTE;
             self.set(key, app, trigger, State::Queued, until);
-            return Err(None);
+            return Err(Delayed::Queued);
         }
         caused.push_back(now);
         self.launched += 1;
@@ -317,7 +326,7 @@ mod tests {
             assert!(launcher.on_failed(launch, FailReason::LaunchFailed, "no".into(), at(1)).is_some());
         }
         let resting = launcher.launch(KEY, AppId::chat(), trigger(), at(2), &mut rng());
-        assert!(matches!(resting, Err(Some(Need::Failed(..)))));
+        assert!(matches!(resting, Err(Delayed::Resting(_))));
         assert!(launcher.launch(KEY, AppId::chat(), trigger(), at(700), &mut rng()).is_ok());
     }
 
@@ -328,7 +337,10 @@ mod tests {
         for n in 0..3 {
             assert!(launcher.launch(key(n), AppId::chat(), trigger(), at(0), &mut rng()).is_ok());
         }
-        assert_eq!(launcher.launch(key(3), AppId::chat(), trigger(), at(1), &mut rng()), Err(None));
+        assert_eq!(
+            launcher.launch(key(3), AppId::chat(), trigger(), at(1), &mut rng()),
+            Err(Delayed::Queued)
+        );
         assert!(launcher.has_job(&key(3)));
         assert!(launcher.handle_timeout(at(60)).contains(&Need::Start(key(3), trigger())));
     }

@@ -91,6 +91,7 @@ pub struct Log {
     memory_only: bool,
     longest_tries: u8,
     start: Seq,
+    own: bool,
 }
 
 impl Log {
@@ -112,6 +113,7 @@ impl Log {
             memory_only,
             longest_tries: 0,
             start: Seq(0),
+            own: false,
         }
     }
 
@@ -138,6 +140,17 @@ impl Log {
     /// End of the run that is safe: on disk, or in live sessions in memory.
     pub fn stored(&self) -> Seq {
         if self.memory_only { self.have } else { self.stored }
+    }
+
+    /// Says that it is written here.
+    pub fn set_own(&mut self) {
+        self.own = true;
+    }
+
+    /// End of the run that local apps may be handed. Of what is written here only what is safe: the rest may go down
+    /// with this host, and be published again.
+    pub fn readable(&self) -> Seq {
+        if self.own { self.stored() } else { self.have }
     }
 
     /// Last slot known to exist.

@@ -199,7 +199,7 @@ impl StreamReader {
             }
             let whole = std::mem::take(&mut self.partial);
             match parse_record(&whole, self.context)? {
-                Some((message, rest)) if rest.is_empty() => sink(StreamMessage { index, ..message }),
+                Some((message, [])) => sink(StreamMessage { index, ..message }),
                 _ => return Err(Broken),
             }
             index += 1;

@@ -25,7 +25,7 @@ use chalktalk_protocol::{
     frame::{Header, MAX_DATAGRAM},
     ids::{LogId, Seq},
     net::{Arrival, Link, LinkId, Route, Transmit, Way},
-    node::LOBBY,
+    node::{Attach, LOBBY},
     paths::Mode,
     session::delivery::Delivery,
     store::Restored,
@@ -694,7 +694,11 @@ impl World {
         let App { host, user, ref habits, .. } = self.apps[app];
         let node = self.hosts[host].node.as_mut().expect("the host runs");
         let instance = instance.filter(|id| !id.is_nil());
-        match node.attach(now, user, instance, habits.app.clone(), app as u32, habits.role, None) {
+        match node.attach(
+            now,
+            user,
+            Attach { instance, app: habits.app.clone(), pid: app as u32, role: habits.role, token: None },
+        ) {
             Ok(Answer::Attached { instance, .. }) => self.on_attached(app, instance),
             other => self.check(Err(format!("app {app} cannot attach: {other:?}"))),
         }
@@ -992,7 +996,17 @@ impl World {
         let Some(node) = found.node.as_mut().filter(|_| found.life == life) else { return };
         found.launching.remove(&(session, user));
         let number = self.apps.len();
-        let answer = node.attach(now, user, None, app.clone(), number as u32, Role::App, Some(token));
+        let answer = node.attach(
+            now,
+            user,
+            Attach {
+                instance: None,
+                app: app.clone(),
+                pid: number as u32,
+                role: Role::App,
+                token: Some(token),
+            },
+        );
         let (instance, summary) = match answer {
             Ok(Answer::Attached { instance, session: Some(summary) }) => (instance, summary),
             other => return self.check(Err(format!("a launched program cannot attach: {other:?}"))),

@@ -9,7 +9,7 @@ use crate::{
     entry::Entry,
     ids::{Epoch, LogId, Seq},
     log::Log,
-    stream::StreamReader,
+    stream::{self, StreamReader},
 };
 use bytes::Bytes;
 use chalktalk_ipc::{
@@ -21,6 +21,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Volatile messages that wait for a slow app. They age in milliseconds: the oldest are dropped.
 const MAX_VOLATILE: usize = 256;
+
+/// Instances per log whose numbers are remembered; who invents more of them may be shown twice.
+const MAX_AUTHORS: usize = 256;
 
 /// How far a log has been read: everything up to this entry and message.
 pub type Point = (Seq, u16);
@@ -95,6 +98,9 @@ struct Cursor {
     last: Option<Point>,
     /// Messages up to here may have been handed to an earlier instance.
     redelivered: Option<Point>,
+    /// Per instance, the first and last number handed over: an author who crashed may publish them again in its next
+    /// life, and not know that they had come through.
+    numbers: BTreeMap<InstanceId, (u64, u64)>,
 }
 
 impl Cursor {
@@ -106,6 +112,7 @@ impl Cursor {
             loaded: VecDeque::new(),
             last: None,
             redelivered: None,
+            numbers: BTreeMap::new(),
         }
     }
 
@@ -153,7 +160,7 @@ impl Reader {
             user,
             role,
             cursors,
-            caught_up: Some(logs.iter().map(|(id, log)| (*id, log.have())).collect()),
+            caught_up: Some(logs.iter().map(|(id, log)| (*id, log.readable())).collect()),
             volatile: VecDeque::new(),
             told: BTreeSet::new(),
             newest: BTreeMap::new(),
@@ -164,7 +171,7 @@ impl Reader {
     /// A reader that starts behind everything held now.
     pub fn from_now(instance: InstanceId, user: UserId, role: Role, logs: &BTreeMap<LogId, Log>) -> Self {
         let mut reader = Self::new(instance, user, role, &BTreeMap::new(), &BTreeMap::new(), logs);
-        reader.cursors = logs.iter().map(|(id, log)| (*id, Cursor::after(log.have()))).collect();
+        reader.cursors = logs.iter().map(|(id, log)| (*id, Cursor::after(log.readable()))).collect();
         reader
     }
 
@@ -289,7 +296,7 @@ impl Reader {
     fn next_log<'l>(&self, logs: &'l BTreeMap<LogId, Log>) -> Option<(LogId, &'l Log)> {
         let waiting = logs.iter().filter_map(|(id, log)| {
             let cursor = self.cursors.get(id)?;
-            (cursor.next <= log.have()).then_some((id, log, cursor))
+            (cursor.next <= log.readable()).then_some((id, log, cursor))
         });
         let mut best: Option<(u64, LogId, &Log)> = None;
         for (id, log, cursor) in waiting {
@@ -310,6 +317,7 @@ impl Reader {
         datagram: &Bytes,
         sink: &mut impl FnMut(Delivery<'_>),
     ) -> usize {
+        let others = other_lives(&self.cursors, id);
         let cursor = self.cursors.get_mut(&id).expect("deliver made one for every log");
         let entry = Entry::from_datagram(datagram).expect("accepted entries were parsed");
         let newest = self.newest.entry(id.origin).or_insert(id.epoch);
@@ -323,7 +331,15 @@ impl Reader {
             let author = log.author().map_or(UserId::NIL, |author| author.user);
             // A body that its author laid out wrongly holds nothing more to hand over; what follows does again.
             let _ = cursor.stream.read(&entry, |message| {
-                if skip.is_some_and(|(_, index)| message.index <= index) {
+                let stream::Author { instance: author_instance, number } = message.author;
+                let handed = |known: &BTreeMap<InstanceId, (u64, u64)>| {
+                    known.get(&author_instance).is_some_and(|(first, last)| (first..=last).contains(&&number))
+                };
+                let known = cursor.numbers.len();
+                if known < MAX_AUTHORS || cursor.numbers.contains_key(&author_instance) {
+                    cursor.numbers.entry(author_instance).or_insert((number, number)).1 = number;
+                }
+                if skip.is_some_and(|(_, index)| message.index <= index) || others.iter().any(handed) {
                     return;
                 }
                 let point = (seq, message.index);
@@ -383,6 +399,13 @@ impl Reader {
             sink(Delivery::CaughtUp);
         }
     }
+}
+
+/// What was handed over of the other lives of a log's author. Nearly always nothing.
+fn other_lives(cursors: &BTreeMap<LogId, Cursor>, id: LogId) -> Vec<BTreeMap<InstanceId, (u64, u64)>> {
+    let all = LogId { epoch: Epoch(0), ..id }..=LogId { epoch: Epoch(u32::MAX), ..id };
+    let others = cursors.range(all).filter(|(other, cursor)| **other != id && !cursor.numbers.is_empty());
+    others.map(|(_, cursor)| cursor.numbers.clone()).collect()
 }
 
 fn stamp_of(datagram: &[u8]) -> u64 {

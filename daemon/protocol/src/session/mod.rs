@@ -281,6 +281,7 @@ impl Session {
         let live = self.is_live();
         let log = self.logs.entry(id).or_insert_with(|| Log::new(id, live));
         log.set_author(author, out.now);
+        log.set_own();
         let mut flow = Flow::new(writer.last());
         flow.set_members(self.present.iter().map(|(host, p)| (*host, p.window)), out.now);
         self.own.insert(user, Own { writer, flow });
@@ -686,6 +687,7 @@ impl Session {
         let Some(log) = self.logs.get_mut(&id) else { return };
         log.on_stored(seq);
         log.trim(KEPT_CACHE, log.stored());
+        out.ready.extend(self.readers.keys().copied());
         for learned in self.relearned.extract_if(.., |learned| learned.log == id && learned.seq <= seq) {
             self.progress.on_stored(learned.instance, learned.number);
         }
