@@ -136,7 +136,7 @@ fn latency(lab: &Lab, length: Length, each: &mut impl FnMut(Row)) {
 }
 
 fn loss(lab: &Lab, length: Length, each: &mut impl FnMut(Row)) {
-    for percent in [1, 5, 10] {
+    for percent in [0, 1, 5, 10] {
         lab.lose(f64::from(percent) / 100.0);
         let work = Work { means: Means::Live, size: 1024, rate: Some(1_000), seconds: length.seconds * 2.0 };
         let outcome = measure(lab, &work);

@@ -1,7 +1,10 @@
 //! What was told *stored* is there after a crash, and nobody is shown anything twice.
 
 use crate::sessions::TEST_APP;
-use chalktalk_ipc::request::From;
+use chalktalk_ipc::{
+    Event,
+    request::{From, SessionKind},
+};
 use chalktalk_tests::{
     app::{App, enter_all},
     lab::Lab,
@@ -16,6 +19,7 @@ pub(crate) const TESTS: &[Test] = tests![
     a_chat_killed_in_mid_stream_shows_everything_once,
     everybody_crashes_and_everything_is_still_there,
     a_position_outlives_the_daemon,
+    what_a_live_session_loses_by_a_crash_is_reported,
 ];
 
 const ENOUGH: Duration = Duration::from_secs(30);
@@ -145,4 +149,39 @@ fn a_position_outlives_the_daemon() {
     daemons[0].kill();
     daemons[0].restart();
     assert_eq!(seen_again(&host.app(TEST_APP)), ["unread"]);
+}
+
+fn what_a_live_session_loses_by_a_crash_is_reported() {
+    const COUNT: u64 = 20_000;
+    let (lab, mut daemons) = Lab::talking(2);
+    let author = lab.host(1).app(TEST_APP);
+    let reader = lab.host(2).app(TEST_APP);
+    let session = author.enter_kind("#stream", SessionKind::Live, From::Now);
+    reader.enter_kind("#stream", SessionKind::Live, From::Start);
+    wait::until(ENOUGH, "both to be members", || {
+        author.sessions().iter().any(|s| s.session == session && s.members.len() == 2)
+    });
+    let (before, after) = std::thread::scope(|scope| {
+        let author = &author;
+        scope.spawn(move || author.publish_each(session, (1..=COUNT).map(|n| n.to_string())));
+        reader.await_count(1_000, ENOUGH);
+        daemons[1].kill();
+        daemons[1].restart();
+        let again = App::attach_again(&lab.host(2).socket(), TEST_APP, reader.instance);
+        again.join("#stream", SessionKind::Live);
+        let before = reader.messages();
+        let position = before.last().expect("a thousand came").position;
+        again.open(session, From::At(vec![position]));
+        again.await_message(ENOUGH, "the last message", |m| m.payload == COUNT.to_string().as_bytes());
+        (before, again)
+    });
+    let number = |m: &chalktalk_tests::app::Message| m.text().parse::<u64>().expect("numbers");
+    let heard: Vec<u64> = before.iter().chain(&after.messages()).map(number).collect();
+    assert!(heard.windows(2).all(|pair| pair[0] < pair[1]), "in order and nothing twice");
+    let reported = after.events().iter().any(|event| matches!(event, Event::Lost { .. }));
+    assert!(
+        heard.len() as u64 == COUNT || reported,
+        "{} of {COUNT} came, and no loss was reported",
+        heard.len()
+    );
 }

@@ -2,7 +2,7 @@
 
 use crate::sessions::TEST_APP;
 use chalktalk_ipc::{
-    SessionId,
+    Event, InstanceId, SessionId,
     request::{From, SessionKind},
 };
 use chalktalk_tests::{
@@ -20,6 +20,7 @@ use std::{
 pub(crate) const TESTS: &[Test] = tests![
     at_ten_percent_loss_everything_arrives_within_five_seconds,
     at_ten_percent_loss_a_live_session_arrives_within_five_seconds,
+    a_live_session_at_full_speed_loses_nothing,
     who_joins_afterwards_has_everything_within_three_seconds,
     a_network_that_repeats_delays_reorders_and_damages_changes_nothing,
     a_host_that_hears_only_one_way_still_gets_everything,
@@ -85,6 +86,29 @@ fn at_ten_percent_loss_everything_arrives_within_five_seconds() {
 
 fn at_ten_percent_loss_a_live_session_arrives_within_five_seconds() {
     at_ten_percent_loss(SessionKind::Live);
+}
+
+fn a_live_session_at_full_speed_loses_nothing() {
+    const COUNT: usize = 30_000;
+    let (lab, _daemons) = Lab::talking(4);
+    let (apps, session) = all_enter(&lab, 4, SessionKind::Live);
+    lab.lose(0.01);
+    let payload = |n: usize| format!("{n:>1024}");
+    for batch in (0..COUNT).collect::<Vec<_>>().chunks(60) {
+        let payloads: Vec<String> = batch.iter().map(|n| payload(*n)).collect();
+        let payloads: Vec<&[u8]> = payloads.iter().map(String::as_bytes).collect();
+        apps[0].publish_all(session, InstanceId::NIL, &payloads);
+    }
+    for (host, app) in lab.hosts().iter().zip(&apps) {
+        let start = Instant::now();
+        wait::until(Duration::from_secs(30), &format!("{} to have everything", host.label()), || {
+            let lost = app.events().into_iter().find(|event| matches!(event, Event::Lost { .. }));
+            assert!(lost.is_none(), "{}: {lost:?} after {} messages", host.label(), app.count());
+            app.count() >= COUNT
+        });
+        assert!(app.texts(session).into_iter().eq((0..COUNT).map(payload)), "{}", host.label());
+        println!("{} after {:?}", host.label(), start.elapsed());
+    }
 }
 
 fn who_joins_afterwards_has_everything_within_three_seconds() {

@@ -29,6 +29,7 @@ pub(crate) const TESTS: &[Test] = tests![
     two_instances_of_a_session_each_get_everything,
     a_direct_session_is_the_same_for_both_and_for_nobody_else,
     who_has_left_hears_nothing_more,
+    who_leaves_and_comes_back_goes_on_where_it_was,
     instances_and_sessions_tell_the_truth,
     a_session_can_be_live,
     a_bulk_transfer_does_not_delay_another_session,
@@ -158,6 +159,30 @@ fn who_has_left_hears_nothing_more() {
         let known = a.sessions().into_iter().find(|s| s.session == session).unwrap();
         known.members == ["ana"]
     });
+}
+
+fn who_leaves_and_comes_back_goes_on_where_it_was() {
+    let (lab, mut daemons) = Lab::talking(2);
+    let ok = |n: usize, arguments: &[&str]| {
+        let output = lab.host(n).chalktalk(arguments);
+        assert_eq!(output.code(), 0, "{arguments:?}: {}", output.log);
+    };
+    let reader = lab.host(2).app("chalktalk.chat");
+    let session = reader.enter("#ops", From::Start);
+    lab.host(1).send("#ops", "one");
+    lab.host(1).send("#ops", "two");
+    reader.await_text(session, "two");
+    ok(1, &["room", "leave", "#ops"]);
+    reader.publish(session, "meanwhile");
+    ok(1, &["room", "join", "#ops"]);
+    lab.host(1).send("#ops", "three");
+    reader.await_text(session, "three");
+    assert!(daemons[0].runs());
+    wait::until(SOON, "the one that came back to have it all", || {
+        let history = lab.host(1).history("#ops");
+        ["one", "two", "meanwhile", "three"].iter().all(|text| history.iter().any(|h| h == text))
+    });
+    assert_eq!(reader.count(), 4, "each once: {:?}", reader.texts(session));
 }
 
 fn instances_and_sessions_tell_the_truth() {
