@@ -7,14 +7,12 @@ use crate::{
     events::{EventQueue, Events, Load},
     link::Dialer,
     message::{Author, Batch, Message},
-    publish::{Publish, Scratch},
     shared::{Phase, Shared, State},
     waker::waker,
     worker::{CLOSE_LIMIT, Worker},
 };
 use chalktalk_ipc::{
     Answer, AppId, HostId, InstanceId, OriginId, Position, Request, SessionId, UserId,
-    batch::{Class, Outgoing},
     event::{InstanceSummary, Member, Person, SessionSummary, Status},
     request::{Availability, From, HistoryPoint, Role, SessionKind, Topic},
 };
@@ -28,16 +26,13 @@ use std::{
 /// How long [`Client::request`] waits: far longer than any daemon needs that works.
 const REQUEST_LIMIT: Duration = Duration::from_secs(10);
 
-/// How long a publisher waits while the app's own event queue keeps the connection from being read.
-const STALL_LIMIT: Duration = Duration::from_secs(10);
-
 /// A connection to the daemon.
 #[derive(Clone)]
-pub struct Client(Arc<Handle>);
+pub struct Client(pub(crate) Arc<Handle>);
 
 /// Ends the connection when the last clone of the client is dropped.
-struct Handle {
-    shared: Arc<Shared>,
+pub(crate) struct Handle {
+    pub(crate) shared: Arc<Shared>,
     observer: bool,
     tried: String,
 }
@@ -66,32 +61,6 @@ pub struct Opened {
     pub members: Vec<Member>,
     /// Number of the last message of this instance that is in the log.
     pub last_number: u64,
-}
-
-/// How far this instance's own messages have come in a session, by their numbers.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Progress {
-    /// In the log, and sent, up to this number.
-    pub appended: u64,
-    /// On this host's disk up to this number (live sessions: stays 0).
-    pub stored: u64,
-    /// Element k-1: held by at least k other hosts up to this number.
-    pub held_by: Vec<u64>,
-    /// Acknowledged by an app of every member present, up to this number.
-    pub delivered: u64,
-}
-
-/// How far a message is to come before [`Client::wait_for`] returns.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Stage {
-    /// In the log, and sent.
-    Appended,
-    /// On this host's disk; in a live session: appended, as those are never stored.
-    Stored,
-    /// Held by at least this many other hosts.
-    HeldBy(usize),
-    /// Acknowledged by an app of every member present.
-    Delivered,
 }
 
 impl Client {
@@ -324,88 +293,6 @@ impl Client {
         Ok(())
     }
 
-    /// Publishes a durable message to all, and returns its number. Blocks while there is no credit. Without a
-    /// connection it is remembered, within bounds, and published when there is one.
-    ///
-    /// # Errors
-    /// [`ClientError::NotOpen`], [`ClientError::TooLong`], [`ClientError::Stalled`], [`ClientError::Closed`].
-    pub fn publish(&self, session: SessionId, payload: &[u8]) -> Result<u64, ClientError> {
-        self.publish_with(session, Publish::durable(payload))
-    }
-
-    /// Publishes, and returns the message's number (volatile: 0). Durable messages block while there is no credit.
-    ///
-    /// # Errors
-    /// As [`Client::publish`], and [`ClientError::TooManyMentions`].
-    pub fn publish_with(&self, session: SessionId, publish: Publish<'_>) -> Result<u64, ClientError> {
-        self.publish_or(session, &publish, |client, state| {
-            client.wait_for_credit(state, session, publish.payload.len())
-        })
-    }
-
-    /// As [`Client::publish_with`], but never blocks.
-    ///
-    /// # Errors
-    /// As [`Client::publish_with`], and [`ClientError::WouldBlock`].
-    pub fn try_publish(&self, session: SessionId, publish: Publish<'_>) -> Result<u64, ClientError> {
-        self.publish_or(session, &publish, |_, _| Err(ClientError::WouldBlock))
-    }
-
-    /// Publishes many durable messages to all, packed into few frames. Returns the number of the last one (0: there
-    /// was none). What the iterator gives is collected up to a frame's worth before it leaves, so it should
-    /// have its items at hand.
-    ///
-    /// # Errors
-    /// As [`Client::publish`]; the messages before the one that failed have been published.
-    pub fn publish_batch<P: AsRef<[u8]>>(
-        &self,
-        session: SessionId,
-        payloads: impl IntoIterator<Item = P>,
-    ) -> Result<u64, ClientError> {
-        let (mut scratch, mut last) = (Scratch::default(), 0);
-        for payload in payloads {
-            let fits = scratch.push(payload.as_ref());
-            if scratch.is_full() || fits.is_err() {
-                last = self.publish_scratch(session, &mut scratch)?.max(last);
-            }
-            fits?;
-        }
-        Ok(self.publish_scratch(session, &mut scratch)?.max(last))
-    }
-
-    /// How far this instance's own messages have come.
-    ///
-    /// # Errors
-    /// [`ClientError::NotOpen`].
-    pub fn progress(&self, session: SessionId) -> Result<Progress, ClientError> {
-        let state = self.lock();
-        state.sessions.get(&session).map(|open| open.progress().clone()).ok_or(ClientError::NotOpen(session))
-    }
-
-    /// Waits until a message has come that far.
-    ///
-    /// # Errors
-    /// [`ClientError::TimedOut`], [`ClientError::NotOpen`], [`ClientError::Closed`].
-    pub fn wait_for(
-        &self,
-        session: SessionId,
-        number: u64,
-        stage: Stage,
-        limit: Duration,
-    ) -> Result<(), ClientError> {
-        let reached = |state: &mut State| match state.sessions.get(&session) {
-            None => Some(Err(ClientError::NotOpen(session))),
-            Some(open) => (open.progress().at(stage, open.kind()) >= number).then_some(Ok(())),
-        };
-        let what = match stage {
-            Stage::Appended => "until the message is sent",
-            Stage::Stored => "until the message is stored",
-            Stage::HeldBy(_) => "until others hold the message",
-            Stage::Delivered => "until the message is delivered",
-        };
-        self.wait(self.lock(), limit, what, reached)?
-    }
-
     /// Waits until everything published and acknowledged so far has been written to the socket.
     ///
     /// # Errors
@@ -422,7 +309,7 @@ impl Client {
         self.0.close();
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         self.0.shared.lock()
     }
 
@@ -445,71 +332,7 @@ impl Client {
         })
     }
 
-    /// Publishes; where a durable message is not admitted, `or` says what then.
-    fn publish_or<'a>(
-        &'a self,
-        session: SessionId,
-        publish: &Publish<'_>,
-        or: impl FnOnce(&'a Self, MutexGuard<'a, State>) -> Result<MutexGuard<'a, State>, ClientError>,
-    ) -> Result<u64, ClientError> {
-        let mentions = publish.check()?;
-        let message = Outgoing { payload: publish.payload, mentions: &mentions, urgent: publish.urgent };
-        let mut state = self.lock();
-        state.check_open()?;
-        if publish.class == Class::Volatile {
-            state.publish_volatile(session, publish.destination, &message)?;
-            self.0.shared.kick(&mut state);
-            return Ok(0);
-        }
-        if !state.admits(session, publish.payload.len())? {
-            state = or(self, state)?;
-        }
-        let number = state.publish(session, publish.destination, &message)?;
-        self.0.shared.kick(&mut state);
-        Ok(number)
-    }
-
-    fn publish_scratch(&self, session: SessionId, scratch: &mut Scratch) -> Result<u64, ClientError> {
-        let mut state = self.lock();
-        state.check_open()?;
-        let mut last = 0;
-        for message in scratch.messages() {
-            if !state.admits(session, message.payload.len())? {
-                self.0.shared.kick(&mut state);
-                state = self.wait_for_credit(state, session, message.payload.len())?;
-            }
-            last = state.publish(session, InstanceId::NIL, &message)?;
-        }
-        self.0.shared.kick(&mut state);
-        scratch.clear();
-        Ok(last)
-    }
-
-    /// Waits until a durable message is admitted: for ever, unless it is this app that keeps it from being so.
-    fn wait_for_credit<'a>(
-        &'a self,
-        mut state: MutexGuard<'a, State>,
-        session: SessionId,
-        payload: usize,
-    ) -> Result<MutexGuard<'a, State>, ClientError> {
-        loop {
-            let until = Instant::now() + STALL_LIMIT;
-            let (after, admitted) =
-                self.0.shared.wait(state, Some(until), |state| match state.admits(session, payload) {
-                    Ok(false) => None,
-                    Ok(true) => Some(Ok(())),
-                    Err(e) => Some(Err(e)),
-                });
-            after.check_open()?;
-            match admitted {
-                Some(admitted) => return admitted.map(|()| after),
-                None if self.0.shared.queue.load() == Load::Overdrawn => return Err(ClientError::Stalled),
-                None => state = after,
-            }
-        }
-    }
-
-    fn wait<T>(
+    pub(crate) fn wait<T>(
         &self,
         state: MutexGuard<'_, State>,
         limit: Duration,
@@ -557,20 +380,6 @@ impl Handle {
 impl Drop for Handle {
     fn drop(&mut self) {
         self.close();
-    }
-}
-
-impl Progress {
-    fn at(&self, stage: Stage, kind: SessionKind) -> u64 {
-        match stage {
-            Stage::Stored if kind == SessionKind::Kept => self.stored,
-            Stage::Appended | Stage::Stored => self.appended,
-            Stage::HeldBy(hosts) => match hosts.checked_sub(1) {
-                None => self.appended,
-                Some(at) => self.held_by.get(at).copied().unwrap_or(0),
-            },
-            Stage::Delivered => self.delivered,
-        }
     }
 }
 

@@ -22,7 +22,8 @@ pub enum ClientEvent {
     Messages(Batch),
     /// Something happened (all but `credit`, which the library keeps for itself).
     Event(Event),
-    /// The connection broke. It is made again without the app's help; publishing goes on into a bounded memory.
+    /// The connection broke, or cannot be made again for another reason than before. The library goes on trying;
+    /// publishing goes on into a bounded memory.
     Disconnected {
         /// What happened, for people.
         reason: String,

@@ -34,6 +34,7 @@ mod events;
 mod link;
 mod message;
 mod outbox;
+mod progress;
 mod publish;
 mod session;
 mod shared;
@@ -41,8 +42,9 @@ mod waker;
 mod worker;
 
 pub use builder::{Builder, TOKEN_ENV};
-pub use client::{Client, Opened, Progress, Stage, Welcome};
+pub use client::{Client, Opened, Welcome};
 pub use error::ClientError;
 pub use events::{ClientEvent, Events};
 pub use message::{Author, Batch, Message, Messages};
+pub use progress::{Progress, Stage};
 pub use publish::Publish;

@@ -4,8 +4,8 @@
 
 use crate::{
     backlog::{BACKLOG_LIMIT, Backlog},
-    client::Progress,
     outbox::Outbox,
+    progress::Progress,
 };
 use chalktalk_ipc::{
     InstanceId, OriginId, Position, SessionId,

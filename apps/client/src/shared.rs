@@ -5,12 +5,13 @@
 
 use crate::{
     calls::{Calls, Then},
-    client::{Progress, Welcome},
+    client::Welcome,
     error::ClientError,
     events::{ClientEvent, EventQueue, Load},
     link::Link,
     message::{Author, Batch},
     outbox::{OUTBOX_LIMIT, Outbox},
+    progress::Progress,
     session::Session,
     waker::Waker,
 };
@@ -125,8 +126,8 @@ impl Shared {
     ) -> (MutexGuard<'a, State>, Option<T>) {
         let mut result = ready(&mut state);
         state.waiting += 1;
-        if result.is_none() {
-            // The reading may have been held back: it goes on while somebody waits.
+        if result.is_none() && self.queue.load() != Load::Fine {
+            // The reading has been held back: it goes on while somebody waits.
             self.waker.wake();
         }
         while result.is_none() && state.phase != Phase::Closed {

@@ -3,6 +3,7 @@
 //! Invariant: it sleeps in one place, and is woken there by the socket, by a caller, or by the one timer (acknowledgements).
 
 use crate::{
+    error::ClientError,
     events::ClientEvent,
     link::{Dialer, Link},
     shared::{Broken, Phase, Shared},
@@ -38,13 +39,15 @@ pub(crate) struct Worker {
     dialer: Dialer,
     woken: Woken,
     backoff: Duration,
+    /// Why there is no connection, as the app was told last.
+    told: String,
     /// Set when the app has said that it is done.
     close_by: Option<Instant>,
 }
 
 impl Worker {
     pub(crate) fn new(shared: Arc<Shared>, dialer: Dialer, woken: Woken) -> Self {
-        Self { shared, dialer, woken, backoff: BACKOFF_MIN, close_by: None }
+        Self { shared, dialer, woken, backoff: BACKOFF_MIN, told: String::new(), close_by: None }
     }
 
     /// Serves one connection after another until the app closes the client.
@@ -172,6 +175,15 @@ impl Worker {
         self.shared.lock().on_disconnected();
         self.shared.notify();
         if let Err(Broken(reason)) = end {
+            self.told.clear();
+            self.explain(reason);
+        }
+    }
+
+    /// Tells the app why there is no connection: each reason once.
+    fn explain(&mut self, reason: String) {
+        if self.told != reason {
+            self.told.clone_from(&reason);
             self.shared.queue.put(ClientEvent::Disconnected { reason });
         }
     }
@@ -187,8 +199,11 @@ impl Worker {
                 }
                 self.sleep_until(None, Some(until)).ok()?;
             }
-            if let Ok(link) = self.dialer.dial() {
-                return Some(link);
+            match self.dialer.dial() {
+                Ok(link) => return Some(link),
+                // That it is not there yet was said when it went.
+                Err(ClientError::NoDaemon { .. }) => {}
+                Err(e) => self.explain(e.to_string()),
             }
         }
     }

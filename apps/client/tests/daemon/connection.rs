@@ -309,3 +309,18 @@ fn an_app_may_reopen_where_it_likes() {
     line.deliver(1, &[b"1", b"2"]);
     assert_eq!(payloads(&events, 2), [b"1", b"2"]);
 }
+
+#[test]
+fn why_there_is_no_connection_is_told_once_for_each_reason() {
+    let daemon = Daemon::new();
+    let (_client, events, line) = daemon.client(daemon.builder());
+    drop(line);
+    assert!(matches!(next(&events), ClientEvent::Disconnected { .. }));
+    for _ in 0..2 {
+        daemon.accept().greet(2);
+    }
+    let ClientEvent::Disconnected { reason } = next(&events) else { panic!() };
+    assert!(reason.contains("version 2"), "{reason}");
+    let _line = daemon.attached();
+    assert!(matches!(next(&events), ClientEvent::Reconnected));
+}
