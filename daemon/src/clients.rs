@@ -2,7 +2,7 @@
 //!
 //! Invariant: an instance has exactly one connection, and a connection at most one instance.
 
-use crate::{config::Settings, local::ConnectionId};
+use crate::{config::Settings, history::Wish, local::ConnectionId};
 use chalktalk_ipc::{
     HostId, InstanceId, SessionId, UserId,
     request::{Role, SessionKind, Topic},
@@ -27,6 +27,20 @@ pub struct Client {
     pub watched: BTreeSet<Topic>,
     /// Sessions it has opened.
     pub open: BTreeMap<SessionId, SessionKind>,
+    /// A call that waits until the store can answer it.
+    pub parked: Option<Parked>,
+}
+
+/// A question about the past. What was published or received before it was asked belongs to the answer, so it waits
+/// until that is on disk.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Parked {
+    /// Number of the call.
+    pub call: u32,
+    /// What is asked.
+    pub wish: Wish,
+    /// The batch that has to be on disk; not known before the end of the turn.
+    pub behind: Option<u64>,
 }
 
 /// Every connection's client.
@@ -87,6 +101,11 @@ impl Clients {
     /// Every connection with what it is.
     pub fn iter(&self) -> impl Iterator<Item = (ConnectionId, &Client)> {
         self.by_connection.iter().map(|(id, client)| (*id, client))
+    }
+
+    /// Every client.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = (ConnectionId, &mut Client)> {
+        self.by_connection.iter_mut().map(|(id, client)| (*id, client))
     }
 
     /// Learns the names of the hosts that are there. Those that have gone are remembered: their messages have not.

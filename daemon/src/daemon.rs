@@ -269,6 +269,7 @@ impl Daemon {
         more |= self.local.flush(time::Instant::now());
         let now = self.now();
         requests::part_with_closed(now, &mut self.local, &mut self.clients, &mut self.node);
+        more |= requests::park(&mut self.clients, &self.store);
         Ok(more || outputs::can_deliver(&self.node, &mut self.local, &self.clients))
     }
 

@@ -37,6 +37,7 @@ const MOST_ENTRIES: usize = 4096;
 const REACH: u64 = (MAX_MESSAGE / (MAX_DATAGRAM / 2)) as u64 + 2;
 
 /// What is asked for.
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Wish {
     /// By whom.
     pub user: UserId,

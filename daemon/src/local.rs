@@ -104,6 +104,8 @@ pub struct Connection {
     readable: bool,
     /// `input` holds frames that there was no room to answer.
     held_back: bool,
+    /// It waits for an answer that the store has to be read for; what it sent after that waits as well.
+    parked: bool,
     taken: usize,
     interest: Interest,
     stalled: Option<Instant>,
@@ -222,7 +224,7 @@ impl Local {
     /// Takes what one connection has sent, at most a chunk, into its `input`. False: nothing (more) in this turn.
     pub fn read(&mut self, id: ConnectionId) -> bool {
         let Some(connection) = self.connections.get_mut(&id) else { return false };
-        if connection.output.room() == 0 {
+        if connection.output.room() == 0 || connection.parked {
             return false;
         }
         if std::mem::take(&mut connection.held_back) {
@@ -363,6 +365,7 @@ impl Connection {
             greeted: false,
             readable: true,
             held_back: false,
+            parked: false,
             taken: 0,
             interest: Interest::READABLE,
             stalled: None,
@@ -379,8 +382,14 @@ impl Connection {
         self.held_back = true;
     }
 
+    /// Nothing more is taken from it before its present call has been answered; then all that it has sent is.
+    pub fn park(&mut self, parked: bool) {
+        self.parked = parked;
+        self.held_back = true;
+    }
+
     fn talks(&self) -> bool {
-        (self.readable || self.held_back) && self.output.room() > 0
+        (self.readable || self.held_back) && self.output.room() > 0 && !self.parked
     }
 
     fn read(&mut self) -> Result<bool, String> {

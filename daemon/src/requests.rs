@@ -3,7 +3,7 @@
 //! Invariant: nothing but `hello` is answered before it, and calls are answered in their order.
 
 use crate::{
-    clients::Clients,
+    clients::{Client, Clients, Parked},
     history,
     local::{ConnectionId, Local, Peer},
     net::Network,
@@ -46,6 +46,7 @@ type Farewell = String;
 
 /// Takes what programs have sent, each its part of the turn, and answers.
 pub fn take(now: Instant, local: &mut Local, clients: &mut Clients, mut world: World<'_>) {
+    answer_parked(local, clients, &world);
     for id in local.talking() {
         while local.read(id) {
             if let Err(reason) = take_frames(now, id, local, clients, &mut world) {
@@ -54,6 +55,33 @@ pub fn take(now: Instant, local: &mut Local, clients: &mut Clients, mut world: W
         }
     }
     part_with_closed(now, local, clients, world.node);
+}
+
+/// Ends a turn for those who ask about the past: all that has been submitted by now belongs to their answer. True:
+/// somebody can be answered at once.
+pub fn park(clients: &mut Clients, store: &Store) -> bool {
+    let mut ready = false;
+    for parked in clients.iter_mut().filter_map(|(_, client)| client.parked.as_mut()) {
+        let behind = *parked.behind.get_or_insert_with(|| store.submitted());
+        ready |= store.has_stored(behind);
+    }
+    ready
+}
+
+fn answer_parked(local: &mut Local, clients: &mut Clients, world: &World<'_>) {
+    let is_ready = |parked: &mut Parked| parked.behind.is_some_and(|batch| world.store.has_stored(batch));
+    let ready =
+        |(id, client): (ConnectionId, &mut Client)| Some((id, client.parked.take_if(|p| is_ready(p))?));
+    let ready: Vec<(ConnectionId, Parked)> = clients.iter_mut().filter_map(ready).collect();
+    for (id, Parked { call, wish, .. }) in ready {
+        let Some(connection) = local.get(id) else { continue };
+        connection.park(false);
+        let mut writer = Writer::new(connection.output.bytes());
+        let answer = history::tell(&wish, world.node, world.store, clients, &mut writer);
+        if call != 0 {
+            writer.answer(call, answer);
+        }
+    }
 }
 
 /// Tells the core who has gone.
@@ -91,10 +119,15 @@ fn take_frames(
             FrameKind::Publish => caller.publish(now, frame.body, world)?,
             FrameKind::Deliver => return Err("only the daemon sends deliver frames".into()),
         }
-        let greeted = caller.clients.of(id).greeted;
+        let client = caller.clients.of(id);
+        let (greeted, parked) = (client.greeted, client.parked.is_some());
         drop(caller);
         if greeted {
             connection.greet();
+        }
+        if parked {
+            connection.park(true);
+            return Ok(());
         }
     }
 }
@@ -106,27 +139,34 @@ impl Caller<'_> {
         if !hello && !self.clients.of(self.connection).greeted {
             return Err("hello comes first".into());
         }
-        let answer = self.answer(now, request, world);
-        if id != 0 {
+        let answer = self.answer(now, id, request, world).transpose();
+        if let Some(answer) = answer.filter(|_| id != 0) {
             self.writer.answer(id, answer);
         }
         Ok(())
     }
 
-    fn answer(&mut self, now: Instant, request: Request, world: &mut World<'_>) -> Result<Answer, Refusal> {
+    /// What comes of a request; nothing yet, if its answer has to wait.
+    fn answer(
+        &mut self,
+        now: Instant,
+        call: u32,
+        request: Request,
+        world: &mut World<'_>,
+    ) -> Result<Option<Answer>, Refusal> {
         let (user, node) = (self.user, &mut *world.node);
-        match request {
-            Request::Hello { protocol, client: _ } => self.welcome(protocol, node),
+        let answer = match request {
+            Request::Hello { protocol, client: _ } => self.welcome(protocol, node)?,
             Request::Attach { instance, app, role, token } => {
                 if self.clients.of(self.connection).instance.is_some() {
-                    return bad("this connection is an instance already");
+                    return Err(refusal(RefusalCode::BadRequest, "this connection is an instance already"));
                 }
                 let wish = Attach { instance, app, pid: self.peer.pid, role, token: token.as_deref() };
                 let answer = node.attach(now, user, wish)?;
                 if let Answer::Attached { instance, .. } = &answer {
                     self.clients.attached(self.connection, *instance, role);
                 }
-                Ok(answer)
+                answer
             }
             Request::AttachAgent { display: _, apps } => {
                 let client = self.clients.of(self.connection);
@@ -135,54 +175,56 @@ impl Caller<'_> {
                 }
                 let answer = node.attach_agent(now, user, apps)?;
                 client.agent = true;
-                Ok(answer)
+                answer
             }
             Request::Join { target, app, kind, history } => {
-                node.join(now, user, &target, &app, kind, history)
+                node.join(now, user, &target, &app, kind, history)?
             }
-            Request::Leave { target, app } => node.leave(now, user, &target, &app),
+            Request::Leave { target, app } => node.leave(now, user, &target, &app)?,
             Request::Open { session, from } => {
                 let answer = node.open(now, self.instance()?, session, &from)?;
                 if let Answer::Opened { session, .. } = &answer {
                     self.clients.of(self.connection).open.insert(session.session, session.kind);
                 }
-                Ok(answer)
+                answer
             }
             Request::Close { session } => {
                 self.clients.of(self.connection).open.remove(&session);
-                node.close(now, self.instance()?, session)
+                node.close(now, self.instance()?, session)?
             }
-            Request::Ack { session, positions } => node.ack(now, self.instance()?, session, &positions),
+            Request::Ack { session, positions } => node.ack(now, self.instance()?, session, &positions)?,
             Request::AnswerOffer { session, accept } => {
-                node.answer_offer(now, self.instance()?, session, accept)
+                node.answer_offer(now, self.instance()?, session, accept)?
             }
             Request::LaunchResult { launch, outcome } => {
                 self.only_agents()?;
                 node.launch_result(now, launch, outcome);
-                Ok(Answer::Done)
+                Answer::Done
             }
             Request::Exited { launch, status } => {
                 self.only_agents()?;
                 node.exited(now, launch, status);
-                Ok(Answer::Done)
+                Answer::Done
             }
-            Request::Status => Ok(Answer::Status(status(now, user, self.clients, world))),
-            Request::Who => Ok(Answer::Who(node.who(user))),
-            Request::Instances { all } => Ok(Answer::Instances(node.instance_list(all))),
-            Request::Sessions => Ok(Answer::Sessions(node.session_list(user))),
+            Request::Status => Answer::Status(status(now, user, self.clients, world)),
+            Request::Who => Answer::Who(node.who(user)),
+            Request::Instances { all } => Answer::Instances(node.instance_list(all)),
+            Request::Sessions => Answer::Sessions(node.session_list(user)),
             Request::Watch { topics } => {
                 self.clients.of(self.connection).watched = topics.into_iter().collect();
-                Ok(Answer::Done)
+                Answer::Done
             }
             Request::History { session, before, limit } => {
                 let wish = history::Wish { user, session, before, limit };
-                history::tell(&wish, node, world.store, self.clients, &mut self.writer)
+                self.clients.of(self.connection).parked = Some(Parked { call, wish, behind: None });
+                return Ok(None);
             }
             Request::SetAvailability { availability } => {
                 node.set_availability(now, user, availability);
-                Ok(Answer::Done)
+                Answer::Done
             }
-        }
+        };
+        Ok(Some(answer))
     }
 
     fn welcome(&mut self, protocol: u16, node: &Node) -> Result<Answer, Refusal> {
@@ -276,8 +318,4 @@ fn status(now: Instant, user: UserId, clients: &Clients, world: &World<'_>) -> c
 
 fn refusal(code: RefusalCode, message: &str) -> Refusal {
     Refusal::new(code, message)
-}
-
-fn bad<T>(message: &str) -> Result<T, Refusal> {
-    Err(refusal(RefusalCode::BadRequest, message))
 }

@@ -115,6 +115,7 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Queue {
     waiting: Vec<Batch>,
+    submitted: u64,
     /// Waiting or being written.
     bytes: usize,
     done: u64,
@@ -165,9 +166,20 @@ impl Store {
     pub fn submit(&self, batch: Batch) {
         let mut queue = self.shared.queue();
         queue.bytes += weight(&batch);
+        queue.submitted = batch.number;
         queue.waiting.push(batch);
         drop(queue);
         self.shared.filled.notify_one();
+    }
+
+    /// Number of the last batch that was submitted.
+    pub fn submitted(&self) -> u64 {
+        self.shared.queue().submitted
+    }
+
+    /// Whether everything up to this batch is on disk, and read from here.
+    pub fn has_stored(&self, batch: u64) -> bool {
+        self.shared.queue().done >= batch
     }
 
     /// Whether more should be submitted, or apps be held back until some of it is on disk.
