@@ -70,6 +70,10 @@ pub struct Unsafe {
 
 /// A program's part in one session.
 pub struct Seat {
+    /// What the session is called.
+    pub target: String,
+    /// Whether newcomers see its past.
+    pub history: bool,
     /// Kept or live.
     pub kind: SessionKind,
     /// Where it starts to read when it opens the session for the first time.
@@ -96,8 +100,10 @@ pub struct Seat {
 
 impl Seat {
     /// A seat that has not been taken yet.
-    pub fn new(kind: SessionKind, from: From) -> Self {
+    pub fn new(target: &str, history: bool, kind: SessionKind, from: From) -> Self {
         Self {
+            target: target.to_owned(),
+            history,
             kind,
             from,
             positions: None,
@@ -110,6 +116,11 @@ impl Seat {
             caught_up: false,
             lost: 0,
         }
+    }
+
+    /// A seat in a session that a message came for.
+    pub fn offered(session: SessionId, kind: SessionKind) -> Self {
+        Self::new(&session.to_string(), true, kind, From::Saved)
     }
 
     /// Where to open the session now.

@@ -15,7 +15,7 @@ use super::{
 };
 use bytes::Bytes;
 use chalktalk_ipc::{
-    Answer, AppId, Event, InstanceId, Position, SessionId, UserId,
+    Answer, AppId, Event, InstanceId, Position, RefusalCode, SessionId, UserId,
     batch::{Class, Outgoing, PublishHead},
     request::{From, LaunchOutcome, Role, SessionKind},
 };
@@ -59,6 +59,7 @@ enum Happening {
     Turn { app: usize, connection: u32 },
     Ack { app: usize, connection: u32, session: SessionId, positions: Vec<Position> },
     Connect { app: usize },
+    Open { app: usize, connection: u32, session: SessionId },
     Launched { host: usize, life: u64, launch: u64, session: SessionId, app: AppId, token: String },
     Opened { host: usize, life: u64, session: SessionId, app: AppId, token: String },
     Exited { host: usize, life: u64, launch: u64 },
@@ -270,7 +271,7 @@ impl World {
             Ok(Answer::Session(summary)) => summary,
             other => panic!("joining {target}: {other:?}"),
         };
-        self.apps[app].seats.insert(summary.session, Seat::new(summary.kind, from));
+        self.apps[app].seats.insert(summary.session, Seat::new(target, history, summary.kind, from));
         self.open_seat(app, summary.session);
         self.pump(host);
         summary.session
@@ -489,6 +490,11 @@ impl World {
                 let App { host, alive, attached, instance, .. } = self.apps[app];
                 if alive && !attached && self.hosts[host].node.is_some() {
                     self.connect(app, Some(instance));
+                }
+            }
+            Happening::Open { app, connection, session } => {
+                if self.apps[app].connection == connection && self.apps[app].attached {
+                    self.open_seat(app, session);
                 }
             }
             Happening::Launched { host, life, launch, session, app, token } => {
@@ -715,13 +721,22 @@ impl World {
 
     fn open_seat(&mut self, app: usize, session: SessionId) {
         let now = self.now;
-        let App { host, instance, ref habits, ref seats, .. } = self.apps[app];
+        let App { host, user, instance, connection, ref habits, ref seats, .. } = self.apps[app];
         let from = seats[&session].opening(habits.keeps);
         if !habits.keeps {
             self.ledger.forget(app, session);
         }
         let node = self.hosts[host].node.as_mut().expect("the host runs");
-        match node.open(now, instance, session, &from) {
+        let mut answer = node.open(now, instance, session, &from);
+        if matches!(&answer, Err(refusal) if refusal.code == RefusalCode::NotJoined) {
+            // The host crashed before it had stored that its user joined.
+            let Seat { ref target, kind, history, .. } = seats[&session];
+            if node.join(now, user, target, &habits.app, kind, history).is_err() {
+                return self.later(Duration::from_millis(100), Happening::Open { app, connection, session });
+            }
+            answer = node.open(now, instance, session, &from);
+        }
+        match answer {
             Ok(Answer::Opened { last_number, granted, start, .. }) => {
                 let stored = self.ledger.stored(session, instance);
                 let seat = self.apps[app].seats.get_mut(&session).expect("it is being opened");
@@ -822,7 +837,7 @@ impl World {
         let answered = node.answer_offer(now, instance, session, accept);
         self.check(answered.map(drop).map_err(|e| e.message));
         if accept && !self.apps[app].seats.contains_key(&session) {
-            self.apps[app].seats.insert(session, Seat::new(kind, From::Saved));
+            self.apps[app].seats.insert(session, Seat::offered(session, kind));
             self.open_seat(app, session);
         }
         self.pump(host);
@@ -1012,7 +1027,7 @@ impl World {
             other => return self.check(Err(format!("a launched program cannot attach: {other:?}"))),
         };
         let mut launched = App::new(host, user, Habits { app, ..Habits::chat() });
-        launched.seats.insert(summary.session, Seat::new(summary.kind, From::Saved));
+        launched.seats.insert(summary.session, Seat::offered(session, summary.kind));
         self.apps.push(launched);
         self.on_attached(number, instance);
         self.pump(host);
