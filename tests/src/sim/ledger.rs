@@ -130,7 +130,9 @@ impl Ledger {
         let visible = |number: u64| stream.is_visible(number, reading.instance);
         let number = match message.payload.first_chunk::<8>() {
             Some(number) => u64::from_le_bytes(*number),
-            None => (heard.upto + 1..).find(|n| *n > stream.len() || visible(*n)).unwrap_or(0),
+            None => {
+                stream.next_empty(reading.instance, if message.late { 0 } else { heard.upto }, &heard.numbers)
+            }
         };
         let told =
             || format!("app {} hears {number} of {:?} in {:?}", reading.app, message.author, message.session);
@@ -204,6 +206,16 @@ impl Stream {
 
     fn message(&self, number: u64) -> Option<&Published> {
         self.messages.get(usize::try_from(number.checked_sub(1)?).ok()?)
+    }
+
+    /// An empty message does not say which one it is: the first after `upto` that has not been heard.
+    fn next_empty(&self, reader: InstanceId, upto: u64, heard: &BTreeSet<u64>) -> u64 {
+        let fits = |n: &u64| {
+            self.is_visible(*n, reader)
+                && !heard.contains(n)
+                && self.message(*n).is_some_and(|m| m.length == 0)
+        };
+        (upto + 1..=self.len()).find(fits).unwrap_or(0)
     }
 
     fn is_visible(&self, number: u64, reader: InstanceId) -> bool {

@@ -520,7 +520,7 @@ impl Node {
         let mut more = false;
         for session in sessions {
             let Some(found) = self.sessions.get_mut(&session) else { continue };
-            let outcome = found.deliver(id, share, &mut |delivery| sink(session, delivery));
+            let outcome = found.deliver(id, share, now, &mut |delivery| sink(session, delivery));
             more |= self.after_delivery(id, session, outcome);
         }
         if !more {

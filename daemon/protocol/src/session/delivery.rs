@@ -5,11 +5,14 @@
 //!
 //! Invariant: per log, messages are handed over in order, without gaps, and each once.
 
+use super::writer::Genesis;
 use crate::{
+    control,
     entry::Entry,
     ids::{Epoch, LogId, Seq},
     log::Log,
     stream::{self, StreamReader},
+    time::Instant,
 };
 use bytes::Bytes;
 use chalktalk_ipc::{
@@ -17,10 +20,17 @@ use chalktalk_ipc::{
     batch::{DeliverFlags, DeliverHead, Incoming},
     request::Role,
 };
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    time::Duration,
+};
 
 /// Volatile messages that wait for a slow app. They age in milliseconds: the oldest are dropped.
 const MAX_VOLATILE: usize = 256;
+
+/// How long a new life of a log waits for what its author knew of the life before: enough to find a provider. After
+/// that what turns up is handed over *late*.
+const FORMER_LIFE: Duration = Duration::from_secs(3);
 
 /// Instances per log whose numbers are remembered; who invents more of them may be shown twice.
 const MAX_AUTHORS: usize = 256;
@@ -101,6 +111,8 @@ struct Cursor {
     /// Per instance, the first and last number handed over: an author who crashed may publish them again in its next
     /// life, and not know that they had come through.
     numbers: BTreeMap<InstanceId, (u64, u64)>,
+    /// What has to be read before this log goes on, and until when that is waited for.
+    former: Option<(LogId, Seq, Instant)>,
 }
 
 impl Cursor {
@@ -113,6 +125,7 @@ impl Cursor {
             last: None,
             redelivered: None,
             numbers: BTreeMap::new(),
+            former: None,
         }
     }
 
@@ -138,6 +151,8 @@ pub struct Reader {
     told: BTreeSet<OriginId>,
     newest: BTreeMap<OriginId, Epoch>,
     fetching: bool,
+    /// When a log that waits for its former life goes on without it.
+    waits_until: Option<Instant>,
 }
 
 impl Reader {
@@ -165,6 +180,7 @@ impl Reader {
             told: BTreeSet::new(),
             newest: BTreeMap::new(),
             fetching: false,
+            waits_until: None,
         }
     }
 
@@ -228,12 +244,18 @@ impl Reader {
         }
     }
 
+    /// When there may be something to hand over although nothing has come.
+    pub fn next_timeout(&self) -> Option<Instant> {
+        self.waits_until
+    }
+
     /// Hands over what is there, up to about `budget` bytes.
     pub fn deliver(
         &mut self,
         session: SessionId,
         logs: &BTreeMap<LogId, Log>,
         mut budget: usize,
+        now: Instant,
         sink: &mut impl FnMut(Delivery<'_>),
     ) -> Outcome {
         while let Some(message) = self.volatile.pop_front() {
@@ -267,8 +289,10 @@ impl Reader {
                 return Outcome::Fetch(*id, cursor.next);
             }
         }
+        self.waits_until = None;
         loop {
-            let Some((id, log)) = self.next_log(logs) else {
+            let Some((id, log)) = self.next_log(logs, now) else {
+                self.waits_until = self.former_lives(now).map(|(_, until)| until).min();
                 self.tell_caught_up(logs, sink);
                 return Outcome::Idle;
             };
@@ -287,16 +311,18 @@ impl Reader {
                 },
             };
             self.introduce(id.origin, logs, sink);
-            budget = budget.saturating_sub(self.hand_over(session, id, log, &datagram, sink));
+            budget = budget.saturating_sub(self.hand_over(session, id, log, &datagram, now, sink));
             self.tell_caught_up(logs, sink);
         }
     }
 
     /// The log whose next entry has the lowest stamp.
-    fn next_log<'l>(&self, logs: &'l BTreeMap<LogId, Log>) -> Option<(LogId, &'l Log)> {
+    fn next_log<'l>(&self, logs: &'l BTreeMap<LogId, Log>, now: Instant) -> Option<(LogId, &'l Log)> {
+        let waiting_lives: Vec<LogId> = self.former_lives(now).map(|(log, _)| log).collect();
         let waiting = logs.iter().filter_map(|(id, log)| {
             let cursor = self.cursors.get(id)?;
-            (cursor.next <= log.readable()).then_some((id, log, cursor))
+            let goes_on = cursor.next <= log.readable() && !waiting_lives.contains(id);
+            goes_on.then_some((id, log, cursor))
         });
         let mut best: Option<(u64, LogId, &Log)> = None;
         for (id, log, cursor) in waiting {
@@ -308,6 +334,14 @@ impl Reader {
         best.map(|(_, id, log)| (id, log))
     }
 
+    /// Logs that wait for their author's former life, and until when.
+    fn former_lives(&self, now: Instant) -> impl Iterator<Item = (LogId, Instant)> + '_ {
+        self.cursors.iter().filter_map(move |(id, cursor)| {
+            let (former, upto, until) = cursor.former?;
+            (now < until && self.read_upto(former) < upto).then_some((*id, until))
+        })
+    }
+
     /// Hands over the messages that end in one entry. Returns their cost.
     fn hand_over(
         &mut self,
@@ -315,9 +349,11 @@ impl Reader {
         id: LogId,
         log: &Log,
         datagram: &Bytes,
+        now: Instant,
         sink: &mut impl FnMut(Delivery<'_>),
     ) -> usize {
         let others = other_lives(&self.cursors, id);
+        let former = former_life(datagram);
         let cursor = self.cursors.get_mut(&id).expect("deliver made one for every log");
         let entry = Entry::from_datagram(datagram).expect("accepted entries were parsed");
         let newest = self.newest.entry(id.origin).or_insert(id.epoch);
@@ -370,6 +406,7 @@ impl Reader {
                 sink(Delivery::Message(head, incoming));
             });
         }
+        cursor.former = former.map(|(log, upto)| (log, upto, now + FORMER_LIFE)).or(cursor.former);
         cursor.last = last.or(skip);
         cursor.next = seq.next();
         cost
@@ -399,6 +436,13 @@ impl Reader {
             sink(Delivery::CaughtUp);
         }
     }
+}
+
+/// Which life of the log this entry, the first of a new one, follows, and up to which slot.
+fn former_life(datagram: &[u8]) -> Option<(LogId, Seq)> {
+    let entry = Entry::from_datagram(datagram).ok().filter(|entry| entry.genesis)?;
+    let (epoch, seq, _) = control::read::<Genesis>(entry.body).ok()?.previous?;
+    (epoch < entry.log.epoch).then_some((LogId { epoch, ..entry.log }, seq))
 }
 
 /// What was handed over of the other lives of a log's author. Nearly always nothing.

@@ -497,12 +497,9 @@ impl Session {
                 own.flow.on_lost(slots);
             }
             let Some(log) = self.logs.get_mut(&id) else { continue };
-            if want.first <= log.base() && log.have() > Seq(0) {
-                self.send_vector(nack.host, false, out);
-                let Some(log) = self.logs.get_mut(&id) else { continue };
-                log.suppress(want.first.0..=want.last.0, out.now, self.gaps.patience());
-            } else {
-                log.suppress(want.first.0..=want.last.0, out.now, self.gaps.patience());
+            log.suppress(want.first.0..=want.last.0, out.now, self.gaps.patience());
+            if want.first <= log.base() && log.have() > Seq(0) && (mine || absent(id.origin)) {
+                self.send_vector(nack.host, false, out); // it may have left the window
             }
             let delay = match (mine, members <= 8) {
                 (true, _) => Duration::ZERO,
@@ -589,29 +586,40 @@ impl Session {
                 present.rows.insert(id, *row);
             }
             let unseen = history && !self.history.contains_key(&id);
+            let gone = self.gone(host, row, unseen);
             let log = self.logs.get_mut(&id).expect("log_for made it");
             if unseen {
                 self.history.insert(id, row.seq.max(log.have()));
             }
-            let skip = if !self.descriptor.history && unseen { row.seq } else { Seq(row.first.0.max(1) - 1) };
-            if log.have() == Seq(0)
-                && skip > Seq(0)
-                && (self.descriptor.kind == SessionKind::Live || !self.descriptor.history)
-            {
-                log.skip_to(skip);
-                self.on_accepted(id, skip, out);
-            } else if self.descriptor.kind == SessionKind::Live
-                && row.first > log.have().next()
-                && row.first > log.base()
-            {
-                let before = log.have();
-                log.skip_to(Seq(row.first.0 - 1));
-                self.on_accepted(id, before, out);
+            if let Some(upto) = gone {
+                log.skip_to(upto);
+                self.on_accepted(id, upto, out);
             }
             let grace = self.gaps.grace(members, &mut out.rng);
             let log = self.logs.get_mut(&id).expect("still there");
             log.note_head(row.seq, out.now, grace);
         }
+    }
+
+    /// Up to where a log is not to be had, going by what a host says it holds: what newcomers are not to see, and in a live
+    /// session what has left the window. There the author's word counts, and without the author that of all others.
+    fn gone(&self, host: HostId, row: &Row, unseen: bool) -> Option<Seq> {
+        let log = &self.logs[&row.log()];
+        if !self.descriptor.history && unseen && log.have() == Seq(0) {
+            return Some(row.seq);
+        }
+        if !self.is_live() || row.first <= log.have().next() {
+            return None;
+        }
+        let author =
+            log.author().map(|author| author.host).filter(|author| self.present.contains_key(author));
+        let firsts = self.present.values().filter_map(|present| Some(present.rows.get(&row.log())?.first));
+        let first = match author {
+            Some(author) if author == host => row.first,
+            Some(_) => return None,
+            None => firsts.min().unwrap_or(row.first),
+        };
+        (first > log.have().next()).then(|| Seq(first.0 - 1))
     }
 
     fn take_volatile(&mut self, destination: InstanceId, body: control::Volatile, out: &mut Outbox) {
@@ -877,10 +885,11 @@ impl Session {
         &mut self,
         instance: InstanceId,
         budget: usize,
+        now: Instant,
         sink: &mut impl FnMut(Delivery<'_>),
     ) -> Outcome {
         let Some(reader) = self.readers.get_mut(&instance) else { return Outcome::Idle };
-        reader.deliver(self.id, &self.logs, budget, sink)
+        reader.deliver(self.id, &self.logs, budget, now, sink)
     }
 
     /// Entries that a delivery had asked the store for.
@@ -916,6 +925,9 @@ impl Session {
         if self.save_at.is_some_and(|at| at <= out.now) {
             self.save_positions(out);
         }
+        let late =
+            self.readers.iter().filter(|(_, reader)| reader.next_timeout().is_some_and(|at| at <= out.now));
+        out.ready.extend(late.map(|(id, _)| *id));
         self.probe(out);
         let live = self.is_live();
         for id in self.reports.take_due(out.now) {
@@ -951,6 +963,7 @@ impl Session {
             self.repair.next_timeout(),
             self.reports.next_timeout(),
             held,
+            self.readers.values().filter_map(Reader::next_timeout).min(),
             probes,
             self.tell_at,
             self.save_at,
