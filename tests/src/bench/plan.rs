@@ -34,16 +34,33 @@ impl Length {
     pub const FULL: Self = Self { seconds: 5.0, watch: 20.0 };
 }
 
-/// Measures everything; `each` sees every figure as soon as it is there.
-pub fn run(length: Length, disk: &Path, mut each: impl FnMut(Row)) {
-    each(first_message(disk));
-    {
+/// The parts of a run, as flags name them.
+pub const PARTS: [&str; 5] = ["--start", "--throughput", "--latency", "--loss", "--idle"];
+
+/// Measures the parts that `wanted` takes; `each` sees every figure as soon as it is there.
+pub fn run(length: Length, disk: &Path, wanted: impl Fn(&str) -> bool, mut each: impl FnMut(Row)) {
+    if wanted("--start") {
+        each(first_message(disk));
+    }
+    if wanted("--throughput") || wanted("--latency") || wanted("--loss") {
         let lab = Lab::on_disk(HOSTS, disk.join("lan"));
         let _daemons = lab.start_daemons();
-        throughput(&lab, length, &mut each);
-        latency(&lab, length, &mut each);
-        loss(&lab, length, &mut each);
+        if wanted("--throughput") {
+            throughput(&lab, length, &mut each);
+        }
+        if wanted("--latency") {
+            latency(&lab, length, &mut each);
+        }
+        if wanted("--loss") {
+            loss(&lab, length, &mut each);
+        }
     }
+    if wanted("--idle") {
+        quiet(length, &mut each);
+    }
+}
+
+fn quiet(length: Length, each: &mut impl FnMut(Row)) {
     let quiet = idle::idle(Duration::from_secs_f64(length.watch));
     let memory = Row::new("idle, 8 hosts: memory of a daemon", quiet.memory, "MiB");
     each(memory.goal(Bound::AtMost(15.0)).alarm(Bound::AtMost(40.0)));

@@ -1,7 +1,8 @@
-//! `bench [--quick] [--json] [--check] [--floors]`: what Chalktalk costs, beside the machine's own floors.
+//! `bench [--quick] [--json] [--check] [--floors] [PART…]`: what Chalktalk costs, beside the machine's own floors.
 //!
 //! Runs in namespaces of its own. `--quick` takes under two minutes; `--json` prints one array instead of a table;
-//! `--check` exits with 1 when a figure is far from its goal; `--floors` measures the machine alone.
+//! `--check` exits with 1 when a figure is far from its goal; `--floors` measures the machine alone;
+//! `--start`, `--throughput`, `--latency`, `--loss` and `--idle` choose parts.
 
 use chalktalk_tests::{
     bench::{job, plan, report},
@@ -19,10 +20,11 @@ fn main() -> ExitCode {
     {
         return job::run(argument);
     }
-    if let Some(unknown) = arguments.iter().find(|a| !FLAGS.contains(&a.as_str())) {
+    let known = |argument: &str| FLAGS.contains(&argument) || plan::PARTS.contains(&argument);
+    if let Some(unknown) = arguments.iter().find(|a| !known(a)) {
         eprintln!(
             "bench: {unknown} is not known; usage: bench {}",
-            FLAGS.map(|flag| format!("[{flag}]")).join(" ")
+            FLAGS.iter().chain(&plan::PARTS).map(|flag| format!("[{flag}]")).collect::<Vec<_>>().join(" ")
         );
         return ExitCode::from(2);
     }
@@ -58,7 +60,8 @@ fn run(arguments: &[String]) -> ExitCode {
     if given("--floors") {
         plan::floors(length, each);
     } else {
-        plan::run(length, &Scratch::new().0, each);
+        let all = !plan::PARTS.iter().any(|part| given(part));
+        plan::run(length, &Scratch::new().0, |part| all || given(part), each);
     }
     if given("--json") {
         println!("{}", serde_json::to_string(&rows).expect("rows are plain"));
