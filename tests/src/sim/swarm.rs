@@ -95,7 +95,7 @@ impl Plan {
             direct: on(0.3),
             slow_apps: on(0.3),
             agents: on(0.3),
-            actions: 20 + chance.below(40),
+            actions: 30 + chance.below(90),
         }
     }
 }
@@ -182,8 +182,8 @@ impl Swarm {
     /// One thing happens.
     fn act(&mut self) {
         match self.chance.below(30) {
-            0 if self.plan.crash => self.with_host(World::crash),
-            1 if self.plan.stop => self.with_host(World::stop),
+            0 | 16 if self.plan.crash => self.with_host(World::crash),
+            1 | 17 if self.plan.stop => self.with_host(World::stop),
             2 | 3 => self.restart(),
             4 if self.plan.partition => self.fall_apart(),
             5 if self.plan.deafen => self.deafen(),
