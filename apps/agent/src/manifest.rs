@@ -212,6 +212,15 @@ mod tests {
     }
 
     #[test]
+    fn the_manifest_in_the_guide_is_sound() {
+        let guide = include_str!("../../../docs/app-guide.md");
+        let example = guide.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+        let m = Manifest::parse(example).unwrap();
+        assert!(KEYS.iter().all(|key| example.contains(&format!("{key} = "))), "the guide shows every key");
+        assert!(m.argv.is_some() && m.headless.is_some());
+    }
+
+    #[test]
     fn errors_name_the_line_and_the_remedy() {
         for (extra, line, reason) in [
             ("sesions = \"many\"", 4, "did you mean \"sessions\"?"),
