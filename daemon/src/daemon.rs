@@ -240,11 +240,7 @@ impl Daemon {
                         self.catch_ups.accept(now, stream);
                     }
                 }
-                token if NETWORK.contains(token) => {
-                    if writable {
-                        self.network.on_writable(token)?;
-                    }
-                }
+                token if NETWORK.contains(token) => self.network.on_event(token, readable, writable)?,
                 token if self.catch_ups.contains(token) => self.catch_ups.on_event(token, readable, writable),
                 token => self.local.on_event(now, token, readable, LOCAL),
             }

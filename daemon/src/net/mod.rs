@@ -18,6 +18,7 @@ use std::{
     collections::BTreeMap,
     io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6},
+    time::{Duration, Instant},
 };
 
 /// The port of the group, unless `--port` says otherwise.
@@ -90,6 +91,7 @@ pub struct Network {
     scratch: Vec<u8>,
     /// Which socket receives first in the next turn.
     turn: usize,
+    looping: Looping,
     counters: Counters,
 }
 
@@ -141,6 +143,7 @@ impl Network {
             buffers: Buffers::default(),
             scratch: Vec::new(),
             turn: 0,
+            looping: Looping::new(Instant::now()),
             counters: Counters::default(),
         };
         network.sockets().try_for_each(|socket| socket.register(registry))?;
@@ -211,6 +214,9 @@ impl Network {
             self.counters.refused += datagrams.len() as u64;
             return datagrams.len();
         };
+        if matches!(route, Route::Group(..)) {
+            socket.set_looped(self.looping.wanted(Instant::now(), datagrams.len()));
+        }
         let sent = socket.send(to, source, datagrams, &mut self.scratch);
         self.counters.sent += (sent.done - sent.refused) as u64;
         self.counters.refused += sent.refused as u64;
@@ -222,20 +228,24 @@ impl Network {
         sent.done
     }
 
-    /// A socket has room again.
-    pub fn on_writable(&mut self, token: Token) -> io::Result<()> {
-        let registry = &self.registry;
-        let mut own = self.own.iter_mut().flatten();
-        own.find(|socket| socket.token() == token)
-            .map_or(Ok(()), |socket| socket.want_writable(registry, false))
+    /// A socket has something to receive, or room to send again.
+    pub fn on_event(&mut self, token: Token, readable: bool, writable: bool) -> io::Result<()> {
+        let mut sockets = self.group.iter_mut().chain(&mut self.own).flatten();
+        let Some(socket) = sockets.find(|socket| socket.token() == token) else { return Ok(()) };
+        if readable {
+            socket.on_readable();
+        }
+        if writable { socket.want_writable(&self.registry, false) } else { Ok(()) }
     }
 
     /// Hands over what has arrived, in turn from all sockets, until nothing is left or `max` datagrams were handed
     /// over (or a few more). True: there may be more.
     pub fn receive(&mut self, max: usize, mut each: impl FnMut(Arrival, &[u8])) -> bool {
-        let sockets = [&self.group[0], &self.own[0], &self.group[1], &self.own[1]];
+        let [group4, group6] = &mut self.group;
+        let [own4, own6] = &mut self.own;
+        let sockets = [group4, own4, group6, own6];
         let sieve = Sieve { links: &self.links, addresses: &self.addresses, own_port: self.own_port };
-        let counters = &mut self.counters;
+        let (counters, looping) = (&mut self.counters, &mut self.looping);
         let mut handed = 0;
         let mut silent = 0;
         while silent < sockets.len() {
@@ -243,13 +253,16 @@ impl Network {
                 return true;
             }
             self.turn = (self.turn + 1) % sockets.len();
-            let some = sockets[self.turn].as_ref().is_some_and(|socket| {
+            let some = sockets[self.turn].as_mut().is_some_and(|socket| {
                 socket.receive(&mut self.buffers, |meta, datagram| {
                     handed += 1;
                     match sieve.judge(meta) {
                         Verdict::Take(arrival) => {
                             counters.received += 1;
                             counters.received_bytes += datagram.len() as u64;
+                            if sieve.is_here(arrival.from.ip()) {
+                                looping.on_neighbour(Instant::now());
+                            }
                             each(arrival, datagram);
                         }
                         Verdict::Own => counters.own += 1,
@@ -318,22 +331,26 @@ enum Verdict {
 }
 
 impl Sieve<'_> {
+    /// Whether an address is this machine's own.
+    fn is_here(&self, address: IpAddr) -> bool {
+        self.addresses.contains_key(&address)
+    }
+
     fn judge(&self, meta: &quinn_udp::RecvMeta) -> Verdict {
         let from = meta.addr;
-        if from.port() == self.own_port && self.addresses.contains_key(&from.ip()) {
+        if from.port() == self.own_port && self.is_here(from.ip()) {
             return Verdict::Own;
         }
         let (Some(interface), Some(to)) = (meta.interface_index, meta.dst_ip) else { return Verdict::Stray };
         // What this host sends to its own IPv4 address comes in on the loopback interface: it belongs to the link
         // that has the address.
         let arrived = LinkId(interface);
-        let local = self.addresses.contains_key(&from.ip());
         let link = match self.knows(arrived) {
             true => Some(arrived),
-            false => self.addresses.get(&to).copied().filter(|_| local),
+            false => self.addresses.get(&to).copied().filter(|_| self.is_here(from.ip())),
         };
         let way = match to {
-            _ if self.addresses.contains_key(&to) => Way::Unicast,
+            _ if self.is_here(to) => Way::Unicast,
             IpAddr::V4(to) if to.is_multicast() => Way::Multicast4,
             IpAddr::V6(to) if to.is_multicast() => Way::Multicast6,
             IpAddr::V4(_) => Way::Broadcast,
@@ -344,6 +361,45 @@ impl Sieve<'_> {
 
     fn knows(&self, id: LinkId) -> bool {
         self.links.iter().any(|link| link.id == id)
+    }
+}
+
+/// When this machine's other daemons must be able to hear what is sent to a group. The kernel would copy every frame
+/// back to this daemon as well, so a lone daemon loops only as much as others need to find it.
+struct Looping {
+    neighbour_until: Instant,
+    /// Datagrams that may still be looped for nobody in particular.
+    budget: f64,
+    counted: Instant,
+}
+
+/// Another daemon of this machine is taken to be gone when nothing was heard of it for longer than the longest
+/// heartbeat takes.
+const NEIGHBOUR: Duration = Duration::from_secs(75);
+/// Datagrams a second that a lone daemon loops: several times its heartbeats.
+const LOOPED: f64 = 20.0;
+
+impl Looping {
+    fn new(now: Instant) -> Self {
+        Self { neighbour_until: now, budget: LOOPED, counted: now }
+    }
+
+    fn on_neighbour(&mut self, now: Instant) {
+        self.neighbour_until = now + NEIGHBOUR;
+    }
+
+    fn wanted(&mut self, now: Instant, datagrams: usize) -> bool {
+        let passed = now.duration_since(self.counted).as_secs_f64();
+        self.counted = now;
+        self.budget = (self.budget + passed * LOOPED).min(LOOPED);
+        if self.neighbour_until > now {
+            return true;
+        }
+        let fits = self.budget >= datagrams as f64;
+        if fits {
+            self.budget -= datagrams as f64;
+        }
+        fits
     }
 }
 

@@ -10,7 +10,7 @@ const TOKENS: Tokens = Tokens { base: 10 };
 /// A daemon's network on the loopback interface alone, as on a machine without any other.
 struct Host {
     network: Network,
-    _poll: Poll,
+    poll: Poll,
 }
 
 fn loopback() -> Link {
@@ -29,7 +29,15 @@ impl Host {
         let poll = Poll::new().unwrap();
         let mut network = Network::open(port, poll.registry(), TOKENS).unwrap();
         assert_eq!(network.set_links(vec![loopback()], &[]).len(), 0);
-        Self { network, _poll: poll }
+        Self { network, poll }
+    }
+
+    fn poll(&mut self) {
+        let mut events = mio::Events::with_capacity(16);
+        self.poll.poll(&mut events, Some(Duration::from_millis(1))).unwrap();
+        for event in events.iter().filter(|event| TOKENS.contains(event.token())) {
+            self.network.on_event(event.token(), event.is_readable(), event.is_writable()).unwrap();
+        }
     }
 
     /// What arrives until `count` datagrams have, or half a second is over.
@@ -37,6 +45,7 @@ impl Host {
         let end = Instant::now() + Duration::from_millis(500);
         let mut heard = Vec::new();
         while heard.len() < count && Instant::now() < end {
+            self.poll();
             self.network.receive(100, |arrival, bytes| heard.push((arrival, bytes.to_vec())));
         }
         heard
@@ -45,6 +54,7 @@ impl Host {
     fn hears_nothing(&mut self) {
         let end = Instant::now() + Duration::from_millis(50);
         while Instant::now() < end {
+            self.poll();
             self.network.receive(100, |arrival, bytes| panic!("{arrival:?} {bytes:?}"));
         }
     }
@@ -104,6 +114,31 @@ fn a_link_that_went_is_neither_heard_nor_sent_to_until_it_returns() {
         assert_eq!(hosts[1].network.set_links(vec![loopback()], renewed).len(), 0);
         hosts[0].network.send(&group, &frames(&["back"]));
         assert_eq!(hosts[1].hear(1)[0].1, b"back");
+    }
+}
+
+#[test]
+fn a_lone_daemon_loops_only_what_others_need_to_find_it() {
+    let start = Instant::now();
+    let mut looping = Looping::new(start);
+    assert!(looping.wanted(start, 1), "heartbeats");
+    assert!(!looping.wanted(start, 100), "a burst of data");
+    assert!((0..100).filter(|_| looping.wanted(start, 1)).count() < 25);
+    assert!(looping.wanted(start + Duration::from_secs(1), 1), "and again a second later");
+    looping.on_neighbour(start);
+    assert!(looping.wanted(start, 10_000), "there is somebody to hear it");
+    assert!(!looping.wanted(start + NEIGHBOUR, 10_000));
+}
+
+#[test]
+fn neighbours_hear_all_of_a_flood() {
+    let mut hosts: Vec<Host> = (0..2).map(|_| Host::new(port(3) + 2)).collect();
+    let group = Route::Group(LinkId(1), Way::Multicast4);
+    hosts[1].network.send(&group, &frames(&["here I am"]));
+    assert_eq!(hosts[0].hear(1).len(), 1);
+    for _ in 0..50 {
+        hosts[0].network.send(&group, &frames(&["a", "b", "c", "d"]));
+        assert_eq!(hosts[1].hear(4).len(), 4);
     }
 }
 
@@ -178,7 +213,7 @@ impl Follower {
         let wishes = Wishes { only: vec!["chalk0".into()], ..Wishes::default() };
         let interfaces = Interfaces::new(wishes, poll.registry(), Token(1)).unwrap();
         network.set_links(interfaces.links().to_vec(), &[]);
-        Self { host: Host { network, _poll: poll }, interfaces }
+        Self { host: Host { network, poll }, interfaces }
     }
 
     fn follow_until(&mut self, wanted: impl Fn(&[Link]) -> bool) {

@@ -15,9 +15,9 @@ use std::{
 
 /// Room for a burst of 64-byte messages while the loop writes to apps; the kernel gives as much as `rmem_max` lets.
 const RECEIVE_BUFFER: usize = 8 << 20;
-/// A few bursts and no more: what lies in the kernel's queue has left the core's turns between sessions, and delays
-/// whoever comes behind it.
-const SEND_BUFFER: usize = 128 << 10;
+/// A burst or two and no more (the kernel takes twice this): what lies in the kernel's queue has left the core's
+/// turns between sessions, and delays whoever comes behind it.
+const SEND_BUFFER: usize = 64 << 10;
 
 /// The largest burst the kernel segments: an IPv4 packet's length less its headers.
 const MAX_BURST: usize = 65_000;
@@ -35,6 +35,10 @@ pub struct Udp {
     token: Token,
     /// WRITABLE is asked for only after the kernel had no room: otherwise every sent packet would wake the loop.
     blocked: bool,
+    /// Something may wait to be received.
+    readable: bool,
+    /// Whether this machine's other daemons are sent copies of what goes to a group.
+    looped: bool,
 }
 
 /// What became of a burst.
@@ -89,7 +93,7 @@ impl Udp {
         }
         socket.set_send_buffer_size(SEND_BUFFER)?;
         let offload = UdpSocketState::new((&socket).into())?;
-        Ok(Self { socket, offload, token, blocked: false })
+        Ok(Self { socket, offload, token, blocked: false, readable: true, looped: true })
     }
 
     /// Puts the socket into the poll.
@@ -100,6 +104,25 @@ impl Udp {
     /// Its token.
     pub fn token(&self) -> Token {
         self.token
+    }
+
+    /// Something has arrived.
+    pub fn on_readable(&mut self) {
+        self.readable = true;
+    }
+
+    /// Whether other daemons on this machine are to hear what is sent to a group.
+    pub fn set_looped(&mut self, looped: bool) {
+        if looped == self.looped {
+            return;
+        }
+        let done = match self.socket.domain() {
+            Ok(Domain::IPV6) => self.socket.set_multicast_loop_v6(looped),
+            _ => self.socket.set_multicast_loop_v4(looped),
+        };
+        if done.is_ok() {
+            self.looped = looped;
+        }
     }
 
     /// Bytes the kernel keeps for this socket before it drops.
@@ -177,14 +200,24 @@ impl Udp {
     }
 
     /// Takes what has arrived, one system call's worth, and hands each datagram over. False: nothing was there.
-    pub fn receive(&self, buffers: &mut Buffers, mut each: impl FnMut(&RecvMeta, &[u8])) -> bool {
+    pub fn receive(&mut self, buffers: &mut Buffers, mut each: impl FnMut(&RecvMeta, &[u8])) -> bool {
+        if !self.readable {
+            return false;
+        }
         let mut slices: [IoSliceMut<'_>; PER_CALL] = {
             let mut parts = buffers.bytes.chunks_exact_mut(MERGED);
             std::array::from_fn(|_| IoSliceMut::new(parts.next().unwrap_or_default()))
         };
         let arrived = match self.offload.recv((&self.socket).into(), &mut slices, &mut buffers.meta) {
-            Ok(arrived) => arrived,
-            Err(e) if e.kind() == io::ErrorKind::WouldBlock => return false,
+            Ok(arrived) => {
+                // Fewer than asked for: that was all. What comes from now on is a new event.
+                self.readable = arrived == PER_CALL;
+                arrived
+            }
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
+                self.readable = false;
+                return false;
+            }
             // An error about something sent earlier: it is told once, and there may be more behind it.
             Err(_) => 0,
         };
@@ -251,7 +284,7 @@ mod tests {
 
     #[test]
     fn bursts_of_any_mix_arrive_datagram_by_datagram() {
-        let receiver = Udp::bind(Ipv4Addr::LOCALHOST.into(), 0, false, Token(0)).unwrap();
+        let mut receiver = Udp::bind(Ipv4Addr::LOCALHOST.into(), 0, false, Token(0)).unwrap();
         let sender = Udp::bind(Ipv4Addr::LOCALHOST.into(), 0, false, Token(1)).unwrap();
         let to = receiver.socket.local_addr().unwrap().as_socket().unwrap();
         let mixed: Vec<usize> = (0..200).map(|n| if n % 7 == 0 { 40 + n } else { 1400 }).collect();
