@@ -13,7 +13,7 @@ pub mod switch;
 pub mod tool;
 
 pub use enter::{Missing, enter, skip};
-pub use host::{Host, HostName};
+pub use host::Host;
 pub use process::Process;
 
 use std::{

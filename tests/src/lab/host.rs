@@ -9,13 +9,11 @@ use std::{
     process::Command,
 };
 
-/// Name of a host's network namespace.
-pub type HostName = String;
-
 /// A machine of the lab.
 #[derive(Clone, Debug)]
 pub struct Host {
-    name: HostName,
+    /// Of its network namespace.
+    name: String,
     index: usize,
     bridge: String,
     dir: PathBuf,

@@ -84,7 +84,7 @@ fn auto_finds_its_way_where_one_host_does_not_hear_multicast() {
 }
 
 /// A daemon beside others on one machine, with folders of its own.
-fn daemon_beside(host: &Host, name: &str) -> (Process, PathBuf) {
+fn daemon_beside(host: &Host, name: &str, arguments: &[&str]) -> (Process, PathBuf) {
     let dir = host.dir().join(name);
     std::fs::create_dir_all(dir.join("run")).unwrap();
     let mut command = host.program("chalktalkd", &["--name", name]);
@@ -92,14 +92,14 @@ fn daemon_beside(host: &Host, name: &str) -> (Process, PathBuf) {
         .env("HOME", &dir)
         .env("XDG_RUNTIME_DIR", dir.join("run"))
         .env("XDG_STATE_HOME", dir.join("state"));
-    command.env("XDG_CONFIG_HOME", dir.join("config")).env("USER", name);
+    command.env("XDG_CONFIG_HOME", dir.join("config")).env("USER", name).args(arguments);
     let process = host.spawn(&format!("chalktalkd of {name}"), command);
     process.await_text("ready", SOON);
     (process, dir.join("run/chalktalk/chalktalkd.sock"))
 }
 
 fn three_on_one(host: &Host) {
-    let daemons: Vec<_> = ["one", "two", "three"].iter().map(|name| daemon_beside(host, name)).collect();
+    let daemons: Vec<_> = ["one", "two", "three"].iter().map(|name| daemon_beside(host, name, &[])).collect();
     let apps: Vec<_> = daemons.iter().map(|(_, socket)| App::attach(socket, TEST_APP)).collect();
     for app in &apps {
         wait::until(SOON, "three daemons to know one another", || app.who().len() == 3);
@@ -177,17 +177,6 @@ fn another_port_is_another_network() {
     // Longer than any daemon takes to show itself.
     std::thread::sleep(Duration::from_secs(2));
     assert_eq!(probe.who().len(), 1, "{:?}", probe.who());
-    let _third = daemon_on_port(lab.host(2), "5000");
+    let _third = daemon_beside(lab.host(2), "third", &["--port", "5000"]);
     wait::until(SOON, "the one on the same port", || probe.who().len() == 2);
-}
-
-fn daemon_on_port(host: &Host, port: &str) -> Process {
-    let dir = host.dir().join("second");
-    std::fs::create_dir_all(dir.join("run")).unwrap();
-    let mut command = host.program("chalktalkd", &["--name", "second", "--port", port]);
-    command
-        .env("HOME", &dir)
-        .env("XDG_RUNTIME_DIR", dir.join("run"))
-        .env("XDG_STATE_HOME", dir.join("state"));
-    host.spawn("second chalktalkd", command)
 }
