@@ -48,6 +48,8 @@ pub struct Host {
 pub enum Heard {
     /// A host that was not known, or one that has started anew.
     New,
+    /// A known one, that says something else than before of its users, sessions or instances.
+    Changed,
     /// A known one.
     Known,
     /// It leaves.
@@ -106,8 +108,12 @@ impl Directory {
         if host.recent.len() > RECENT_FRAMES {
             host.recent.pop_front();
         }
-        host.take(frame, now);
-        if fresh { Heard::New } else { Heard::Known }
+        let changed = host.take(frame, now);
+        match (fresh, changed) {
+            (true, _) => Heard::New,
+            (false, true) => Heard::Changed,
+            (false, false) => Heard::Known,
+        }
     }
 
     /// Drops the hosts that have been silent for too long.
@@ -180,7 +186,8 @@ impl Host {
         }
     }
 
-    fn take(&mut self, frame: HostFrame, now: Instant) {
+    /// Takes in a part. True if it says something else than before.
+    fn take(&mut self, frame: HostFrame, now: Instant) -> bool {
         self.last_heard = now;
         self.interval = Duration::from_millis(u64::from(frame.interval.clamp(50, 120_000)));
         self.incarnation = frame.incarnation;
@@ -190,7 +197,9 @@ impl Host {
         self.echo = (frame.sent, now);
         self.parts.resize(usize::from(frame.parts), None);
         let part = usize::from(frame.part);
+        let changed = self.parts[part].as_ref().is_none_or(|before| !same_facts(before, &frame));
         self.parts[part] = Some(frame);
+        changed
     }
 
     fn expires(&self) -> Instant {
@@ -241,4 +250,13 @@ impl Host {
     pub fn addresses(&self) -> impl Iterator<Item = SocketAddr> + '_ {
         self.addresses.keys().copied()
     }
+}
+
+/// Whether two parts say the same of users, sessions and instances, whatever has been read and written meanwhile.
+fn same_facts(a: &HostFrame, b: &HostFrame) -> bool {
+    let session = |item: &SessionItem| (item.session, item.descriptor.clone(), item.users.clone());
+    a.name == b.name
+        && a.users == b.users
+        && a.instances == b.instances
+        && a.sessions.iter().map(session).eq(b.sessions.iter().map(session))
 }

@@ -104,6 +104,10 @@ impl Node {
                 self.heartbeat.on_change(now);
                 self.on_announced(host, &users, &sessions);
             }
+            Heard::Changed => {
+                self.changed.extend([Topic::Who, Topic::Instances, Topic::Sessions]);
+                self.on_announced(host, &users, &sessions);
+            }
             Heard::Known => self.on_announced(host, &users, &sessions),
         }
     }
@@ -135,7 +139,6 @@ impl Node {
             session.tell_progress(&mut self.out);
             self.sessions.insert(item.session, session);
         }
-        self.changed.extend([Topic::Who, Topic::Instances, Topic::Sessions]);
     }
 
     /// A user on another host: learn the key they write with, and where we could talk to them alone.

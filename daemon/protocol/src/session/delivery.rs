@@ -249,6 +249,11 @@ impl Reader {
         self.waits_until
     }
 
+    /// Whether that time has come.
+    pub fn take_due(&mut self, now: Instant) -> bool {
+        self.waits_until.take_if(|until| *until <= now).is_some()
+    }
+
     /// Hands over what is there, up to about `budget` bytes.
     pub fn deliver(
         &mut self,

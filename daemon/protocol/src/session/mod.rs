@@ -925,9 +925,9 @@ impl Session {
         if self.save_at.is_some_and(|at| at <= out.now) {
             self.save_positions(out);
         }
-        let late =
-            self.readers.iter().filter(|(_, reader)| reader.next_timeout().is_some_and(|at| at <= out.now));
-        out.ready.extend(late.map(|(id, _)| *id));
+        let goes_on =
+            self.readers.iter_mut().filter_map(|(id, reader)| reader.take_due(out.now).then_some(*id));
+        out.ready.extend(goes_on);
         self.probe(out);
         let live = self.is_live();
         for id in self.reports.take_due(out.now) {
