@@ -107,6 +107,8 @@ impl Model {
             Input::Away(reason) => self.away = Some(text::printable(&reason)),
             Input::Back => {
                 self.away = None;
+                self.warned = false;
+                self.flash = None;
                 self.effects.extend([Effect::Who, Effect::Sessions]);
             }
         }
@@ -196,7 +198,8 @@ impl Model {
             return;
         }
         self.warned = true;
-        self.alarm(&format!("{waiting} of your messages have not gone out yet; Ctrl-C again drops them."));
+        let what = if waiting == 1 { "A message has".into() } else { format!("{waiting} messages have") };
+        self.alarm(&format!("{what} not gone out yet; Ctrl-C again drops what waits."));
     }
 
     fn edit(&mut self, edit: Edit) {

@@ -262,7 +262,7 @@ fn wide(c: &Conversation, said: &Said, time: &Zoned, grouped: bool, look: &Look<
         Span::raw("  "),
     ];
     let indent = vec![gutter, Span::raw(" ".repeat(INDENT - 1))];
-    let texts = texts(c, said, look.width - INDENT, theme);
+    let texts = texts(c, said, look.width - INDENT, look);
     let place = |(at, text): (usize, Vec<Span<'static>>)| {
         let start = if at == 0 { head.clone() } else { indent.clone() };
         Row::from_iter(start.into_iter().chain(text))
@@ -282,7 +282,7 @@ fn narrow(c: &Conversation, said: &Said, time: &Zoned, grouped: bool, look: &Loo
         Span::styled(clock, look.theme.dim()),
     ]);
     let indent = if look.width > 10 { "  " } else { "" };
-    let texts = texts(c, said, look.width.saturating_sub(indent.len()), look.theme);
+    let texts = texts(c, said, look.width.saturating_sub(indent.len()), look);
     let place = |text: Vec<Span<'static>>| Row::from_iter([Span::raw(indent)].into_iter().chain(text));
     let head = (!grouped || said.mentions_me).then_some(head);
     head.into_iter().chain(texts.into_iter().map(place)).collect()
@@ -298,8 +298,12 @@ fn name(said: &Said, look: &Look<'_>, room: usize) -> String {
 }
 
 /// The text's rows, the tick behind the last one, and what went wrong below.
-fn texts(c: &Conversation, said: &Said, width: usize, theme: Theme) -> Vec<Vec<Span<'static>>> {
-    let text = if said.action { format!("{} {}", said.name, said.text) } else { said.text.clone() };
+fn texts(c: &Conversation, said: &Said, width: usize, look: &Look<'_>) -> Vec<Vec<Span<'static>>> {
+    let theme = look.theme;
+    let text = match said.action {
+        true => format!("{} {}", name(said, look, usize::MAX), said.text),
+        false => said.text.clone(),
+    };
     let style = if said.action { Style::new().add_modifier(Modifier::ITALIC) } else { Style::new() };
     let rows = wrap(&text, width);
     let room = width.saturating_sub(rows.last().map_or(0, |row| row.width()));
