@@ -1,16 +1,309 @@
 //! The protocol in simulated worlds: scenarios in the words of the glossary, and many seeds of chance.
 
-use chalktalk_tests::sim::{World, lobby};
-use std::time::Duration;
+use chalktalk_ipc::{
+    FailReason, InstanceId,
+    request::{From, SessionKind},
+};
+use chalktalk_tests::sim::{AgentHabits, Faults, Habits, Launches, World, lobby, swarm};
+use std::{panic, sync::atomic::Ordering, thread, time::Duration};
+
+/// Seeds lived through in every run of the tests.
+const SEEDS: u64 = 300;
+
+fn ms(n: u64) -> Duration {
+    Duration::from_millis(n)
+}
+
+/// A LAN of so many hosts, each with a chat in `#lobby`, that have met.
+fn lan(seed: u64, hosts: usize) -> (World, Vec<usize>) {
+    let mut world = World::new(seed);
+    let chats = (0..hosts).map(|_| world.host()).collect::<Vec<_>>();
+    let chats = chats.into_iter().map(|host| world.chat_in_lobby(host)).collect();
+    world.run(ms(2000));
+    (world, chats)
+}
+
+/// Loses these datagrams, counted from 1, of those that hold entries and are for this host.
+fn lose_entries(world: &mut World, to: usize, which: &'static [u64]) {
+    let mut seen = 0;
+    world.network.lose = Some(Box::new(move |_, receiver, datagram| {
+        let entry = datagram[3] == 1 && receiver == to;
+        seen += u64::from(entry);
+        entry && which.contains(&seen)
+    }));
+}
 
 #[test]
 fn two_hosts_talk_both_ways() {
-    let mut world = World::new(1);
-    let (a, b) = (world.host(), world.host());
+    let (mut world, chats) = lan(1, 2);
+    chats.iter().for_each(|chat| world.publish(*chat, lobby(), 1, 20));
+    world.converge(ms(1000));
+    assert!(chats.iter().all(|chat| world.heard(*chat, lobby()) == 2));
+}
+
+#[test]
+fn the_last_message_of_a_burst_is_lost_and_noticed() {
+    let (mut world, chats) = lan(2, 3);
+    world.publish(chats[0], lobby(), 1, 20);
+    world.run(ms(3000));
+    lose_entries(&mut world, 1, &[1]);
+    world.publish(chats[0], lobby(), 1, 20);
+    assert!(world.converge(ms(1000)) < ms(400), "by the heartbeats that follow a change, or sooner");
+}
+
+#[test]
+fn a_late_joiner_gets_the_past() {
+    let (mut world, chats) = lan(3, 3);
+    (0..50).for_each(|_| world.publish(chats[0], lobby(), 40, 300));
+    world.converge(ms(5000));
+    let host = world.host();
+    let late = world.chat_in_lobby(host);
+    world.converge(ms(3000));
+    assert_eq!(world.heard(late, lobby()), 2000);
+}
+
+#[test]
+fn a_partition_heals_and_nothing_is_missing() {
+    let (mut world, chats) = lan(4, 4);
+    world.network.partition([(0, 0), (1, 0), (2, 1), (3, 1)]);
+    chats.iter().for_each(|chat| world.publish(*chat, lobby(), 30, 100));
+    world.run(ms(30_000));
+    world.network.heal();
+    assert!(world.converge(ms(10_000)) < ms(6000), "within a heartbeat or two");
+    assert!(chats.iter().all(|chat| world.heard(*chat, lobby()) == 120));
+}
+
+#[test]
+fn patience_starts_anew_with_progress() {
+    let (mut world, chats) = lan(5, 2);
+    world.network.deafen(0, 1);
+    world.publish(chats[0], lobby(), 20, 1400);
+    world.run(ms(20_000));
+    world.network.heal();
+    world.run_until(ms(6000), "progress", |world| world.heard(1, lobby()) > 0);
+    assert!(world.converge(ms(1000)) < ms(300), "waits that had grown long start short again");
+}
+
+#[test]
+fn repairs_keep_to_their_budget() {
+    let (mut world, chats) = lan(6, 6);
+    world.network.faults = Faults { loss: 0.3, ..Faults::none() };
+    (0..20).for_each(|_| world.publish(chats[0], lobby(), 100, 1000));
+    world.converge(ms(30_000));
+    let (lost, repairs) = (world.network.lost, world.counter("repairs.sent"));
+    assert!(repairs < 2 * lost, "{repairs} repairs for {lost} losses");
+}
+
+#[test]
+fn two_sessions_interleave_and_a_bulk_one_does_not_hold_them() {
+    let (mut world, chats) = lan(7, 2);
+    let open =
+        |world: &mut World, name| chats.iter().map(|chat| world.open(*chat, name)).collect::<Vec<_>>()[0];
+    let (bulk, one, two) = (open(&mut world, "#bulk"), open(&mut world, "#one"), open(&mut world, "#two"));
+    world.run(ms(500));
+    (0..100).for_each(|_| world.publish(chats[0], bulk, 1, 65_536));
+    world.publish(chats[0], one, 1, 30);
+    world.publish(chats[1], two, 1, 30);
+    let took = world.run_until(ms(1000), "both messages", |w| w.heard(1, one) == 1 && w.heard(0, two) == 1);
+    assert!(took < ms(50), "{took:?}");
+    world.converge(ms(20_000));
+}
+
+#[test]
+fn a_direct_session_gets_an_instance_of_its_own() {
+    let (mut world, chats) = lan(8, 2);
+    world.agent(1, AgentHabits::of_chat());
+    let ana = world.chat(0);
+    let session = world.open(ana, "@user1");
+    world.publish(ana, session, 1, 30);
+    world.run_until(ms(5000), "a launch", |w| w.apps.len() == 4 && w.heard(3, session) == 1);
+    world.publish(ana, session, 1, 30);
+    world.run(ms(3000));
+    assert_eq!(world.hosts[1].launched[&session], 1, "the second message reuses it");
+    assert_eq!((world.heard(3, session), world.heard(chats[1], session)), (2, 0));
+}
+
+#[test]
+fn messages_that_arrive_together_launch_once() {
+    let mut world = World::new(9);
+    let (a, b, c) = (world.host(), world.host(), world.host());
+    world.agent(c, AgentHabits { takes: ms(2000), ..AgentHabits::of_chat() });
     let (ana, bob) = (world.chat_in_lobby(a), world.chat_in_lobby(b));
-    world.run(Duration::from_millis(500));
-    world.publish(ana, lobby(), 1, 20);
-    world.publish(bob, lobby(), 1, 20);
-    world.converge(Duration::from_secs(1));
-    assert_eq!((world.heard(ana, lobby()), world.heard(bob, lobby())), (2, 2));
+    world.run(ms(1000));
+    world.publish(ana, lobby(), 3, 30);
+    world.publish(bob, lobby(), 3, 30);
+    world.run(ms(6000));
+    assert_eq!(world.hosts[c].launched[&lobby()], 1);
+    assert_eq!(world.heard(2, lobby()), 6, "both are shown");
+}
+
+#[test]
+fn the_sender_is_told_why_nobody_was_there() {
+    let reason = |agent: Option<AgentHabits>| {
+        let (mut world, _) = lan(10, 1);
+        let host = world.host();
+        agent.into_iter().for_each(|agent| world.agent(host, agent));
+        world.run(ms(1000));
+        let session = world.open(0, "@user1");
+        world.publish(0, session, 1, 30);
+        world.run(ms(12_000));
+        world.apps[0].failures.first().map(|(_, number, reason)| (*number, *reason))
+    };
+    let agent = |launches| Some(AgentHabits { launches, ..AgentHabits::of_chat() });
+    assert_eq!(reason(None), Some((1, FailReason::NoAgent)));
+    assert_eq!(
+        reason(Some(AgentHabits { apps: vec![], ..AgentHabits::of_chat() })),
+        Some((1, FailReason::NoApp))
+    );
+    assert_eq!(reason(agent(Launches::Fail)), Some((1, FailReason::LaunchFailed)));
+    assert_eq!(reason(agent(Launches::Exit)), Some((1, FailReason::LaunchFailed)));
+    assert_eq!(reason(agent(Launches::NeverAttach)), Some((1, FailReason::NeverAttached)));
+    assert_eq!(reason(agent(Launches::Work)), None);
+}
+
+#[test]
+fn who_writes_to_an_instance_that_is_gone_is_told() {
+    let (mut world, chats) = lan(11, 2);
+    let gone: InstanceId = world.apps[chats[1]].instance;
+    world.end(chats[1]);
+    world.publish_to(chats[0], lobby(), gone, 30);
+    world.run(ms(2000));
+    assert!(matches!(world.apps[chats[0]].failures[..], [(_, 1, FailReason::Gone)]));
+}
+
+#[test]
+fn a_newcomer_to_a_live_session_hears_what_follows() {
+    let (mut world, chats) = lan(12, 2);
+    let live = |world: &mut World, chat| world.open_from(chat, "#game", SessionKind::Live, true, From::Start);
+    let game = chats.iter().map(|chat| live(&mut world, *chat)).collect::<Vec<_>>()[0];
+    world.run(ms(500));
+    (0..300).for_each(|_| world.publish(chats[0], game, 20, 1000));
+    world.run(ms(5000));
+    let host = world.host();
+    let late = world.chat(host);
+    live(&mut world, late);
+    world.run(ms(3000));
+    let before = world.heard(late, game);
+    world.publish(chats[1], game, 50, 1000);
+    world.run(ms(2000));
+    assert_eq!(world.heard(late, game) - before, 50);
+    assert_eq!(world.heard(chats[1], game), 6050, "who was there has all of it");
+}
+
+#[test]
+fn an_unclean_restart_takes_a_new_epoch_and_learns_its_tail_again() {
+    let (mut world, chats) = lan(13, 2);
+    world.hosts[0].sync = (ms(200), ms(300));
+    world.publish(chats[0], lobby(), 5, 30);
+    world.run(ms(20));
+    assert_eq!(world.heard(chats[1], lobby()), 5);
+    world.crash(0);
+    world.run(ms(500));
+    world.start(0);
+    world.run(ms(1500));
+    world.publish(chats[0], lobby(), 1, 30);
+    world.converge(ms(5000));
+    assert_eq!((world.heard(0, lobby()), world.heard(1, lobby())), (6, 6), "each once");
+}
+
+#[test]
+fn a_clean_restart_goes_on_in_the_same_epoch() {
+    let (mut world, chats) = lan(14, 2);
+    for _ in 0..3 {
+        world.publish(chats[0], lobby(), 5, 30);
+        world.converge(ms(3000));
+        world.stop(0);
+        world.run(ms(500));
+        world.start(0);
+        world.run(ms(1000));
+    }
+    let lives = world.apps[chats[1]].seats[&lobby()].positions.as_ref().unwrap().len();
+    assert_eq!((world.heard(1, lobby()), lives), (15, 1));
+}
+
+#[test]
+fn a_room_without_history_survives_a_restart() {
+    let (mut world, chats) = lan(15, 2);
+    let open = |w: &mut World, chat| w.open_from(chat, "#now", SessionKind::Kept, false, From::Now);
+    let room = open(&mut world, chats[0]);
+    world.publish(chats[0], room, 5, 30);
+    world.run(ms(2000));
+    open(&mut world, chats[1]);
+    world.run(ms(2000));
+    world.publish(chats[0], room, 5, 30);
+    world.run(ms(2000));
+    assert_eq!(world.heard(chats[1], room), 5, "what follows, and not the past");
+    world.stop(1);
+    world.run(ms(500));
+    world.start(1);
+    world.run(ms(1000));
+    world.publish(chats[0], room, 5, 30);
+    world.run(ms(2000));
+    assert_eq!(world.heard(chats[1], room), 10);
+}
+
+#[test]
+fn idle_hosts_are_quiet() {
+    let (mut world, _) = lan(16, 8);
+    world.run(ms(10_000));
+    let before = world.network.sent;
+    world.run(ms(60_000));
+    let packets = (world.network.sent - before) as f64 / 60.0;
+    assert!(packets <= 20.0, "{packets} packets a second");
+}
+
+#[test]
+fn losses_cost_little() {
+    let (mut world, chats) = lan(17, 4);
+    world.network.faults = Faults { loss: 0.1, ..Faults::none() };
+    for _ in 0..100 {
+        chats.iter().take(3).for_each(|chat| world.publish(*chat, lobby(), 7, 200));
+        world.run(ms(20));
+    }
+    let took = world.converge(ms(5000));
+    let (lost, nacks, repairs) =
+        (world.network.lost as f64, world.counter("nacks.sent") as f64, world.counter("repairs.sent") as f64);
+    println!("{lost} lost, {nacks} NACKs, {repairs} repairs, converged in {took:?}");
+    assert!(nacks < 1.5 * lost && repairs < 1.5 * lost, "{nacks} NACKs, {repairs} repairs, {lost} lost");
+}
+
+#[test]
+fn a_slow_program_holds_nobody_back() {
+    let (mut world, chats) = lan(18, 2);
+    let host = world.host();
+    let slow = world.app(host, Habits { budget: 1, pause: ms(20), ..Habits::chat() });
+    world.open(slow, "#lobby");
+    world.run(ms(1000));
+    world.publish(chats[0], lobby(), 300, 1000);
+    world.run_until(ms(1000), "the quick one has all", |w| w.heard(1, lobby()) == 300);
+    world.converge(ms(30_000));
+}
+
+#[test]
+fn one_seed_is_one_trace() {
+    let twice = [swarm::run(7, false), swarm::run(7, false)];
+    assert_eq!(twice[0], twice[1]);
+    assert_ne!(twice[0].trace, swarm::run(8, false).trace);
+}
+
+#[test]
+fn every_seed_comes_right() {
+    let regressions = include_str!("simulation.seeds").lines().filter_map(|line| line.split('#').next());
+    let regressions = regressions.filter_map(|seed| seed.trim().parse().ok());
+    let seeds: Vec<u64> = regressions.chain(0..SEEDS).collect();
+    let next = std::sync::atomic::AtomicUsize::new(0);
+    let work = || {
+        let mut failed = Vec::new();
+        while let Some(seed) = seeds.get(next.fetch_add(1, Ordering::Relaxed)) {
+            if panic::catch_unwind(|| swarm::run(*seed, false)).is_err() {
+                failed.push(*seed);
+            }
+        }
+        failed
+    };
+    let failed: Vec<u64> = thread::scope(|scope| {
+        let workers: Vec<_> = (0..2).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
+    });
+    assert!(failed.is_empty(), "seeds {failed:?}: cargo run -p chalktalk-tests --bin sim -- --seed N");
 }

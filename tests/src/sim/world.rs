@@ -378,10 +378,11 @@ impl World {
                 if !seat.backlog.is_empty() && seat.kind == SessionKind::Kept {
                     return Some(format!("app {number} has {} messages not stored", seat.backlog.len()));
                 }
-                if is_whole(&seat.from) && seat.kind == SessionKind::Kept {
-                    if let Some(lacking) = self.ledger.lacking(reading, *session) {
-                        return Some(lacking);
-                    }
+                if is_whole(&seat.from)
+                    && seat.kind == SessionKind::Kept
+                    && let Some(lacking) = self.ledger.lacking(reading, *session)
+                {
+                    return Some(lacking);
                 }
             }
         }
@@ -924,7 +925,7 @@ impl World {
     fn plan_ack(&mut self, app: usize, session: SessionId, positions: Vec<Position>) {
         let connection = self.apps[app].connection;
         let last: BTreeMap<_, Position> = positions.into_iter().map(|p| ((p.origin, p.epoch), p)).collect();
-        let positions = last.into_values().collect();
+        let positions: Vec<Position> = last.into_values().collect();
         match self.apps[app].habits.acks {
             Acks::AtOnce => self.acknowledge(app, connection, session, &positions),
             Acks::Late(wait) => {
@@ -934,7 +935,7 @@ impl World {
         }
     }
 
-    fn acknowledge(&mut self, app: usize, connection: u32, session: SessionId, positions: &Vec<Position>) {
+    fn acknowledge(&mut self, app: usize, connection: u32, session: SessionId, positions: &[Position]) {
         let (now, host, instance) = (self.now, self.apps[app].host, self.apps[app].instance);
         if self.apps[app].connection != connection || !self.apps[app].attached {
             return;
@@ -1024,6 +1025,8 @@ impl World {
         );
         let (instance, summary) = match answer {
             Ok(Answer::Attached { instance, session: Some(summary) }) => (instance, summary),
+            // Meanwhile another program has opened the session: this one ends.
+            Err(refusal) if refusal.code == RefusalCode::NotAllowed => return,
             other => return self.check(Err(format!("a launched program cannot attach: {other:?}"))),
         };
         let mut launched = App::new(host, user, Habits { app, ..Habits::chat() });
