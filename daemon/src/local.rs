@@ -210,7 +210,7 @@ impl Local {
     /// Something happened at one of the local socket's tokens.
     pub fn on_event(&mut self, now: Instant, token: Token, readable: bool, base: usize) {
         if token.0 == base + LISTENER {
-            self.accept(now);
+            self.accept_at = Some(now);
         } else if let Some(connection) = self.connections.get_mut(&ConnectionId(token.0)) {
             connection.readable |= readable;
         }
@@ -252,8 +252,12 @@ impl Local {
         self.connections.iter_mut().map(|(id, connection)| (*id, connection))
     }
 
-    /// Ends a turn: writes what waits, and lets go of who does not read. True: somebody was not read to the end.
+    /// Ends a turn: writes what waits, lets go of who does not read, and lets in who has come (now that those who
+    /// went have made room). True: somebody was not read to the end.
     pub fn flush(&mut self, now: Instant) -> bool {
+        if self.accept_at.is_some_and(|at| at <= now) {
+            self.accept(now);
+        }
         let mut more = false;
         let mut gone = Vec::new();
         for (id, connection) in &mut self.connections {
@@ -285,9 +289,6 @@ impl Local {
         for (id, stalled) in late {
             let reason = if stalled { "it did not read for 30 seconds" } else { "it did not say hello" };
             self.close(id, reason);
-        }
-        if self.accept_at.is_some_and(|at| at <= now) {
-            self.accept(now);
         }
     }
 

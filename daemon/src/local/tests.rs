@@ -122,6 +122,18 @@ fn connections_that_never_say_hello_are_few_and_do_not_last() {
 }
 
 #[test]
+fn who_left_makes_room_for_who_comes() {
+    let mut server = Server::new("room", Admission::Only(me()));
+    for _ in 0..3 {
+        let crowd: Vec<Stream> = (0..MAX_STRANGERS).map(|_| server.client()).collect();
+        server.turn(|_, _, _| ());
+        assert_eq!(server.local.len(), MAX_STRANGERS);
+        drop(crowd);
+    }
+    assert_eq!(server.local.refused(), 0);
+}
+
+#[test]
 fn who_does_not_read_is_held_back_and_at_last_let_go() {
     let mut server = Server::new("deaf", Admission::Only(me()));
     let mut client = server.client();

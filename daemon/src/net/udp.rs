@@ -15,9 +15,9 @@ use std::{
 
 /// Room for a burst of 64-byte messages while the loop writes to apps; the kernel gives as much as `rmem_max` lets.
 const RECEIVE_BUFFER: usize = 8 << 20;
-/// A burst or two and no more (the kernel takes twice this): what lies in the kernel's queue has left the core's
-/// turns between sessions, and delays whoever comes behind it.
-const SEND_BUFFER: usize = 64 << 10;
+/// A few bursts and no more: what lies in the kernel's queue has left the core's turns between sessions, and delays
+/// whoever comes behind it.
+const SEND_BUFFER: usize = 128 << 10;
 
 /// The largest burst the kernel segments: an IPv4 packet's length less its headers.
 const MAX_BURST: usize = 65_000;
