@@ -280,6 +280,21 @@ fn a_slow_program_holds_nobody_back() {
 }
 
 #[test]
+fn a_slow_program_reads_on_from_the_disk_what_memory_has_let_go() {
+    let (mut world, chats) = lan(19, 1);
+    let host = world.host();
+    let slow = world.app(host, Habits { budget: 1, pause: ms(3), ..Habits::chat() });
+    world.open(slow, "#lobby");
+    world.run(ms(1000));
+    for _ in 0..12 {
+        world.publish(chats[0], lobby(), 2, 65_536);
+        world.run(ms(200));
+    }
+    world.converge(ms(60_000));
+    assert_eq!(world.heard(slow, lobby()), 24);
+}
+
+#[test]
 fn one_seed_is_one_trace() {
     let twice = [swarm::run(7, false), swarm::run(7, false)];
     assert_eq!(twice[0], twice[1]);

@@ -95,7 +95,7 @@ impl Plan {
             direct: on(0.3),
             slow_apps: on(0.3),
             agents: on(0.3),
-            actions: 30 + chance.below(90),
+            actions: 20 + chance.below(60),
         }
     }
 }

@@ -305,15 +305,11 @@ impl Reader {
                 return Outcome::More;
             }
             let cursor = self.cursors.get_mut(&id).expect("next_log chose among the cursors");
-            let datagram = match log.entry(cursor.next) {
-                Some(datagram) => datagram.clone(),
-                None => match cursor.loaded.pop_front() {
-                    Some(datagram) => datagram,
-                    None => {
-                        self.fetching = true;
-                        return Outcome::Fetch(id, cursor.next);
-                    }
-                },
+            // What was loaded goes first, so that its front stays the next entry also when memory has it too.
+            let loaded = cursor.loaded.pop_front().or_else(|| log.entry(cursor.next).cloned());
+            let Some(datagram) = loaded else {
+                self.fetching = true;
+                return Outcome::Fetch(id, cursor.next);
             };
             self.introduce(id.origin, logs, sink);
             budget = budget.saturating_sub(self.hand_over(session, id, log, &datagram, now, sink));
