@@ -87,7 +87,8 @@ impl Repair {
     /// When the next repair is due (and can be paid for).
     pub fn next_timeout(&self) -> Option<Instant> {
         let lacking = (1.0 - self.tokens).max(0.0) / FLOOR_PER_SECOND;
-        let payable = self.refilled + Duration::from_secs_f64(lacking);
+        // A little more, so that rounding cannot leave it a hair short at that very moment, and due again at once.
+        let payable = self.refilled + Duration::from_secs_f64(lacking) + Duration::from_micros(1);
         self.waiting.first().map(|(due, _, _)| if lacking > 0.0 { (*due).max(payable) } else { *due })
     }
 }
