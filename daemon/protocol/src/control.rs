@@ -134,9 +134,6 @@ pub struct Volatile {
     pub payload: ByteBuf,
 }
 
-/// The longest payload of a volatile message: it must fit one datagram.
-pub const MAX_VOLATILE: usize = 1200;
-
 /// A frame with a volatile message, for one instance or (nil) all.
 pub fn volatile(session: SessionId, destination: InstanceId, body: &Volatile) -> Vec<u8> {
     let body = rmp_serde::to_vec(body).expect("our own types always encode");

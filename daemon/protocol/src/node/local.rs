@@ -4,7 +4,7 @@
 
 use super::{Agent, Instance, LOBBY, Node};
 use crate::{
-    control::{Descriptor, MAX_VOLATILE},
+    control::Descriptor,
     ids,
     records::{self, SessionRecord},
     session::{Session, delivery::Delivery},
@@ -13,7 +13,8 @@ use crate::{
     time::Instant,
 };
 use chalktalk_ipc::{
-    Answer, AppId, Event, FailReason, InstanceId, Position, Refusal, RefusalCode, SessionId, Target, UserId,
+    Answer, AppId, Event, FailReason, InstanceId, MAX_VOLATILE, Position, Refusal, RefusalCode, SessionId,
+    Target, UserId,
     batch::{Class, Outgoing, PublishHead},
     event::{Scope, SessionSummary},
     request::{Availability, From, LaunchOutcome, RegisteredApp, Role, SessionKind, Topic},

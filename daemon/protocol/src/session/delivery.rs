@@ -26,7 +26,7 @@ use std::{
 };
 
 /// Volatile messages that wait for a slow app. They age in milliseconds: the oldest are dropped.
-const MAX_VOLATILE: usize = 256;
+const VOLATILE_WAITING: usize = 256;
 
 /// How long a new life of a log waits for what its author knew of the life before: enough to find a provider. After
 /// that what turns up is handed over *late*.
@@ -198,7 +198,7 @@ impl Reader {
 
     /// Queues a volatile message; the oldest gives way.
     pub fn push_volatile(&mut self, message: VolatileMessage) {
-        if self.volatile.len() >= MAX_VOLATILE {
+        if self.volatile.len() >= VOLATILE_WAITING {
             self.volatile.pop_front();
         }
         self.volatile.push_back(message);
