@@ -1,0 +1,112 @@
+//! What a session tells other hosts of what it holds.
+//!
+//! Invariant: of kept sessions only what is stored is told.
+
+use super::{Session, lives};
+use crate::{
+    control::{self, MAX_ROWS, Row, SessionItem, Vector},
+    crypto::Author,
+    frame::Kind,
+    ids::{LogId, Seq},
+    log::Log,
+    outbox::Outbox,
+    time::Instant,
+};
+use chalktalk_ipc::{HostId, OriginId, request::SessionKind};
+use std::time::Duration;
+
+/// Rows of a session in one heartbeat.
+const ROWS_PER_BEAT: usize = 8;
+
+/// How long a log that moved is named in heartbeats.
+const RECENT: Duration = Duration::from_secs(5);
+
+/// Logs in one session: more than any LAN has writers; beyond it somebody invents them.
+const MAX_LOGS: usize = 4096;
+
+impl Session {
+    /// Hash of what is held here.
+    pub fn digest(&self) -> u64 {
+        let mut hash = blake3::Hasher::new();
+        for (id, log) in self.logs.iter().filter(|(_, log)| log.stored() > Seq(0)) {
+            hash.update(&id.origin.0).update(&id.epoch.0.to_le_bytes()).update(&log.stored().0.to_le_bytes());
+        }
+        u64::from_le_bytes(hash.finalize().as_bytes()[..8].try_into().expect("a hash has 32 bytes"))
+    }
+
+    /// What this host announces of the session.
+    pub fn item(&mut self, now: Instant) -> SessionItem {
+        self.moved.retain(|_, at| now.since(*at) < RECENT);
+        let mut ids: Vec<LogId> =
+            self.own.values().map(|own| own.writer.log()).filter(|id| self.moved.contains_key(id)).collect();
+        let mut recent: Vec<_> = self.moved.iter().map(|(id, at)| (*at, *id)).collect();
+        recent.sort_by(|a, b| b.cmp(a));
+        ids.extend(recent.into_iter().map(|(_, id)| id));
+        ids.dedup();
+        let rows = ids.into_iter().take(ROWS_PER_BEAT).filter_map(|id| self.row(id)).collect();
+        let users = if self.pair.is_some() { Vec::new() } else { self.joined.iter().copied().collect() };
+        SessionItem { session: self.id, descriptor: self.announced(), users, digest: self.digest(), rows }
+    }
+
+    pub(super) fn row(&self, id: LogId) -> Option<Row> {
+        let log = self.logs.get(&id)?;
+        let acked = self
+            .joined
+            .iter()
+            .map(|user| self.acked.get(user).and_then(|logs| logs.get(&id)).copied().unwrap_or_default());
+        let first = log.start().next();
+        let seq = log.stored();
+        (seq > Seq(0)).then(|| Row {
+            origin: id.origin,
+            epoch: id.epoch,
+            first,
+            seq,
+            acked: acked.min().unwrap_or_default(),
+        })
+    }
+
+    pub(super) fn send_vector(&self, host: HostId, answer: bool, out: &mut Outbox) {
+        let rows: Vec<Row> = self.logs.keys().filter_map(|id| self.row(*id)).collect();
+        let mut frames: Vec<&[Row]> = rows.chunks(MAX_ROWS).collect();
+        if frames.is_empty() {
+            frames.push(&[]);
+        }
+        let last = frames.len() - 1;
+        for (i, rows) in frames.into_iter().enumerate() {
+            let vector = Vector { host: out.host, rows: rows.to_vec(), answer: answer && i == last };
+            out.unicast.push_back((host, control::frame(Kind::Vector, self.id, &vector).into()));
+        }
+    }
+
+    pub(super) fn log_for(&mut self, id: LogId, out: &mut Outbox) -> Option<LogId> {
+        if !self.logs.contains_key(&id) {
+            if self.logs.len() >= MAX_LOGS {
+                out.counters.add("drop.too many logs", 1);
+                return None;
+            }
+            let live = self.is_live();
+            self.logs.insert(id, Log::new(id, live));
+        }
+        Some(id)
+    }
+
+    /// What has to be remembered to go on with the same epoch after a clean stop.
+    pub fn clean_stop(&self) -> Vec<(OriginId, [u8; 16])> {
+        let kept = self.own.values().filter(|_| self.descriptor.kind == SessionKind::Kept);
+        kept.filter(|own| own.writer.last() > Seq(0))
+            .map(|own| (own.writer.log().origin, own.writer.previous()))
+            .collect()
+    }
+
+    /// Learns who an origin is, from elsewhere than its log.
+    pub fn on_author(&mut self, author: &Author, out: &mut Outbox) {
+        let ids: Vec<LogId> = self.logs.range(lives(author.origin)).map(|(id, _)| *id).collect();
+        for id in ids {
+            let log = self.logs.get_mut(&id).expect("just listed");
+            let before = log.have();
+            if log.set_author(author.clone(), out.now) {
+                self.on_accepted(id, before, out);
+            }
+        }
+    }
+}

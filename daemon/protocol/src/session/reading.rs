@@ -1,0 +1,208 @@
+//! The session as its readers see it: where they start, what they are handed, what they have kept.
+//!
+//! Invariant: a position only moves forward, and never beyond what is held.
+
+use super::{
+    Relearned, Session,
+    delivery::{self, Delivery, Outcome, Point, Reader},
+};
+use crate::{
+    entry::Entry,
+    ids::{LogId, Seq},
+    log::Log,
+    outbox::Outbox,
+    records,
+    store::Write,
+    stream,
+    time::Instant,
+};
+use bytes::Bytes;
+use chalktalk_ipc::{InstanceId, Position, UserId, request::Role};
+use std::{collections::BTreeMap, time::Duration};
+
+/// Acknowledgements that come within this time are stored together. Who crashes before sees the last ones again.
+const SAVE_POSITIONS: Duration = Duration::from_millis(50);
+
+/// Instances whose last number is remembered per session.
+const MAX_NUMBERS: usize = 64;
+
+/// Entries that the longest message spans, with room for signatures between them.
+const LONGEST: u64 = 64;
+
+impl Session {
+    /// An instance starts to read. Returns where it starts, and the last number of its own messages.
+    pub fn open(
+        &mut self,
+        instance: InstanceId,
+        user: UserId,
+        role: Role,
+        from: &chalktalk_ipc::request::From,
+        out: &mut Outbox,
+    ) -> (Vec<Position>, u64) {
+        use chalktalk_ipc::request::From;
+        let shown = self.shown.get(&user).cloned().unwrap_or_default();
+        let none = BTreeMap::new();
+        let reader = match from {
+            From::Start => Reader::new(instance, user, role, &none, &none, &self.logs),
+            From::Now => Reader::from_now(instance, user, role, &self.logs),
+            From::At(positions) => {
+                Reader::new(instance, user, role, &delivery::to_points(positions), &none, &self.logs)
+            }
+            From::Saved => {
+                let points = self.positions.get(&user).unwrap_or(&none);
+                Reader::new(instance, user, role, points, &shown, &self.logs)
+            }
+        };
+        let start = reader.start_points(&self.logs);
+        self.readers.insert(instance, reader);
+        out.ready.insert(instance);
+        self.held.retain(|message| message.author.instance != instance); // it sends them again
+        for own in self.own.values_mut() {
+            own.writer.reset_credit(instance);
+        }
+        let last = self.numbers.get(&instance).copied().unwrap_or(0);
+        let relearned = self.relearned.iter().find(|learned| learned.instance == instance);
+        let stored = match relearned {
+            _ if self.is_live() => 0,
+            Some(learned) => learned.known,
+            None => last,
+        };
+        self.progress.open(instance, last, stored);
+        self.tell_progress(out);
+        (start, last)
+    }
+
+    /// An instance stops reading.
+    pub fn close(&mut self, instance: InstanceId) {
+        if let Some(reader) = self.readers.remove(&instance).filter(|reader| reader.role == Role::App) {
+            self.shown.entry(reader.user()).or_default().extend(reader.points());
+        }
+        self.progress.close(instance);
+        while self.numbers.len() > MAX_NUMBERS {
+            let Some(oldest) = self.numbers.keys().find(|id| !self.readers.contains_key(id)).copied() else {
+                break;
+            };
+            self.numbers.remove(&oldest);
+        }
+    }
+
+    /// Whether an instance reads here.
+    pub fn is_open(&self, instance: InstanceId) -> bool {
+        self.readers.contains_key(&instance)
+    }
+
+    /// The apps of a user that read here.
+    pub fn app_readers(&self, user: UserId) -> impl Iterator<Item = InstanceId> + '_ {
+        self.readers.iter().filter(move |(_, r)| r.role == Role::App && r.user() == user).map(|(id, _)| *id)
+    }
+
+    /// A user's app has kept everything up to these points.
+    pub fn ack(&mut self, instance: InstanceId, positions: &[Position], out: &mut Outbox) {
+        let Some(reader) = self.readers.get(&instance).filter(|reader| reader.role == Role::App) else {
+            return;
+        };
+        let user = reader.user();
+        let saved = self.positions.entry(user).or_default();
+        let acked = self.acked.entry(user).or_default();
+        for (log, point) in delivery::to_points(positions) {
+            let whole = reader.acknowledged(log, point);
+            if !self.logs.contains_key(&log) || point.0 > self.logs[&log].have() {
+                continue;
+            }
+            let at = saved.entry(log).or_insert(point);
+            *at = point.max(*at);
+            let upto = acked.entry(log).or_insert(whole);
+            *upto = whole.max(*upto);
+            self.moved.insert(log, out.now);
+        }
+        out.changed = true;
+        if !self.is_live() {
+            self.moved_users.insert(user);
+            self.save_at.get_or_insert(out.now + SAVE_POSITIONS);
+        }
+    }
+
+    /// Stores the positions that have moved.
+    pub fn save_positions(&mut self, out: &mut Outbox) {
+        self.save_at = None;
+        for user in std::mem::take(&mut self.moved_users) {
+            let (key, value) = records::positions(self.id, user, &self.positions[&user]);
+            out.writes.push(Write::Record { key, value });
+        }
+    }
+
+    /// Everybody who reads here.
+    pub fn readers(&self) -> impl Iterator<Item = InstanceId> + '_ {
+        self.readers.keys().copied()
+    }
+
+    /// Whether somebody else's messages from before the last start have not been read by a user who had begun to.
+    pub fn has_old_unread(&self, user: UserId) -> bool {
+        let none = BTreeMap::new();
+        let read = self.positions.get(&user).unwrap_or(&none);
+        let unread = |(id, log): (&LogId, &Log)| {
+            log.author().is_some_and(|author| author.user != user)
+                && match read.get(id) {
+                    Some((seq, _)) => *seq < log.have(),
+                    None => self.pair.is_some() && log.have() > Seq(1),
+                }
+        };
+        self.logs.iter().any(unread)
+    }
+
+    /// Entries of a former life of a local user's log came back: their instances' numbers go on behind them.
+    pub fn learn_numbers(&mut self, id: LogId, first: Seq, last: Seq) -> Vec<Write> {
+        let Some(log) = self.logs.get(&id) else { return vec![] };
+        let Some(user) = log.author().map(|author| author.user) else { return vec![] };
+        let mut reader = stream::StreamReader::in_middle();
+        let mut learned = BTreeMap::<InstanceId, u64>::new();
+        // From a little before, where a message that ends here may have begun.
+        for seq in first.0.saturating_sub(LONGEST).max(1)..=last.0 {
+            let Some(datagram) = log.entry(Seq(seq)) else { continue };
+            let entry = Entry::from_datagram(datagram).expect("accepted entries were parsed");
+            let _ = reader.read(&entry, |message| {
+                learned.insert(message.author.instance, message.author.number);
+            });
+        }
+        let mut writes = Vec::new();
+        for (instance, number) in learned {
+            let known = self.numbers.entry(instance).or_default();
+            if number > *known {
+                let known = std::mem::replace(known, number);
+                self.relearned.push(Relearned { log: id, seq: last, instance, number, known });
+                let (key, value) = records::number(self.id, user, instance, number);
+                writes.push(Write::Record { key, value });
+            }
+        }
+        writes
+    }
+
+    /// Whether a user has read a message.
+    pub fn has_read(&self, user: UserId, log: LogId, point: Point) -> bool {
+        self.positions.get(&user).and_then(|logs| logs.get(&log)).is_some_and(|at| *at >= point)
+    }
+
+    /// Whether a slot was there before we were.
+    pub fn is_history(&self, log: LogId, seq: Seq) -> bool {
+        self.history.get(&log).is_some_and(|upto| seq <= *upto)
+    }
+
+    /// Hands an instance what is there for it.
+    pub fn deliver(
+        &mut self,
+        instance: InstanceId,
+        budget: usize,
+        now: Instant,
+        sink: &mut impl FnMut(Delivery<'_>),
+    ) -> Outcome {
+        let Some(reader) = self.readers.get_mut(&instance) else { return Outcome::Idle };
+        reader.deliver(self.id, &self.logs, budget, now, sink)
+    }
+
+    /// Entries that a delivery had asked the store for.
+    pub fn fetched(&mut self, instance: InstanceId, log: LogId, from: Seq, entries: Vec<Bytes>) {
+        if let Some(reader) = self.readers.get_mut(&instance) {
+            reader.fetched(log, from, entries);
+        }
+    }
+}

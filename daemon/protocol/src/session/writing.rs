@@ -1,0 +1,215 @@
+//! The session as its authors see it: publishing, bursts, and how far messages have come.
+//!
+//! Invariant: an entry is appended, handed to the store and handed to the wire in the same turn.
+
+use super::{
+    Held, Own, Session,
+    flow::Flow,
+    lives,
+    writer::{Genesis, Writer},
+};
+use crate::{
+    control::{self, Descriptor},
+    crypto::{Author, Certificate},
+    ids::{LogId, Seq},
+    log::Log,
+    outbox::Outbox,
+    records,
+    store::Write,
+    stream,
+    time::Instant,
+};
+use bytes::Bytes;
+use chalktalk_ipc::{Event, InstanceId, UserId, batch::Outgoing};
+use std::collections::BTreeSet;
+
+impl Session {
+    /// Gives a local user a log to write. `last`: the end of one that goes on, and the hash of its last signature.
+    pub fn add_writer(
+        &mut self,
+        author: Author,
+        key: ed25519_dalek::SigningKey,
+        certificate: Certificate,
+        epoch: crate::ids::Epoch,
+        resume: Option<[u8; 16]>,
+        out: &Outbox,
+    ) {
+        let user = author.user;
+        if self.own.contains_key(&user) {
+            return;
+        }
+        let origin = author.origin;
+        let newest = self.logs.range(lives(origin)).next_back().map(|(id, log)| (*id, log.have()));
+        let (id, writer) = match (resume, newest) {
+            (Some(previous), Some((id, last))) if last > Seq(0) => {
+                (id, Writer::resume(key, id, last, previous))
+            }
+            _ => {
+                let id = LogId { origin, epoch };
+                let previous = newest.map(|(before, _)| previous_life(before.epoch, &self.logs[&before]));
+                let genesis = Genesis { certificate, descriptor: self.announced(), previous };
+                (id, Writer::begin(key, id, genesis))
+            }
+        };
+        let live = self.is_live();
+        let log = self.logs.entry(id).or_insert_with(|| Log::new(id, live));
+        log.set_author(author, out.now);
+        log.set_own();
+        let mut flow = Flow::new(writer.last());
+        flow.set_members(self.present.iter().map(|(host, p)| (*host, p.window)), out.now);
+        self.own.insert(user, Own { writer, flow });
+    }
+
+    /// What the session is, as it may be said in clear: a direct session keeps its members' names to itself.
+    pub fn announced(&self) -> Descriptor {
+        let title = if self.pair.is_some() { String::new() } else { self.descriptor.title.clone() };
+        Descriptor { title, ..self.descriptor.clone() }
+    }
+
+    /// Whether this user can write here.
+    pub fn has_writer(&self, user: &UserId) -> bool {
+        self.own.contains_key(user)
+    }
+
+    /// Takes in a durable message. False if the instance has overdrawn its credit.
+    pub fn publish(
+        &mut self,
+        user: UserId,
+        author: stream::Author,
+        destination: InstanceId,
+        message: &Outgoing<'_>,
+        now: Instant,
+    ) -> bool {
+        if now < self.hold_until || !self.held.is_empty() {
+            self.held.push(Held {
+                user,
+                author,
+                destination,
+                payload: Bytes::copy_from_slice(message.payload),
+                mentions: message.mentions.to_vec(),
+                urgent: message.urgent,
+            });
+            return self.own.contains_key(&user);
+        }
+        self.write(user, author, destination, message)
+    }
+
+    pub(super) fn write(
+        &mut self,
+        user: UserId,
+        author: stream::Author,
+        destination: InstanceId,
+        message: &Outgoing<'_>,
+    ) -> bool {
+        let Some(own) = self.own.get_mut(&user) else { return false };
+        let last = self.numbers.entry(author.instance).or_default();
+        if author.number <= *last {
+            own.writer.refund(author.instance, message);
+            return true; // sent again after a broken connection, although it had come through
+        }
+        *last = author.number;
+        own.writer.push(destination, author, message);
+        true
+    }
+
+    /// Sends a volatile message: to everybody once, and to the other local instances.
+    pub fn publish_volatile(
+        &mut self,
+        user: UserId,
+        instance: InstanceId,
+        destination: InstanceId,
+        message: &Outgoing<'_>,
+        out: &mut Outbox,
+    ) {
+        let Some(own) = self.own.get(&user) else { return };
+        let log = own.writer.log();
+        let body = control::Volatile {
+            log,
+            seq: own.writer.last(),
+            stamp: self.stamp,
+            time: out.wall,
+            instance,
+            urgent: message.urgent,
+            payload: serde_bytes::ByteBuf::from(message.payload),
+        };
+        out.group.push_back(vec![control::volatile(self.id, destination, &body).into()]);
+        self.take_volatile(destination, body, out);
+    }
+
+    /// Whether messages wait to be sent and may be.
+    pub fn can_flush(&self, now: Instant) -> bool {
+        self.is_active()
+            && now >= self.hold_until
+            && (!self.held.is_empty()
+                || self.own.values().any(|own| own.writer.is_waiting() && own.flow.allowance(now) > 0))
+    }
+
+    /// The time to learn our own tail is over: what was published meanwhile goes on, unless it was in that tail.
+    pub(super) fn release(&mut self, out: &mut Outbox) {
+        let logs = &self.logs;
+        for own in self.own.values_mut() {
+            let id = own.writer.log();
+            let before =
+                logs.range(lives(id.origin)).rev().find(|(other, log)| **other < id && log.have() > Seq(0));
+            own.writer.follow(before.map(|(other, log)| previous_life(other.epoch, log)));
+        }
+        let held = std::mem::take(&mut self.held);
+        for message in &held {
+            let Held { payload, mentions, urgent, .. } = message;
+            let outgoing = Outgoing { payload, mentions, urgent: *urgent };
+            self.write(message.user, message.author, message.destination, &outgoing);
+        }
+        for message in held {
+            let own = self.own.get_mut(&message.user);
+            let Some(granted) = own.and_then(|own| own.writer.news_of_grant(message.author.instance)) else {
+                continue;
+            };
+            out.events.push_back((message.author.instance, Event::Credit { session: self.id, granted }));
+        }
+    }
+
+    /// Makes the next burst: appended, to be stored, and to be sent by the caller.
+    pub fn flush(&mut self, out: &mut Outbox) -> Vec<Bytes> {
+        let now = out.now;
+        if !self.held.is_empty() {
+            self.release(out);
+        }
+        let ready = |own: &Own| own.writer.is_waiting() && own.flow.allowance(now) > 0;
+        let Some((user, own)) = self.own.iter_mut().find(|(_, own)| ready(own)) else { return Vec::new() };
+        let limit = own.flow.allowance(now);
+        let (written, marks) = own.writer.flush(self.id, limit, self.stamp + 1, out.wall);
+        let id = own.writer.log();
+        own.flow.on_sent(own.writer.last(), now);
+        let log = self.logs.get_mut(&id).expect("a writer has its log");
+        let before = log.have();
+        let user = *user;
+        for entry in &written {
+            log.append(entry.seq, entry.stamp, entry.datagram.clone());
+            self.stamp = self.stamp.max(entry.stamp);
+        }
+        let authors: BTreeSet<InstanceId> = marks.iter().map(|mark| mark.author.instance).collect();
+        for instance in authors {
+            if let Some(granted) = own.writer.news_of_grant(instance) {
+                out.events.push_back((instance, Event::Credit { session: self.id, granted }));
+            }
+        }
+        self.repair.on_sent(written.len());
+        self.progress.on_appended(&marks);
+        self.on_accepted(id, before, out);
+        if !self.is_live() {
+            for mark in marks {
+                let (key, value) = records::number(self.id, user, mark.author.instance, mark.author.number);
+                out.writes.push(Write::Record { key, value });
+            }
+        }
+        out.urgent |= !self.is_live();
+        out.counters.add("entries.sent", written.len() as u64);
+        written.into_iter().map(|entry| entry.datagram).collect()
+    }
+}
+
+/// What a new life says of the one before it: the last slot known, and its hash if that is at hand.
+fn previous_life(epoch: crate::ids::Epoch, log: &Log) -> (crate::ids::Epoch, Seq, [u8; 16]) {
+    let hash = log.entry(log.have()).map(|datagram| crate::crypto::entry_hash(datagram));
+    (epoch, log.have(), hash.unwrap_or_default())
+}
