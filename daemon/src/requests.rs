@@ -215,6 +215,7 @@ impl Caller<'_> {
                 Answer::Done
             }
             Request::History { session, before, limit } => {
+                node.hurry_writes();
                 let wish = history::Wish { user, session, before, limit };
                 self.clients.of(self.connection).parked = Some(Parked { call, wish, behind: None });
                 return Ok(None);

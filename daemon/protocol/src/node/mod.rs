@@ -510,6 +510,11 @@ impl Node {
         Some(Batch { number: self.batch, writes })
     }
 
+    /// Somebody waits for what is not stored yet: hold no writes back.
+    pub fn hurry_writes(&mut self) {
+        self.out.urgent = true;
+    }
+
     /// Everything up to this batch is on the disk.
     pub fn stored(&mut self, now: Instant, batch: u64) {
         self.at(now);
