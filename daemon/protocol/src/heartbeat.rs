@@ -22,8 +22,8 @@ const LADDER: [Duration; 5] = [
     Duration::from_millis(800),
 ];
 
-/// Changes that follow one another closely are told together.
-const CLOSEST: Duration = Duration::from_millis(100);
+/// While things keep changing, so often and no more: what is urgent (a lost tail, a report) does not wait for heartbeats.
+const CLOSEST: Duration = Duration::from_millis(250);
 
 /// The clock of heartbeats.
 #[derive(Debug)]
@@ -32,25 +32,29 @@ pub struct Heartbeat {
     last: Instant,
     step: usize,
     beat: u64,
+    /// Whether the next one tells of a change already.
+    pending: bool,
 }
 
 impl Heartbeat {
     /// The first is due at once.
     pub fn new(now: Instant) -> Self {
-        Self { next: now, last: now, step: 0, beat: 0 }
+        Self { next: now, last: now, step: 0, beat: 0, pending: false }
     }
 
     /// Something changed that others should hear of soon.
     pub fn on_change(&mut self, now: Instant) {
-        let soon = (now + LADDER[0]).max(self.last + CLOSEST);
-        self.next = self.next.min(soon);
-        self.step = 0;
+        if self.pending {
+            return;
+        }
+        self.next = (now + LADDER[0]).max(self.last + CLOSEST);
+        (self.step, self.pending) = (0, true);
     }
 
     /// Something changed that others should hear of now.
     pub fn at_once(&mut self, now: Instant) {
         self.next = now;
-        self.step = 0;
+        (self.step, self.pending) = (0, true);
     }
 
     /// When the next one is due.
@@ -71,6 +75,7 @@ impl Heartbeat {
         self.last = now;
         self.next = now + wait;
         self.beat += 1;
+        self.pending = false;
         Some((self.beat, base.mul_f64(1.2)))
     }
 
@@ -143,6 +148,19 @@ mod tests {
         }
         assert_eq!(times[..6], [0, 50, 150, 350, 750, 1550]);
         assert!((1600..=2400).contains(&(times[6] - times[5])), "{times:?}");
+    }
+
+    #[test]
+    fn what_keeps_changing_is_told_four_times_a_second() {
+        let mut rng = rand_chacha::ChaCha20Rng::from_seed([1; 32]);
+        let mut heartbeat = Heartbeat::new(Instant::ZERO);
+        let mut beats = 0;
+        for ms in 0..2000 {
+            let now = Instant::ZERO + Duration::from_millis(ms);
+            heartbeat.on_change(now);
+            beats += u32::from(heartbeat.take_due(now, 4, &mut rng).is_some());
+        }
+        assert!((7..=9).contains(&beats), "{beats}");
     }
 
     #[test]
