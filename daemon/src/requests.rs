@@ -206,7 +206,7 @@ impl Caller<'_> {
                 node.exited(now, launch, status);
                 Answer::Done
             }
-            Request::Status => Answer::Status(status(now, user, self.clients, world)),
+            Request::Status => Answer::Status(status(now, user, world)),
             Request::Who => Answer::Who(node.who(user)),
             Request::Instances { all } => Answer::Instances(node.instance_list(all)),
             Request::Sessions => Answer::Sessions(node.session_list(user)),
@@ -291,11 +291,10 @@ impl Caller<'_> {
 }
 
 /// The core's facts, and the shell's.
-fn status(now: Instant, user: UserId, clients: &Clients, world: &World<'_>) -> chalktalk_ipc::event::Status {
+fn status(now: Instant, user: UserId, world: &World<'_>) -> chalktalk_ipc::event::Status {
     let mut status = world.node.status(user, now);
     let network = world.network.counters();
     status.port = world.network.port();
-    status.mode = clients.settings.wishes.mode.name().to_owned();
     status.state = world.state.display().to_string();
     let counted = [
         ("net.own port", u64::from(world.network.own_port())),

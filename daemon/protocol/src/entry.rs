@@ -187,11 +187,6 @@ impl Draft {
         self.len() == 0
     }
 
-    /// Whether some message starts, or the continued one ends, in this body.
-    pub fn has_boundary(&self) -> bool {
-        self.first != CONTINUES
-    }
-
     /// Notes that a message starts (or the continued one ends) at the present end of the body.
     pub fn mark_boundary(&mut self) {
         if self.first == CONTINUES {

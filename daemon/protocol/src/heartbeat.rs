@@ -78,11 +78,6 @@ impl Heartbeat {
         self.pending = false;
         Some((self.beat, base.mul_f64(1.2)))
     }
-
-    /// How many have been sent.
-    pub fn beat(&self) -> u64 {
-        self.beat
-    }
 }
 
 /// Cuts a heartbeat into as many signed datagrams as it takes. Always at least one.

@@ -28,7 +28,8 @@ pub enum Mode {
 }
 
 impl Mode {
-    fn allows(self, way: Way) -> bool {
+    /// Whether frames for everybody may leave by this way.
+    pub fn allows(self, way: Way) -> bool {
         match self {
             Self::Auto => Way::GROUP.contains(&way),
             Self::Multicast => matches!(way, Way::Multicast4 | Way::Multicast6),

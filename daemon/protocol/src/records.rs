@@ -49,11 +49,6 @@ pub fn session(id: SessionId, record: &SessionRecord) -> Record {
     (key(b's', &[&id.0]), pack(record))
 }
 
-/// Key of a session's record.
-pub fn session_key(id: SessionId) -> Vec<u8> {
-    key(b's', &[&id.0])
-}
-
 /// How far a user has read a session.
 pub fn positions(id: SessionId, user: UserId, points: &BTreeMap<LogId, (Seq, u16)>) -> Record {
     let position = |(log, (seq, index)): (&LogId, &(Seq, u16))| Position {

@@ -55,27 +55,6 @@ pub enum Mode {
     Unicast,
 }
 
-impl Mode {
-    /// As it is written in options, configuration and status.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Auto => "auto",
-            Self::Multicast => "multicast",
-            Self::Broadcast => "broadcast",
-            Self::Unicast => "unicast",
-        }
-    }
-
-    fn allows(self, way: Way) -> bool {
-        match self {
-            Self::Auto => true,
-            Self::Multicast => matches!(way, Way::Multicast4 | Way::Multicast6),
-            Self::Broadcast => way == Way::Broadcast,
-            Self::Unicast => false,
-        }
-    }
-}
-
 impl From<Mode> for chalktalk_protocol::paths::Mode {
     fn from(mode: Mode) -> Self {
         match mode {
@@ -234,7 +213,12 @@ fn usable(address: &Interface, mtu: u32, wishes: &Wishes) -> bool {
 fn ways(link: &Link, mode: Mode) -> Vec<Way> {
     let v4 = (!link.v4.is_empty()).then_some([Way::Multicast4, Way::Broadcast]);
     let v6 = link.v6.map(|_| Way::Multicast6);
-    let mut ways: Vec<Way> = v4.into_iter().flatten().chain(v6).filter(|way| mode.allows(*way)).collect();
+    let mut ways: Vec<Way> = v4
+        .into_iter()
+        .flatten()
+        .chain(v6)
+        .filter(|way| chalktalk_protocol::paths::Mode::from(mode).allows(*way))
+        .collect();
     ways.sort_unstable();
     ways
 }

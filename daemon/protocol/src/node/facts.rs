@@ -7,7 +7,7 @@ use crate::{crypto::Author, net::Way, session::Session, time::Instant};
 use chalktalk_ipc::{
     HostId, OriginId, SessionId, UserId,
     event::{InstanceSummary, InterfaceStatus, Member, Person, Scope, SessionSummary, Status},
-    request::{Availability, Role},
+    request::Role,
     text,
 };
 use std::collections::BTreeMap;
@@ -222,11 +222,6 @@ impl Node {
     /// A local user's name.
     pub fn user_name(&self, user: UserId) -> String {
         self.users.get(&user).map(|user| user.author.name.clone()).unwrap_or_default()
-    }
-
-    /// Sets how available a user is shown while the daemon knows no better.
-    pub fn availability(&self, user: UserId) -> Availability {
-        self.users.get(&user).map_or(Availability::Offline, |user| user.availability)
     }
 
     fn name_of(&self, user: UserId, host: HostId) -> Option<String> {

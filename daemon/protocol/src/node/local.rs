@@ -589,7 +589,7 @@ impl Node {
             session: id,
             app: session.descriptor.app.clone(),
             title: self.title(session),
-            scope: Self::scope_of(session),
+            scope: session.descriptor.scope,
             kind: session.descriptor.kind,
             parent: None,
             members: names,

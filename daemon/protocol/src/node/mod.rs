@@ -32,7 +32,6 @@ use crate::{
 use bytes::Bytes;
 use chalktalk_ipc::{
     AppId, Event, FailReason, HostId, InstanceId, OriginId, SessionId, UserId,
-    event::Scope,
     request::{Availability, RegisteredApp, Role, SessionKind, Topic},
 };
 use ed25519_dalek::SigningKey;
@@ -723,9 +722,5 @@ impl Node {
                 false
             }
         }
-    }
-
-    fn scope_of(session: &Session) -> Scope {
-        session.descriptor.scope
     }
 }

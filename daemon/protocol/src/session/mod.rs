@@ -94,7 +94,6 @@ pub struct Session {
     pub joined: BTreeSet<UserId>,
     /// The two users of a direct session: the local one first.
     pub pair: Option<(UserId, UserId)>,
-    since: Instant,
     logs: BTreeMap<LogId, Log>,
     own: BTreeMap<UserId, Own>,
     /// Nothing is written before this: our own tail is being learned from others.
@@ -131,7 +130,6 @@ impl Session {
             descriptor,
             joined: BTreeSet::new(),
             pair: None,
-            since: now,
             logs: BTreeMap::new(),
             own: BTreeMap::new(),
             hold_until: now,
@@ -159,11 +157,6 @@ impl Session {
     /// Which session.
     pub fn id(&self) -> SessionId {
         self.id
-    }
-
-    /// When it was joined, in this life of the daemon.
-    pub fn since(&self) -> Instant {
-        self.since
     }
 
     /// Its logs.
