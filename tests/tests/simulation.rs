@@ -4,11 +4,19 @@ use chalktalk_ipc::{
     FailReason, InstanceId,
     request::{From, SessionKind},
 };
-use chalktalk_tests::sim::{AgentHabits, Faults, Habits, Launches, World, lobby, swarm};
-use std::{panic, sync::atomic::Ordering, thread, time::Duration};
+use chalktalk_tests::sim::{AgentHabits, Faults, Habits, Launches, World, lobby, swarm, swarm::Weather};
+use std::{
+    panic,
+    sync::atomic::{AtomicUsize, Ordering},
+    thread,
+    time::Duration,
+};
 
 /// Seeds lived through in every run of the tests.
 const SEEDS: u64 = 300;
+
+/// And in harsh weather.
+const HARSH_SEEDS: u64 = 100;
 
 fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
@@ -296,29 +304,40 @@ fn a_slow_program_reads_on_from_the_disk_what_memory_has_let_go() {
 
 #[test]
 fn one_seed_is_one_trace() {
-    let twice = [swarm::run(7, false), swarm::run(7, false)];
+    let run = |seed| swarm::run(seed, Weather::Usual, false);
+    let twice = [run(7), run(7)];
     assert_eq!(twice[0], twice[1]);
-    assert_ne!(twice[0].trace, swarm::run(8, false).trace);
+    assert_ne!(twice[0].trace, run(8).trace);
 }
 
 #[test]
 fn every_seed_comes_right() {
-    let regressions = include_str!("simulation.seeds").lines().filter_map(|line| line.split('#').next());
-    let regressions = regressions.filter_map(|seed| seed.trim().parse().ok());
-    let seeds: Vec<u64> = regressions.chain(0..SEEDS).collect();
-    let next = std::sync::atomic::AtomicUsize::new(0);
+    let regressions = include_str!("simulation.seeds").lines().filter_map(regression);
+    let usual = (0..SEEDS).map(|seed| (Weather::Usual, seed));
+    let harsh = (0..HARSH_SEEDS).map(|seed| (Weather::Harsh, seed));
+    let seeds: Vec<(Weather, u64)> = regressions.chain(usual).chain(harsh).collect();
+    let next = AtomicUsize::new(0);
     let work = || {
         let mut failed = Vec::new();
-        while let Some(seed) = seeds.get(next.fetch_add(1, Ordering::Relaxed)) {
-            if panic::catch_unwind(|| swarm::run(*seed, false)).is_err() {
-                failed.push(*seed);
+        while let Some((weather, seed)) = seeds.get(next.fetch_add(1, Ordering::Relaxed)) {
+            if panic::catch_unwind(|| swarm::run(*seed, *weather, false)).is_err() {
+                failed.push(format!("cargo run -p chalktalk-tests --bin sim -- {weather}--seed {seed}"));
             }
         }
         failed
     };
-    let failed: Vec<u64> = thread::scope(|scope| {
+    let failed: Vec<String> = thread::scope(|scope| {
         let workers: Vec<_> = (0..2).map(|_| scope.spawn(work)).collect();
         workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
     });
-    assert!(failed.is_empty(), "seeds {failed:?}: cargo run -p chalktalk-tests --bin sim -- --seed N");
+    assert!(failed.is_empty(), "see each again with\n{}", failed.join("\n"));
+}
+
+/// The seed that a line names.
+fn regression(line: &str) -> Option<(Weather, u64)> {
+    let seed = line.split('#').next()?.trim();
+    match seed.strip_prefix("harsh ") {
+        Some(seed) => Some((Weather::Harsh, seed.parse().ok()?)),
+        None => Some((Weather::Usual, seed.parse().ok()?)),
+    }
 }

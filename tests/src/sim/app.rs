@@ -55,6 +55,11 @@ impl Habits {
             takes_offers: true,
         }
     }
+
+    /// Reads quickly from now on.
+    pub fn hurry(&mut self) {
+        (self.budget, self.pause) = (Self::chat().budget, Self::chat().pause);
+    }
 }
 
 /// A message that is not safe yet.

@@ -13,10 +13,29 @@ use chalktalk_ipc::{
     SessionId,
     request::{From, SessionKind},
 };
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 /// Time that everything may take to come right once the faults have stopped.
 const CONVERGENCE: Duration = Duration::from_secs(20);
+
+/// How much happens in a world before the faults stop.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Weather {
+    /// 20 to 80 actions.
+    Usual,
+    /// 30 to 120: faults meet the consequences of earlier ones.
+    Harsh,
+}
+
+impl fmt::Display for Weather {
+    /// The option of the `sim` program that asks for it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Usual => "",
+            Self::Harsh => "--harsh ",
+        })
+    }
+}
 
 /// How a seed came out.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -59,9 +78,9 @@ struct Plan {
 }
 
 /// Lives through the world of a seed.
-pub fn run(seed: u64, print: bool) -> Outcome {
+pub fn run(seed: u64, weather: Weather, print: bool) -> Outcome {
     let mut chance = Chance::new(seed ^ 0x5eed);
-    let plan = Plan::draw(&mut chance);
+    let plan = Plan::draw(weather, &mut chance);
     let mut world = World::traced(seed, print);
     world.network.faults = draw_faults(&mut chance);
     if print {
@@ -78,7 +97,7 @@ pub fn run(seed: u64, print: bool) -> Outcome {
 }
 
 impl Plan {
-    fn draw(chance: &mut Chance) -> Self {
+    fn draw(weather: Weather, chance: &mut Chance) -> Self {
         let mut on = |p: f64| chance.yes(p);
         Self {
             crash: on(0.4),
@@ -95,7 +114,10 @@ impl Plan {
             direct: on(0.3),
             slow_apps: on(0.3),
             agents: on(0.3),
-            actions: 20 + chance.below(60),
+            actions: match weather {
+                Weather::Usual => 20 + chance.below(60),
+                Weather::Harsh => 30 + chance.below(90),
+            },
         }
     }
 }
@@ -284,9 +306,11 @@ impl Swarm {
         self.world.publish(app, session, 2, 30);
     }
 
-    /// The faults stop, everybody comes back, and everything must come right.
+    /// The faults stop, everybody comes back, and everything must come right. Being slow is a fault like any other: how long
+    /// a program takes to read what it has put off says nothing of the protocol.
     fn finish(mut self) -> Outcome {
         self.world.network.mend();
+        self.world.apps.iter_mut().for_each(|app| app.habits.hurry());
         (0..self.world.hosts.len()).for_each(|_| self.restart());
         self.world.run(Duration::from_millis(300));
         let converged = self.world.converge(CONVERGENCE);

@@ -517,13 +517,11 @@ impl World {
         }
     }
 
-    /// A violation ends the run, and says how to see it again.
+    /// A violation ends the run.
     fn check(&self, outcome: Result<(), String>) {
         if let Err(what) = outcome {
             let (seed, at) = (self.seed, self.now.as_nanos() as f64 / 1e6);
-            panic!(
-                "{what}\n  at {at} ms, seed {seed}; of the swarm: cargo run -p chalktalk-tests --bin sim -- --seed {seed}"
-            );
+            panic!("{what}\n  at {at} ms, seed {seed}");
         }
     }
 
