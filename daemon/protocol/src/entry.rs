@@ -11,6 +11,7 @@ use crate::{
     crypto::SIGNATURE,
     frame::{HEADER, Header, Kind, MAX_DATAGRAM, Malformed},
     ids::{Epoch, LogId, Seq},
+    seal::Ring,
 };
 use chalktalk_ipc::{InstanceId, OriginId, SessionId};
 use ed25519_dalek::{Signer, SigningKey};
@@ -51,9 +52,13 @@ pub struct Entry<'a> {
     pub genesis: bool,
     /// Whether the author waits for reports before it can go on.
     pub urge: bool,
+    /// Which key seals the body; 0: none.
+    pub key_id: u32,
     /// Where in the body the first message starts; the body's length if none does but the continued one ends here.
     pub first: u16,
-    /// A slice of the origin's message stream.
+    /// Everything before the body.
+    pub clear: &'a [u8],
+    /// A slice of the origin's message stream, as it travels: sealed in sealed sessions ([`Ring::open_entry`]).
     pub body: &'a [u8],
     /// The signature, if this entry carries one.
     pub proof: Option<Proof<'a>>,
@@ -92,6 +97,7 @@ impl<'a> Entry<'a> {
         let u16_at = |i: usize| u16::from_le_bytes([fixed[i], fixed[i + 1]]);
         let epoch = u32::from_le_bytes(fixed[16..20].try_into().expect("within 48"));
         let (body, rest) = rest.split_at_checked(usize::from(u16_at(46))).ok_or(Malformed::Length)?;
+        let clear = &datagram[..Header::length(datagram) + 48];
         let entry = Self {
             session: header.session,
             destination: header.destination,
@@ -101,14 +107,21 @@ impl<'a> Entry<'a> {
             time: u64_at(36),
             genesis: header.flags & GENESIS != 0,
             urge: header.flags & URGE != 0,
+            key_id: header.key_id,
             first: u16_at(44),
+            clear,
             body,
             proof: Self::parse_proof(header, datagram, rest)?,
         };
-        let first_ok = entry.first == CONTINUES || usize::from(entry.first) <= body.len();
         let named = entry.seq > Seq(0) && entry.seq < Seq(u64::MAX >> 1) && epoch > 0;
         let genesis_ok = entry.genesis == (entry.seq == Seq(1)) && (!entry.genesis || entry.proof.is_some());
-        if first_ok && named && genesis_ok { Ok(entry) } else { Err(Malformed::Body) }
+        let entry = entry.with_checked_body().ok_or(Malformed::Body)?;
+        if named && genesis_ok { Ok(entry) } else { Err(Malformed::Body) }
+    }
+
+    /// The same, if what it says of its body can be: asked of a sealed body, and again when that has been opened.
+    pub(crate) fn with_checked_body(self) -> Option<Self> {
+        (self.first == CONTINUES || usize::from(self.first) <= self.body.len()).then_some(self)
     }
 
     /// Reads an entry from a whole datagram, such as the store gives back.
@@ -155,26 +168,27 @@ pub struct Place {
     pub time: u64,
 }
 
-/// A body being filled, with room for everything before it.
+/// A body being filled, with room for everything before it and for its seal.
 #[derive(Clone, Debug)]
 pub struct Draft {
     datagram: Vec<u8>,
     /// Instance it is for; nil: all.
     pub destination: InstanceId,
     first: u16,
+    overhead: usize,
 }
 
 impl Draft {
-    /// An empty body.
-    pub fn new(destination: InstanceId) -> Self {
+    /// An empty body. `overhead`: bytes that sealing it will add ([`Ring::overhead`]).
+    pub fn new(destination: InstanceId, overhead: usize) -> Self {
         let mut datagram = Vec::with_capacity(MAX_DATAGRAM);
         datagram.resize(PREFIX, 0);
-        Self { datagram, destination, first: CONTINUES }
+        Self { datagram, destination, first: CONTINUES, overhead }
     }
 
     /// Bytes that still fit.
     pub fn room(&self) -> usize {
-        MAX_DATAGRAM - self.datagram.len()
+        MAX_DATAGRAM - self.overhead - self.datagram.len()
     }
 
     /// Bytes of body so far.
@@ -206,8 +220,8 @@ impl Draft {
     }
 
     /// The finished datagram, not signed.
-    pub fn finish(mut self, place: &Place) -> Vec<u8> {
-        self.fill(place, 0);
+    pub fn finish(mut self, place: &Place, ring: &Ring) -> Vec<u8> {
+        self.close(place, 0, ring, 0);
         self.datagram
     }
 
@@ -220,26 +234,23 @@ impl Draft {
         previous: [u8; 16],
         covered: &[[u8; 16]],
         key: &SigningKey,
+        ring: &Ring,
     ) -> Vec<u8> {
-        let body_end = self.datagram.len();
+        let flag = |on: bool, bit: u8| if on { bit } else { 0 };
+        let flags = SIGNED | flag(place.seq == Seq(1), GENESIS) | flag(urge, URGE);
+        self.close(place, flags, ring, 1 + 16 * (covered.len() + 1) + SIGNATURE);
         self.datagram.push(covered.len() as u8 + 1);
         self.datagram.extend_from_slice(&previous);
         covered.iter().for_each(|hash| self.datagram.extend_from_slice(hash));
-        let signed_end = self.datagram.len();
-        self.datagram.resize(signed_end + SIGNATURE, 0);
-        let flag = |on: bool, bit: u8| if on { bit } else { 0 };
-        self.fill_with_body(place, SIGNED | flag(place.seq == Seq(1), GENESIS) | flag(urge, URGE), body_end);
-        let signature = key.sign(&self.datagram[..signed_end]);
-        self.datagram[signed_end..].copy_from_slice(&signature.to_bytes());
+        let signature = key.sign(&self.datagram);
+        self.datagram.extend_from_slice(&signature.to_bytes());
         self.datagram
     }
 
-    fn fill(&mut self, place: &Place, flags: u8) {
-        let end = self.datagram.len();
-        self.fill_with_body(place, flags, end);
-    }
-
-    fn fill_with_body(&mut self, place: &Place, flags: u8, body_end: usize) {
+    /// Writes what stands before the body, and seals that. `more` bytes will follow.
+    fn close(&mut self, place: &Place, flags: u8, ring: &Ring, more: usize) {
+        debug_assert_eq!(self.overhead, ring.overhead(), "a session is sealed or open for good");
+        let body = self.len() + ring.overhead();
         let fixed = &mut self.datagram[HEADER..PREFIX];
         fixed[..16].copy_from_slice(&place.log.origin.0);
         fixed[16..20].copy_from_slice(&place.log.epoch.0.to_le_bytes());
@@ -247,17 +258,18 @@ impl Draft {
         fixed[28..36].copy_from_slice(&place.stamp.to_le_bytes());
         fixed[36..44].copy_from_slice(&place.time.to_le_bytes());
         fixed[44..46].copy_from_slice(&self.first.to_le_bytes());
-        fixed[46..48].copy_from_slice(&((body_end - PREFIX) as u16).to_le_bytes());
+        fixed[46..48].copy_from_slice(&(body as u16).to_le_bytes());
         let mut header = Header::new(Kind::Entry, place.session);
-        header.flags = flags;
-        header.destination = self.destination;
-        header.seal_over(&mut self.datagram);
+        (header.flags, header.destination, header.key_id) = (flags, self.destination, ring.sending_id());
+        header.write_over(&mut self.datagram, ring.overhead() + more);
+        ring.seal_entry(&mut self.datagram, place.log, place.seq);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::seal::Key;
 
     fn place(seq: u64) -> Place {
         Place {
@@ -271,11 +283,11 @@ mod tests {
 
     #[test]
     fn entries_read_back() {
-        let mut draft = Draft::new(InstanceId([7; 16]));
+        let mut draft = Draft::new(InstanceId([7; 16]), 0);
         draft.push(b"tail");
         draft.mark_boundary();
         draft.push(b"head");
-        let datagram = draft.finish(&place(2));
+        let datagram = draft.finish(&place(2), &Ring::open());
         assert_eq!(datagram.len(), PREFIX + 8);
         let entry = Entry::from_datagram(&datagram).unwrap();
         assert_eq!((entry.seq, entry.first, entry.body), (Seq(2), 4, &b"tailhead"[..]));
@@ -286,9 +298,9 @@ mod tests {
     #[test]
     fn a_signature_covers_the_list_and_the_body() {
         let key = SigningKey::from_bytes(&[9; 32]);
-        let mut draft = Draft::new(InstanceId::NIL);
+        let mut draft = Draft::new(InstanceId::NIL, 0);
         draft.push(b"x");
-        let datagram = draft.finish_signed(&place(4), false, [1; 16], &[[2; 16], [3; 16]], &key);
+        let datagram = draft.finish_signed(&place(4), false, [1; 16], &[[2; 16], [3; 16]], &key, &Ring::open());
         let proof = Entry::from_datagram(&datagram).unwrap().proof.unwrap();
         assert_eq!(proof.previous(), [1; 16]);
         assert_eq!(proof.covered().collect::<Vec<_>>(), [[2; 16], [3; 16]]);
@@ -306,9 +318,43 @@ mod tests {
     }
 
     #[test]
+    fn a_sealed_body_is_as_long_as_was_promised_and_opens_under_its_key() {
+        let ring = Ring::of(Key::new([4; 32]));
+        let key = SigningKey::from_bytes(&[9; 32]);
+        for covered in [0, 3] {
+            let mut draft = Draft::new(InstanceId::NIL, ring.overhead());
+            draft.push(b"tail");
+            draft.mark_boundary();
+            while draft.fits_signature(covered) {
+                draft.push(b"!");
+            }
+            let plain = draft.len();
+            let datagram =
+                draft.finish_signed(&place(5), true, [1; 16], &vec![[2; 16]; covered], &key, &ring);
+            assert!(datagram.len() <= MAX_DATAGRAM && datagram.len() + 2 > MAX_DATAGRAM);
+            let entry = Entry::from_datagram(&datagram).unwrap();
+            assert_eq!(entry.proof.unwrap().covered().len(), covered);
+            assert!(!datagram.windows(4).any(|bytes| bytes == b"tail"));
+            let mut scratch = Vec::new();
+            let opened = ring.open_entry(entry, &mut scratch).unwrap();
+            assert_eq!((opened.body.len(), &opened.body[..4], opened.first), (plain, &b"tail"[..], 4));
+            assert!(Ring::of(Key::new([5; 32])).open_entry(entry, &mut Vec::new()).is_none());
+            assert!(Ring::open().open_entry(entry, &mut Vec::new()).is_none());
+        }
+        let mut other = Draft::new(InstanceId::NIL, ring.overhead());
+        other.push(b"tail");
+        let at = |seq| other.clone().finish(&place(seq), &ring);
+        assert_ne!(at(5)[PREFIX..], at(6)[PREFIX..], "another place, another nonce");
+        let mut moved = at(5);
+        moved[HEADER + 20] = 6;
+        let moved = Entry::from_datagram(&moved).unwrap();
+        assert!(ring.open_entry(moved, &mut Vec::new()).is_none(), "it says where it belongs");
+    }
+
+    #[test]
     fn no_cut_and_no_byte_value_panics() {
         let key = SigningKey::from_bytes(&[9; 32]);
-        let datagram = Draft::new(InstanceId::NIL).finish_signed(&place(1), false, [0; 16], &[], &key);
+        let datagram = Draft::new(InstanceId::NIL, 0).finish_signed(&place(1), false, [0; 16], &[], &key, &Ring::open());
         assert!(Entry::from_datagram(&datagram).unwrap().genesis);
         for at in 0..datagram.len() {
             for byte in [0, 1, 0x7f, 0x80, 0xff] {

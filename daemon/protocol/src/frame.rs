@@ -115,9 +115,14 @@ impl Header {
         Ok((header, &datagram[header_length..]))
     }
 
-    /// Writes the header over the first [`HEADER`] bytes of a datagram that is otherwise complete.
-    pub fn seal_over(&self, datagram: &mut [u8]) {
-        let total = u16::try_from(datagram.len()).expect("datagrams are built within MAX_DATAGRAM");
+    /// Bytes of the clear header of a datagram that was parsed.
+    pub fn length(datagram: &[u8]) -> usize {
+        usize::from(datagram[5])
+    }
+
+    /// Writes the header over the first [`HEADER`] bytes of a datagram to which `more` bytes will be appended.
+    pub fn write_over(&self, datagram: &mut [u8], more: usize) {
+        let total = u16::try_from(datagram.len() + more).expect("datagrams are built within MAX_DATAGRAM");
         datagram[0..2].copy_from_slice(&MAGIC.to_le_bytes());
         datagram[2..6].copy_from_slice(&[MAJOR, self.kind as u8, self.flags, HEADER as u8]);
         datagram[6..8].copy_from_slice(&total.to_le_bytes());
@@ -130,7 +135,7 @@ impl Header {
     pub fn datagram(&self, body: &[u8]) -> Vec<u8> {
         let mut datagram = vec![0; HEADER];
         datagram.extend_from_slice(body);
-        self.seal_over(&mut datagram);
+        self.write_over(&mut datagram, 0);
         datagram
     }
 }

@@ -15,6 +15,7 @@ pub mod node;
 pub mod outbox;
 pub mod paths;
 pub mod records;
+pub mod seal;
 pub mod session;
 pub mod store;
 pub mod stream;

@@ -478,6 +478,7 @@ impl Log {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::seal::Ring;
     use crate::{
         crypto::{Certificate, origin_id},
         entry::{Draft, Place},
@@ -511,13 +512,13 @@ mod tests {
                 seq += 1;
                 let log = log().id();
                 let place = Place { session: SessionId([1; 16]), log, seq: Seq(seq), stamp: seq, time: 0 };
-                let mut draft = Draft::new(InstanceId::NIL);
+                let mut draft = Draft::new(InstanceId::NIL, 0);
                 draft.push(&seq.to_le_bytes());
                 if n < *size {
-                    out.push(draft.finish(&place));
+                    out.push(draft.finish(&place, &Ring::open()));
                     covered.push(entry_hash(out.last().unwrap()));
                 } else {
-                    out.push(draft.finish_signed(&place, false, previous, &covered, &key));
+                    out.push(draft.finish_signed(&place, false, previous, &covered, &key, &Ring::open()));
                     previous = entry_hash(out.last().unwrap());
                 }
             }
@@ -649,7 +650,7 @@ mod tests {
         let entries = bursts(&[1, 1]);
         let key = SigningKey::from_bytes(&[2; 32]);
         let place = Place { session: SessionId([1; 16]), log: log().id(), seq: Seq(3), stamp: 3, time: 0 };
-        let lie = Draft::new(InstanceId::NIL).finish_signed(&place, false, [9; 16], &[], &key);
+        let lie = Draft::new(InstanceId::NIL, 0).finish_signed(&place, false, [9; 16], &[], &key, &Ring::open());
         let mut log = log();
         log.set_author(author(), Instant::ZERO);
         entries.iter().for_each(|d| assert_eq!(receive(&mut log, d), Received::Accepted));

@@ -52,11 +52,17 @@ impl StreamMessage<'_> {
 /// Lays messages into drafts. The caller takes full drafts away.
 #[derive(Default, Debug)]
 pub struct StreamWriter {
+    overhead: usize,
     /// Author of the last record that started in the draft being filled.
     context: Option<Author>,
 }
 
 impl StreamWriter {
+    /// For a session that needs `overhead` bytes of every entry for its seal.
+    pub fn new(overhead: usize) -> Self {
+        Self { overhead, context: None }
+    }
+
     /// Appends a message to the last draft, adding drafts as they fill up. All drafts must be for one destination.
     pub fn push(
         &mut self,
@@ -86,7 +92,7 @@ impl StreamWriter {
     }
 
     fn open(&mut self, drafts: &mut Vec<Draft>, destination: InstanceId) {
-        drafts.push(Draft::new(destination));
+        drafts.push(Draft::new(destination, self.overhead));
         self.context = None;
     }
 
@@ -286,7 +292,7 @@ mod tests {
     fn datagrams(drafts: Vec<Draft>) -> Vec<Vec<u8>> {
         let log = LogId { origin: OriginId([1; 16]), epoch: crate::ids::Epoch(1) };
         let place = |seq| Place { session: SessionId([1; 16]), log, seq: Seq(seq), stamp: 1, time: 1 };
-        drafts.into_iter().zip(2..).map(|(draft, seq)| draft.finish(&place(seq))).collect()
+        drafts.into_iter().zip(2..).map(|(draft, seq)| draft.finish(&place(seq), &Ring::open())).collect()
     }
 
     fn written(messages: &[(Author, &[u8])]) -> Vec<Vec<u8>> {
@@ -365,7 +371,7 @@ mod tests {
     #[test]
     fn hostile_bodies_are_broken_not_fatal() {
         for body in [&[0xff; 40][..], &[0x81, 0x80, 0x04, 0, 1, 2], &[5, 0, 1, 2, 3, 4, 5], &[0, 4, 255]] {
-            let mut draft = Draft::new(InstanceId::NIL);
+            let mut draft = Draft::new(InstanceId::NIL, 0);
             draft.mark_boundary();
             draft.push(body);
             let datagram = datagrams(vec![draft]).remove(0);

@@ -10,6 +10,7 @@ use crate::{
     crypto::{Certificate, entry_hash},
     entry::{Draft, MAX_COVERED, Place},
     ids::{Epoch, LogId, Seq},
+    seal::Ring,
     stream::{Author, StreamWriter},
 };
 use bytes::Bytes;
@@ -91,20 +92,20 @@ impl Default for Grant {
 }
 
 impl Writer {
-    /// A writer of a log that begins now.
-    pub fn begin(key: SigningKey, log: LogId, genesis: Genesis) -> Self {
-        Self { genesis: Some(genesis), ..Self::resume(key, log, Seq(0), [0; 16]) }
+    /// A writer of a log that begins now. `overhead`: bytes that sealing adds to an entry.
+    pub fn begin(key: SigningKey, log: LogId, genesis: Genesis, overhead: usize) -> Self {
+        Self { genesis: Some(genesis), ..Self::resume(key, log, Seq(0), [0; 16], overhead) }
     }
 
     /// A writer that goes on behind `last`, the hash of whose signed end is `previous`.
-    pub fn resume(key: SigningKey, log: LogId, last: Seq, previous: [u8; 16]) -> Self {
+    pub fn resume(key: SigningKey, log: LogId, last: Seq, previous: [u8; 16], overhead: usize) -> Self {
         Self {
             key,
             log,
             next: last.next(),
             genesis: None,
             previous,
-            stream: StreamWriter::default(),
+            stream: StreamWriter::new(overhead),
             drafts: Vec::new(),
             first_draft: 0,
             pending: VecDeque::new(),
@@ -181,14 +182,15 @@ impl Writer {
         limit: usize,
         stamp: u64,
         time: u64,
+        ring: &Ring,
     ) -> (Vec<Written>, Vec<Mark>) {
         let mut written = Vec::new();
         let mut marks = Vec::new();
         let mut place = Place { session, log: self.log, seq: self.next, stamp, time };
         if let Some(genesis) = self.genesis.take() {
-            let mut draft = Draft::new(InstanceId::NIL);
+            let mut draft = Draft::new(InstanceId::NIL, ring.overhead());
             draft.push(&rmp_serde::to_vec(&genesis).expect("our own types always encode"));
-            self.sign(draft, &mut place, false, &[], &mut written);
+            self.sign(draft, &mut place, false, &[], ring, &mut written);
         }
         let count = self.drafts.len().min(limit).min(MAX_COVERED);
         let mut covered = Vec::with_capacity(count);
@@ -203,14 +205,15 @@ impl Writer {
             self.mark(place.seq, &mut marks);
             let last = i + 1 == count;
             if last && draft.fits_signature(covered.len()) {
-                self.sign(draft, &mut place, urge, &covered, &mut written);
+                self.sign(draft, &mut place, urge, &covered, ring, &mut written);
             } else {
-                let datagram = draft.finish(&place);
+                let datagram = draft.finish(&place, ring);
                 covered.push(entry_hash(&datagram));
                 written.push(Written { seq: place.seq, stamp: place.stamp, datagram: datagram.into() });
                 step(&mut place);
                 if last {
-                    self.sign(signature_only(), &mut place, urge, &covered, &mut written);
+                    let draft = signature_only(ring);
+                    self.sign(draft, &mut place, urge, &covered, ring, &mut written);
                 }
             }
         }
@@ -224,9 +227,10 @@ impl Writer {
         place: &mut Place,
         urge: bool,
         covered: &[[u8; 16]],
+        ring: &Ring,
         written: &mut Vec<Written>,
     ) {
-        let datagram: Bytes = draft.finish_signed(place, urge, self.previous, covered, &self.key).into();
+        let datagram: Bytes = draft.finish_signed(place, urge, self.previous, covered, &self.key, ring).into();
         self.previous = entry_hash(&datagram);
         written.push(Written { seq: place.seq, stamp: place.stamp, datagram });
         step(place);
@@ -243,8 +247,8 @@ impl Writer {
 
 /// An entry that carries nothing but a signature. It lies between two pieces of the stream: a boundary if no message is
 /// under way, which the drafts around it know; so it claims none.
-fn signature_only() -> Draft {
-    Draft::new(InstanceId::NIL)
+fn signature_only(ring: &Ring) -> Draft {
+    Draft::new(InstanceId::NIL, ring.overhead())
 }
 
 fn step(place: &mut Place) {
@@ -276,7 +280,7 @@ mod tests {
             history: true,
         };
         let certificate = Certificate::issue(&user, HostId([1; 16]), &origin.verifying_key(), "ana");
-        Writer::begin(origin, log, Genesis { certificate, descriptor, previous: None })
+        Writer::begin(origin, log, Genesis { certificate, descriptor, previous: None }, 0)
     }
 
     fn author(number: u64) -> Author {
@@ -300,7 +304,7 @@ mod tests {
                 writer.push(InstanceId::NIL, author(number), &Outgoing::new(&payload));
             }
             while writer.is_waiting() {
-                let (written, _) = writer.flush(SessionId([3; 16]), 1 + round % 40, 1, 0);
+                let (written, _) = writer.flush(SessionId([3; 16]), 1 + round % 40, 1, 0, &Ring::open());
                 for w in &written {
                     let entry = Entry::from_datagram(&w.datagram).unwrap();
                     let received = log.receive(&entry, &w.datagram, Instant::ZERO, Duration::ZERO);
@@ -326,7 +330,7 @@ mod tests {
         let mut writer = writer();
         writer.push(InstanceId::NIL, author(1), &Outgoing::new(b"a"));
         writer.push(InstanceId::NIL, author(2), &Outgoing::new(&[0; 3000]));
-        let (written, marks) = writer.flush(SessionId([3; 16]), 32, 1, 0);
+        let (written, marks) = writer.flush(SessionId([3; 16]), 32, 1, 0, &Ring::open());
         assert_eq!(written.len(), 4, "genesis and three pieces");
         assert_eq!(marks, [Mark { seq: Seq(2), author: author(1) }, Mark { seq: Seq(4), author: author(2) }]);
         assert_eq!(writer.grants[&InstanceId([5; 16])].total, CREDIT + 1 + 3000 + 2 * MESSAGE_COST);

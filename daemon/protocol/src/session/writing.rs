@@ -38,17 +38,17 @@ impl Session {
         if self.own.contains_key(&user) {
             return;
         }
-        let origin = author.origin;
+        let (origin, overhead) = (author.origin, self.keys.overhead());
         let newest = self.logs.range(lives(origin)).next_back().map(|(id, log)| (*id, log.have()));
         let (id, writer) = match (resume, newest) {
             (Some(previous), Some((id, last))) if last > Seq(0) => {
-                (id, Writer::resume(key, id, last, previous))
+                (id, Writer::resume(key, id, last, previous, overhead))
             }
             _ => {
                 let id = LogId { origin, epoch };
                 let previous = newest.map(|(before, _)| previous_life(before.epoch, &self.logs[&before]));
                 let genesis = Genesis { certificate, descriptor: self.announced(), previous };
-                (id, Writer::begin(key, id, genesis))
+                (id, Writer::begin(key, id, genesis, overhead))
             }
         };
         let live = self.is_live();
@@ -139,6 +139,7 @@ impl Session {
     /// Whether messages wait to be sent and may be.
     pub fn can_flush(&self, now: Instant) -> bool {
         self.is_active()
+            && self.keys.can_send()
             && now >= self.hold_until
             && (!self.held.is_empty()
                 || self.own.values().any(|own| own.writer.is_waiting() && own.flow.allowance(now) > 0))
@@ -177,7 +178,7 @@ impl Session {
         let ready = |own: &Own| own.writer.is_waiting() && own.flow.allowance(now) > 0;
         let Some((user, own)) = self.own.iter_mut().find(|(_, own)| ready(own)) else { return Vec::new() };
         let limit = own.flow.allowance(now);
-        let (written, marks) = own.writer.flush(self.id, limit, self.stamp + 1, out.wall);
+        let (written, marks) = own.writer.flush(self.id, limit, self.stamp + 1, out.wall, &self.keys);
         let id = own.writer.log();
         own.flow.on_sent(own.writer.last(), now);
         let log = self.logs.get_mut(&id).expect("a writer has its log");
