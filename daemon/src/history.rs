@@ -153,11 +153,11 @@ fn extract(
     let mut found = BTreeMap::new();
     for (log, entries) in logs {
         let Some(first) = entries.keys().next().copied() else { continue };
-        let mut reader = lead_in(wish.session, log, first, store)?;
+        let mut reader = lead_in(wish.session, log, first, node, store)?;
         let mut expected = first;
         for (seq, (place, datagram)) in entries {
             if seq != expected {
-                reader = lead_in(wish.session, log, seq, store)?;
+                reader = lead_in(wish.session, log, seq, node, store)?;
             }
             expected = seq.next();
             found.insert(place, messages(wish, node, place, datagram, &mut reader));
@@ -167,14 +167,22 @@ fn extract(
 }
 
 /// A reader that has seen what stands before an entry.
-fn lead_in(session: SessionId, log: LogId, first: Seq, store: &Store) -> Result<StreamReader, StoreError> {
+fn lead_in(
+    session: SessionId,
+    log: LogId,
+    first: Seq,
+    node: &Node,
+    store: &Store,
+) -> Result<StreamReader, StoreError> {
     let from = Seq(first.0.saturating_sub(REACH).max(1));
     let mut reader = if from == Seq(1) { StreamReader::at_start() } else { StreamReader::in_middle() };
     let wanted = usize::try_from(first.ahead_of(from)).unwrap_or(0);
     let before =
         if wanted == 0 { Vec::new() } else { store.read(session, log, from, wanted * MAX_DATAGRAM)? };
+    let mut scratch = Vec::new();
     for datagram in before.iter().take(wanted) {
-        if let Ok(entry) = Entry::from_datagram(datagram) {
+        let entry = Entry::from_datagram(datagram).ok();
+        if let Some(entry) = entry.and_then(|entry| node.open_entry(entry, &mut scratch)) {
             // What is laid out wrongly holds nothing to tell.
             let _ = reader.read(&entry, |_| ());
         }
@@ -190,7 +198,9 @@ fn messages(
     reader: &mut StreamReader,
 ) -> Vec<Past> {
     let mut found = Vec::new();
-    let Ok(entry) = Entry::from_datagram(datagram) else { return found };
+    let mut scratch = Vec::new();
+    let entry = Entry::from_datagram(datagram).ok();
+    let Some(entry) = entry.and_then(|entry| node.open_entry(entry, &mut scratch)) else { return found };
     let user = node.author(place.log.origin).map_or(UserId::NIL, |author| author.user);
     let _ = reader.read(&entry, |message| {
         if entry.destination.is_nil() {

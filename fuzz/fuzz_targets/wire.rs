@@ -32,7 +32,7 @@ fn bare(datagram: &[u8]) {
             assert!(bytes <= datagram.len());
         }
     }
-    if let Ok(host) = UnverifiedHost::parse(datagram, body) {
+    if let Ok(host) = UnverifiedHost::parse(body) {
         let _forged = host.verify();
     }
     let _undecodable = (

@@ -6,6 +6,7 @@ use crate::{
     crypto::{Certificate, SIGNATURE, host_id},
     frame::{HEADER, Header, Kind, MAX_DATAGRAM, Malformed},
     ids::{Epoch, LogId, Seq},
+    seal::{self, Boot, Nonces, Ring},
 };
 use chalktalk_ipc::{
     AppId, HostId, InstanceId, OriginId, SessionId, UserId,
@@ -15,9 +16,10 @@ use chalktalk_ipc::{
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_bytes::ByteBuf;
+use std::net::IpAddr;
 
-/// Room for a body behind the clear header.
-pub const MAX_CONTROL: usize = MAX_DATAGRAM - HEADER;
+/// Room for a body behind the clear header, also when it is sealed.
+pub const MAX_CONTROL: usize = MAX_DATAGRAM - HEADER - seal::OVERHEAD;
 
 /// Runs one NACK names: 40 bytes each at the most.
 pub const MAX_WANTS: usize = 32;
@@ -179,6 +181,42 @@ pub struct SessionItem {
     pub rows: Vec<Row>,
 }
 
+/// A sealed session that users of a host have joined: what there is to say of it is for those who have its key.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct SealedItem {
+    /// Which.
+    pub session: SessionId,
+    /// The app type: who is meant by a direct session derives its id from it.
+    pub app: AppId,
+    /// Which key it is sealed with.
+    pub key_id: u32,
+    /// A [`SessionItem`], sealed.
+    pub item: ByteBuf,
+}
+
+impl SealedItem {
+    /// Seals what `host` has to say of a session. `None`: there is no key to seal it with.
+    pub fn seal(host: HostId, item: &SessionItem, ring: &Ring, nonces: &mut Nonces) -> Option<Self> {
+        let plain = rmp_serde::to_vec(item).expect("our own types always encode");
+        let (key_id, sealed) = ring.seal_part(&about(host, item.session), plain, nonces)?;
+        let app = item.descriptor.app.clone();
+        Some(Self { session: item.session, app, key_id, item: ByteBuf::from(sealed) })
+    }
+
+    /// What `host` says, if a key of ours sealed it.
+    pub fn open(&self, host: HostId, ring: &Ring) -> Option<SessionItem> {
+        let plain = ring.open_part(self.key_id, &about(host, self.session), &self.item)?;
+        read::<SessionItem>(&plain).ok().filter(|item| item.session == self.session)
+    }
+}
+
+fn about(host: HostId, session: SessionId) -> [u8; 32] {
+    let mut about = [0; 32];
+    about[..16].copy_from_slice(&host.0);
+    about[16..].copy_from_slice(&session.0);
+    about
+}
+
 /// An instance attached on a host.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct InstanceItem {
@@ -215,6 +253,10 @@ pub struct HostFrame {
     pub incarnation: u64,
     /// Number of the heartbeat in that life.
     pub beat: u64,
+    /// What the numbers of its sealed frames begin with.
+    pub boot: Boot,
+    /// Where it can be reached. Frames that claim to come from elsewhere do not move it there; none: anywhere.
+    pub addresses: Vec<IpAddr>,
     /// Which part, from 0.
     pub part: u8,
     /// Of how many.
@@ -233,6 +275,8 @@ pub struct HostFrame {
     pub users: Vec<UserItem>,
     /// Sessions they joined.
     pub sessions: Vec<SessionItem>,
+    /// Sealed ones.
+    pub sealed: Vec<SealedItem>,
     /// Their instances.
     pub instances: Vec<InstanceItem>,
     /// Whom the host hears, and how.
@@ -260,13 +304,10 @@ pub fn host_frame(key: &SigningKey, body: &HostFrame) -> Option<Vec<u8>> {
     if body.len() > MAX_HOST_BODY {
         return None;
     }
-    let public = key.verifying_key();
-    let rest = [&public.as_bytes()[..], &body, &[0; SIGNATURE]].concat();
-    let mut datagram = Header::new(Kind::Host, SessionId::NIL).datagram(&rest);
-    let end = datagram.len() - SIGNATURE;
-    let signature = key.sign(&datagram[..end]).to_bytes();
-    datagram[end..].copy_from_slice(&signature);
-    Some(datagram)
+    let mut rest = [&key.verifying_key().as_bytes()[..], &body].concat();
+    let signature = key.sign(&rest).to_bytes();
+    rest.extend_from_slice(&signature);
+    Some(Header::new(Kind::Host, SessionId::NIL).datagram(&rest))
 }
 
 /// A host frame whose signature has not been looked at yet.
@@ -280,12 +321,12 @@ pub struct UnverifiedHost<'a> {
 }
 
 impl<'a> UnverifiedHost<'a> {
-    /// Takes a host frame apart; `rest` is what follows its clear header.
-    pub fn parse(datagram: &'a [u8], rest: &'a [u8]) -> Result<Self, Malformed> {
+    /// Takes a host frame apart; `rest` is what follows its clear header, opened if that is sealed.
+    pub fn parse(rest: &'a [u8]) -> Result<Self, Malformed> {
+        let signed = &rest[..rest.len().saturating_sub(SIGNATURE)];
         let (key, rest) = rest.split_first_chunk::<32>().ok_or(Malformed::Length)?;
         let (body, signature) = rest.split_last_chunk::<SIGNATURE>().ok_or(Malformed::Length)?;
         let key = VerifyingKey::from_bytes(key).map_err(|_| Malformed::Body)?;
-        let signed = &datagram[..datagram.len() - SIGNATURE];
         Ok(Self { host: host_id(&key), key, signed, signature: Signature::from_bytes(signature), body })
     }
 
@@ -319,8 +360,11 @@ mod tests {
             leave: false,
             name: "ana-laptop".into(),
             window: 100,
+            boot: [4; 16],
+            addresses: vec![IpAddr::from([10, 0, 0, 1])],
             users: Vec::new(),
             sessions: Vec::new(),
+            sealed: Vec::new(),
             instances: Vec::new(),
             neighbours: Vec::new(),
         }
@@ -332,12 +376,12 @@ mod tests {
         let datagram = host_frame(&key, &empty()).unwrap();
         let verified = |datagram: &[u8]| {
             let (_, rest) = Header::parse(datagram).ok()?;
-            let frame = UnverifiedHost::parse(datagram, rest).ok()?;
+            let frame = UnverifiedHost::parse(rest).ok()?;
             (frame.host == host_id(&key.verifying_key())).then_some(())?;
             frame.verify().ok()
         };
         assert_eq!(verified(&datagram), Some(empty()));
-        for at in 0..datagram.len() {
+        for at in HEADER..datagram.len() {
             let mut changed = datagram.clone();
             changed[at] ^= 1;
             assert_eq!(verified(&changed), None, "byte {at}");
@@ -353,7 +397,7 @@ mod tests {
             last: Seq(u64::MAX),
         };
         let nack = Nack { host: HostId([1; 16]), wants: vec![want; MAX_WANTS] };
-        assert!(frame(Kind::Nack, SessionId([1; 16]), &nack).len() <= MAX_DATAGRAM);
+        assert!(frame(Kind::Nack, SessionId([1; 16]), &nack).len() <= HEADER + MAX_CONTROL);
         let row = Row {
             origin: want.origin,
             epoch: want.epoch,
@@ -362,6 +406,6 @@ mod tests {
             acked: want.last,
         };
         let vector = Vector { host: HostId([1; 16]), rows: vec![row; MAX_ROWS], answer: true };
-        assert!(frame(Kind::Vector, SessionId([1; 16]), &vector).len() <= MAX_DATAGRAM);
+        assert!(frame(Kind::Vector, SessionId([1; 16]), &vector).len() <= HEADER + MAX_CONTROL);
     }
 }

@@ -6,12 +6,13 @@
 use crate::{
     control::{HostFrame, InstanceItem, NeighbourItem, SessionItem, UserItem},
     net::{Arrival, Way},
+    seal::{Boot, Ring},
     time::Instant,
 };
 use chalktalk_ipc::{HostId, SessionId, text};
 use std::{
     collections::{BTreeMap, VecDeque},
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     time::Duration,
 };
 
@@ -20,6 +21,9 @@ const MAX_HOSTS: usize = 4096;
 
 /// How long a way counts as working after a frame came by it: a few rounds of the rotation over ways.
 const WAY_MEMORY: Duration = Duration::from_secs(30);
+
+/// Hosts that are remembered as gone, so that their old frames do not bring them back.
+const MAX_GONE: usize = MAX_HOSTS;
 
 /// Frames of one host that are recognised when they come again by another way.
 const RECENT_FRAMES: usize = 16;
@@ -31,8 +35,10 @@ pub struct Host {
     pub first_heard: Instant,
     last_heard: Instant,
     interval: Duration,
-    incarnation: u64,
-    beat: u64,
+    life: Life,
+    /// What the numbers of its sealed frames begin with.
+    pub boot: Boot,
+    announced: Vec<IpAddr>,
     name: String,
     /// Datagrams its socket can hold.
     pub window: u32,
@@ -42,6 +48,9 @@ pub struct Host {
     echo: (u32, Instant),
     recent: VecDeque<[u8; 16]>,
 }
+
+/// Where a host stands in its lives: the number of the life, and that of the last heartbeat.
+type Life = (u64, u64);
 
 /// What a heartbeat brought.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -62,6 +71,7 @@ pub enum Heard {
 #[derive(Default, Debug)]
 pub struct Directory {
     hosts: BTreeMap<HostId, Host>,
+    gone: BTreeMap<HostId, (Instant, Life)>,
 }
 
 impl Directory {
@@ -70,8 +80,7 @@ impl Directory {
         let Some(host) = self.hosts.get_mut(&id).filter(|host| host.recent.contains(hash)) else {
             return false;
         };
-        host.heard_by.insert(arrival.way, now);
-        host.addresses.insert(arrival.from, now);
+        host.note_arrival(arrival, now);
         true
     }
 
@@ -84,25 +93,28 @@ impl Directory {
         arrival: Arrival,
         now: Instant,
     ) -> Heard {
+        let life = (frame.incarnation, frame.beat);
         if frame.leave {
-            let known = self.hosts.get(&id).is_some_and(|host| frame.incarnation >= host.incarnation);
-            return if known && self.hosts.remove(&id).is_some() { Heard::Left } else { Heard::Ignored };
+            let known = self.hosts.get(&id).is_some_and(|host| life >= host.life);
+            if known {
+                self.forget(id, life, now);
+            }
+            return if known { Heard::Left } else { Heard::Ignored };
         }
         let fresh = match self.hosts.get(&id) {
             None if self.hosts.len() >= MAX_HOSTS => return Heard::Ignored,
+            None if self.gone.get(&id).is_some_and(|(_, last)| life <= *last) => return Heard::Ignored,
             None => true,
-            Some(host) if frame.incarnation < host.incarnation => return Heard::Ignored,
-            Some(host) if frame.incarnation == host.incarnation && frame.beat < host.beat => {
-                return Heard::Ignored;
-            }
-            Some(host) => frame.incarnation > host.incarnation,
+            Some(host) if life < host.life => return Heard::Ignored,
+            Some(host) => frame.incarnation > host.life.0,
         };
         if fresh {
+            self.gone.remove(&id);
             self.hosts.insert(id, Host::new(now));
         }
         let host = self.hosts.get_mut(&id).expect("inserted above");
-        host.heard_by.insert(arrival.way, now);
-        host.addresses.insert(arrival.from, now);
+        host.announced.clone_from(&frame.addresses);
+        host.note_arrival(arrival, now);
         host.addresses.retain(|_, at| now.since(*at) < WAY_MEMORY);
         host.recent.push_back(hash);
         if host.recent.len() > RECENT_FRAMES {
@@ -118,12 +130,36 @@ impl Directory {
 
     /// Drops the hosts that have been silent for too long.
     pub fn expire(&mut self, now: Instant) -> Vec<HostId> {
-        let gone: Vec<HostId> =
-            self.hosts.iter().filter(|(_, h)| h.expires() <= now).map(|(id, _)| *id).collect();
-        gone.iter().for_each(|id| {
-            self.hosts.remove(id);
-        });
-        gone
+        let gone: Vec<(HostId, Life)> =
+            self.hosts.iter().filter(|(_, h)| h.expires() <= now).map(|(id, h)| (*id, h.life)).collect();
+        gone.iter().for_each(|(id, life)| self.forget(*id, *life, now));
+        gone.into_iter().map(|(id, _)| id).collect()
+    }
+
+    /// Drops every host.
+    pub fn clear(&mut self) -> Vec<HostId> {
+        std::mem::take(&mut self.hosts).into_keys().collect()
+    }
+
+    fn forget(&mut self, id: HostId, life: Life, now: Instant) {
+        self.hosts.remove(&id);
+        if self.gone.len() >= MAX_GONE {
+            let oldest = self.gone.iter().min_by_key(|(_, (at, _))| *at).map(|(id, _)| *id);
+            oldest.map(|id| self.gone.remove(&id));
+        }
+        self.gone.insert(id, (now, life));
+    }
+
+    /// Opens what hosts have said of a sealed session, now that there is a key for it.
+    pub fn reveal(&mut self, session: SessionId, ring: &Ring) {
+        for (id, host) in &mut self.hosts {
+            for part in host.parts.iter_mut().flatten() {
+                let known = part.sessions.iter().any(|item| item.session == session);
+                let sealed = part.sealed.iter().filter(|item| item.session == session && !known);
+                let opened: Vec<SessionItem> = sealed.filter_map(|item| item.open(*id, ring)).collect();
+                part.sessions.extend(opened);
+            }
+        }
     }
 
     /// When the next host will have been silent for too long.
@@ -174,8 +210,9 @@ impl Host {
             first_heard: now,
             last_heard: now,
             interval: Duration::ZERO,
-            incarnation: 0,
-            beat: 0,
+            life: (0, 0),
+            boot: [0; 16],
+            announced: Vec::new(),
             name: String::new(),
             window: 0,
             parts: Vec::new(),
@@ -190,8 +227,8 @@ impl Host {
     fn take(&mut self, frame: HostFrame, now: Instant) -> bool {
         self.last_heard = now;
         self.interval = Duration::from_millis(u64::from(frame.interval.clamp(50, 120_000)));
-        self.incarnation = frame.incarnation;
-        self.beat = frame.beat;
+        self.life = (frame.incarnation, frame.beat);
+        self.boot = frame.boot;
         self.name = text::label(&frame.name);
         self.window = frame.window;
         self.echo = (frame.sent, now);
@@ -200,6 +237,14 @@ impl Host {
         let changed = self.parts[part].as_ref().is_none_or(|before| !same_facts(before, &frame));
         self.parts[part] = Some(frame);
         changed
+    }
+
+    /// Notes by which way and from where a frame came, unless the host itself has said that it is elsewhere.
+    fn note_arrival(&mut self, arrival: Arrival, now: Instant) {
+        if self.announced.is_empty() || self.announced.contains(&arrival.from.ip()) {
+            self.heard_by.insert(arrival.way, now);
+            self.addresses.insert(arrival.from, now);
+        }
     }
 
     fn expires(&self) -> Instant {

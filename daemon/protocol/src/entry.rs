@@ -300,7 +300,8 @@ mod tests {
         let key = SigningKey::from_bytes(&[9; 32]);
         let mut draft = Draft::new(InstanceId::NIL, 0);
         draft.push(b"x");
-        let datagram = draft.finish_signed(&place(4), false, [1; 16], &[[2; 16], [3; 16]], &key, &Ring::open());
+        let datagram =
+            draft.finish_signed(&place(4), false, [1; 16], &[[2; 16], [3; 16]], &key, &Ring::open());
         let proof = Entry::from_datagram(&datagram).unwrap().proof.unwrap();
         assert_eq!(proof.previous(), [1; 16]);
         assert_eq!(proof.covered().collect::<Vec<_>>(), [[2; 16], [3; 16]]);
@@ -325,13 +326,13 @@ mod tests {
             let mut draft = Draft::new(InstanceId::NIL, ring.overhead());
             draft.push(b"tail");
             draft.mark_boundary();
-            while draft.fits_signature(covered) {
-                draft.push(b"!");
-            }
+            let room = draft.room() - (1 + 16 * (covered + 1) + SIGNATURE);
+            draft.push(&vec![b'!'; room]);
+            assert!(draft.fits_signature(covered) && !draft.fits_signature(covered + 1));
             let plain = draft.len();
             let datagram =
                 draft.finish_signed(&place(5), true, [1; 16], &vec![[2; 16]; covered], &key, &ring);
-            assert!(datagram.len() <= MAX_DATAGRAM && datagram.len() + 2 > MAX_DATAGRAM);
+            assert_eq!(datagram.len(), MAX_DATAGRAM);
             let entry = Entry::from_datagram(&datagram).unwrap();
             assert_eq!(entry.proof.unwrap().covered().len(), covered);
             assert!(!datagram.windows(4).any(|bytes| bytes == b"tail"));
@@ -354,7 +355,8 @@ mod tests {
     #[test]
     fn no_cut_and_no_byte_value_panics() {
         let key = SigningKey::from_bytes(&[9; 32]);
-        let datagram = Draft::new(InstanceId::NIL, 0).finish_signed(&place(1), false, [0; 16], &[], &key, &Ring::open());
+        let datagram =
+            Draft::new(InstanceId::NIL, 0).finish_signed(&place(1), false, [0; 16], &[], &key, &Ring::open());
         assert!(Entry::from_datagram(&datagram).unwrap().genesis);
         for at in 0..datagram.len() {
             for byte in [0, 1, 0x7f, 0x80, 0xff] {

@@ -9,7 +9,6 @@ use crate::{
     control::{self, HostFrame, MAX_PARTS},
     time::Instant,
 };
-use bytes::Bytes;
 use ed25519_dalek::SigningKey;
 use rand_core::Rng;
 use std::time::Duration;
@@ -81,9 +80,15 @@ impl Heartbeat {
 }
 
 /// Cuts a heartbeat into as many signed datagrams as it takes. Always at least one.
-pub fn cut(key: &SigningKey, whole: HostFrame) -> Vec<Bytes> {
-    let empty =
-        HostFrame { users: vec![], sessions: vec![], instances: vec![], neighbours: vec![], ..whole.clone() };
+pub fn cut(key: &SigningKey, whole: HostFrame) -> Vec<Vec<u8>> {
+    let empty = HostFrame {
+        users: vec![],
+        sessions: vec![],
+        sealed: vec![],
+        instances: vec![],
+        neighbours: vec![],
+        ..whole.clone()
+    };
     let mut parts = vec![empty.clone()];
     let add = |parts: &mut Vec<HostFrame>, put: &dyn Fn(&mut HostFrame)| {
         put(parts.last_mut().expect("there is always one"));
@@ -100,11 +105,12 @@ pub fn cut(key: &SigningKey, whole: HostFrame) -> Vec<Bytes> {
     };
     whole.users.iter().for_each(|item| add(&mut parts, &|part| part.users.push(item.clone())));
     whole.sessions.iter().for_each(|item| add(&mut parts, &|part| part.sessions.push(item.clone())));
+    whole.sealed.iter().for_each(|item| add(&mut parts, &|part| part.sealed.push(item.clone())));
     whole.instances.iter().for_each(|item| add(&mut parts, &|part| part.instances.push(item.clone())));
     whole.neighbours.iter().for_each(|item| add(&mut parts, &|part| part.neighbours.push(*item)));
     let count = parts.len() as u8;
     let numbered = parts.into_iter().zip(0..).map(|(part, n)| HostFrame { part: n, parts: count, ..part });
-    numbered.filter_map(|part| control::host_frame(key, &part)).map(Bytes::from).collect()
+    numbered.filter_map(|part| control::host_frame(key, &part)).collect()
 }
 
 fn size(frame: &HostFrame) -> usize {
@@ -116,6 +122,7 @@ fn take_last(part: &mut HostFrame) -> HostFrame {
     let mut without = part.clone();
     let _ = (without.neighbours.pop().is_some())
         || without.instances.pop().is_some()
+        || without.sealed.pop().is_some()
         || without.sessions.pop().is_some()
         || without.users.pop().is_some();
     without
@@ -178,7 +185,10 @@ mod tests {
             name: "h".into(),
             window: 1,
             users: vec![],
+            boot: [4; 16],
+            addresses: vec![],
             sessions: vec![],
+            sealed: vec![],
             instances: (0..100).map(item).collect(),
             neighbours: vec![],
         };
@@ -187,7 +197,7 @@ mod tests {
         let mut seen = Vec::new();
         for datagram in &datagrams {
             let (_, rest) = Header::parse(datagram).unwrap();
-            seen.extend(UnverifiedHost::parse(datagram, rest).unwrap().verify().unwrap().instances);
+            seen.extend(UnverifiedHost::parse(rest).unwrap().verify().unwrap().instances);
         }
         assert_eq!(seen, whole.instances);
     }

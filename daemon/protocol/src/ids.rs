@@ -2,6 +2,7 @@
 //!
 //! Invariant: `Seq(0)` and `Epoch(0)` never name an entry; they mean "nothing yet".
 
+use crate::seal::KeyName;
 use chalktalk_ipc::{AppId, OriginId, SessionId, UserId};
 use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
@@ -40,8 +41,14 @@ pub struct LogId {
 
 /// Reasons a session is what its id says (DESIGN §4): ids are hashes, so the same name is the same room on every
 /// host, and nobody can claim an id that means something else.
-pub fn open_room(app: &AppId, name: &str) -> SessionId {
-    session_id("open", &[app.as_str().as_bytes(), normalised(name).as_bytes()])
+///
+/// A LAN with a passphrase, `lan` by the name of its key, is a LAN of its own: its rooms are others.
+pub fn open_room(app: &AppId, name: &str, lan: Option<&KeyName>) -> SessionId {
+    let name = normalised(name);
+    match lan {
+        None => session_id("open", &[app.as_str().as_bytes(), name.as_bytes()]),
+        Some(lan) => session_id("open", &[app.as_str().as_bytes(), name.as_bytes(), lan]),
+    }
 }
 
 /// A direct session of two users, from the X25519 secret that only they share.
@@ -85,10 +92,11 @@ mod tests {
 
     #[test]
     fn one_name_is_one_room_however_it_is_typed() {
-        let room = |name| open_room(&AppId::chat(), name);
+        let room = |name| open_room(&AppId::chat(), name, None);
         assert_eq!(room("Café"), room("CAFE\u{301}"));
         assert_ne!(room("cafe"), room("café"));
-        assert_ne!(room("a"), open_room(&AppId::whiteboard(), "a"));
+        assert_ne!(room("a"), open_room(&AppId::whiteboard(), "a", None));
+        assert_ne!(room("a"), open_room(&AppId::chat(), "a", Some(&[1; 16])));
         assert_eq!(room("x").0[6] >> 4, 8, "UUID version 8");
     }
 }

@@ -22,6 +22,9 @@ pub const MAX_AHEAD: u64 = 4096;
 /// Candidates held per log, in bytes: two bursts at most are ever open, the rest is somebody's invention.
 const MAX_CANDIDATE_BYTES: usize = 1 << 20;
 
+/// The counter of entries whose signature does not hold.
+pub const BAD_SIGNATURE: &str = "bad signature";
+
 type Hash = [u8; 16];
 
 #[derive(Default, Debug)]
@@ -389,7 +392,7 @@ impl Log {
     fn receive_signed(&mut self, entry: &Entry<'_>, datagram: &Bytes, now: Instant) -> Received {
         let proof = entry.proof.expect("callers checked");
         if !self.signature_holds(&proof) {
-            return Received::Refused("bad signature");
+            return Received::Refused(BAD_SIGNATURE);
         }
         self.accept(entry.seq, datagram.clone());
         self.apply_proof(entry, now)
@@ -650,7 +653,8 @@ mod tests {
         let entries = bursts(&[1, 1]);
         let key = SigningKey::from_bytes(&[2; 32]);
         let place = Place { session: SessionId([1; 16]), log: log().id(), seq: Seq(3), stamp: 3, time: 0 };
-        let lie = Draft::new(InstanceId::NIL, 0).finish_signed(&place, false, [9; 16], &[], &key, &Ring::open());
+        let lie =
+            Draft::new(InstanceId::NIL, 0).finish_signed(&place, false, [9; 16], &[], &key, &Ring::open());
         let mut log = log();
         log.set_author(author(), Instant::ZERO);
         entries.iter().for_each(|d| assert_eq!(receive(&mut log, d), Received::Accepted));

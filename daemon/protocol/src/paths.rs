@@ -8,7 +8,13 @@ use crate::{
     net::{Link, LinkId, Route, Way},
 };
 use chalktalk_ipc::HostId;
-use std::{collections::BTreeMap, net::SocketAddr};
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, SocketAddr},
+};
+
+/// Addresses that a host tells of itself: more than machines have, but for those that run many containers.
+const MAX_ADDRESSES: usize = 16;
 
 /// The heartbeats at the start go by every way, so that evidence is there at once.
 const PROBING_BEATS: u64 = 6;
@@ -75,6 +81,16 @@ impl Paths {
     /// The links there are.
     pub fn links(&self) -> impl Iterator<Item = &Link> + '_ {
         self.links.values()
+    }
+
+    /// Where this host is reached; none if there are too many to tell.
+    pub fn addresses(&self) -> Vec<IpAddr> {
+        let of = |link: &Link| {
+            let v4 = link.v4.iter().map(|(address, _)| IpAddr::V4(*address));
+            v4.chain(link.v6.map(IpAddr::V6)).collect::<Vec<_>>()
+        };
+        let all: Vec<IpAddr> = self.links.values().flat_map(of).collect();
+        if all.len() <= MAX_ADDRESSES { all } else { Vec::new() }
     }
 
     /// The way chosen for a link.

@@ -8,6 +8,7 @@ use crate::{
     control::Descriptor,
     crypto::Certificate,
     ids::{LogId, Seq},
+    seal::{Key, KeyName},
 };
 use chalktalk_ipc::{InstanceId, OriginId, Position, SessionId, UserId};
 use serde::{Deserialize, Serialize};
@@ -25,6 +26,9 @@ pub struct SessionRecord {
     pub joined: Vec<UserId>,
     /// The two users of a direct session.
     pub pair: Option<(UserId, UserId)>,
+    /// The LAN that an open room is in: the name of its passphrase's key.
+    #[serde(default)]
+    pub lan: Option<KeyName>,
 }
 
 /// A record, read back.
@@ -42,6 +46,8 @@ pub enum Known {
     Resume(SessionId, OriginId, u64, [u8; 16]),
     /// The life of the daemon that was stopped cleanly.
     CleanStop(u64),
+    /// The key of the LAN's passphrase; none: the LAN has none.
+    Lan(Option<[u8; 32]>),
 }
 
 /// A session.
@@ -80,6 +86,11 @@ pub fn clean_stop(incarnation: u64) -> Record {
     (key(b'c', &[]), pack(&incarnation))
 }
 
+/// The key of the LAN's passphrase.
+pub fn lan(key: Option<&Key>) -> Record {
+    (self::key(b'l', &[]), pack(&key.map(Key::secret)))
+}
+
 /// Reads a record back; `None` if it is of another version.
 pub fn read(key: &[u8], value: &[u8]) -> Option<Known> {
     let (&letter, ids) = key.split_first()?;
@@ -95,6 +106,7 @@ pub fn read(key: &[u8], value: &[u8]) -> Option<Known> {
             Known::Resume(SessionId(id(0)?), OriginId(id(16)?), incarnation, hash)
         }
         b'c' => Known::CleanStop(unpack(value)?),
+        b'l' => Known::Lan(unpack(value)?),
         _ => return None,
     })
 }
@@ -123,6 +135,8 @@ mod tests {
         let back = |(key, value): Record| read(&key, &value).unwrap();
         assert_eq!(back(number(s, u, i, 7)), Known::Number(s, u, i, 7));
         assert_eq!(back(clean_stop(9)), Known::CleanStop(9));
+        assert_eq!(back(lan(Some(&Key::new([7; 32])))), Known::Lan(Some([7; 32])));
+        assert_eq!(back(lan(None)), Known::Lan(None));
         let origin = OriginId([4; 16]);
         assert_eq!(back(resume(s, origin, 9, [5; 16])), Known::Resume(s, origin, 9, [5; 16]));
         let log = LogId { origin: OriginId([6; 16]), epoch: crate::ids::Epoch(2) };

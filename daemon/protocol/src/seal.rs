@@ -15,7 +15,7 @@ use chacha20poly1305::{
     KeyInit, Tag, XChaCha20Poly1305, XNonce,
     aead::{AeadInOut, inout::InOutBuf},
 };
-use chalktalk_ipc::{AppId, UserId};
+use chalktalk_ipc::AppId;
 use std::{collections::VecDeque, fmt};
 use zeroize::Zeroizing;
 
@@ -88,8 +88,7 @@ impl Key {
         plain.clear();
         plain.extend_from_slice(cipher);
         let body = InOutBuf::from(&mut plain[..]);
-        let opened =
-            self.cipher.decrypt_inout_detached(&XNonce::from(*nonce), aad, body, &Tag::from(*tag));
+        let opened = self.cipher.decrypt_inout_detached(&XNonce::from(*nonce), aad, body, &Tag::from(*tag));
         opened.ok().map(|()| *nonce)
     }
 }
@@ -98,19 +97,6 @@ impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Key({:08x})", self.id())
     }
-}
-
-/// The other user's half of a direct session, and what both derive from it.
-#[derive(Clone, Debug)]
-pub struct Direct {
-    /// The local user.
-    pub local: UserId,
-    /// The other one.
-    pub other: UserId,
-    /// The app of the session.
-    pub app: AppId,
-    /// The key of the session.
-    pub key: Key,
 }
 
 /// Numbers for nonces: no two frames of one daemon, in all its lives, have the same.

@@ -279,6 +279,7 @@ fn take_leb(bytes: &[u8]) -> Result<Option<(u64, &[u8])>, Broken> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::seal::Ring;
     use crate::{
         entry::Place,
         ids::{LogId, Seq},

@@ -50,7 +50,7 @@ fn node(seed: u8) -> (Node, Vec<Vec<u8>>) {
     let wish = Attach { instance: None, app: chat.clone(), pid: 1, role: Role::App, token: None };
     let attached = node.attach(now, user, wish).expect("nobody else is attached");
     let Answer::Attached { instance, .. } = attached else { panic!() };
-    let session = open_room(&chat, LOBBY);
+    let session = open_room(&chat, LOBBY, None);
     node.join(now, user, "#lobby", &chat, SessionKind::Kept, true).expect("everybody may");
     node.open(now, instance, session, &From::Start).expect("it was joined");
     for number in 1..=20 {

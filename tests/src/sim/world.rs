@@ -1074,5 +1074,5 @@ fn link(host: usize) -> Link {
 
 /// The id of `#lobby`.
 pub fn lobby() -> SessionId {
-    chalktalk_protocol::ids::open_room(&AppId::chat(), LOBBY)
+    chalktalk_protocol::ids::open_room(&AppId::chat(), LOBBY, None)
 }

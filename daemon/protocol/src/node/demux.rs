@@ -7,23 +7,44 @@ use super::{Action, Node};
 use crate::{
     control::Failure,
     entry::Entry,
+    frame::{Header, Kind},
     ids::{LogId, Seq},
     launch::{Delayed, Key, Need, Trigger},
     outbox::News,
+    seal::Ring,
     session::Session,
     stream::StreamReader,
 };
 use chalktalk_ipc::{AppId, Event, FailReason, InstanceId, SessionId, UserId, request::Role};
 
 impl Node {
-    /// Makes sure of a session that a frame names: a direct session with a user we know begins with its first frame.
-    pub(super) fn find_session(&mut self, id: SessionId) -> bool {
+    /// Makes sure of a session that a frame names: a direct session with a user we know begins with the first frame that
+    /// nobody else can have made.
+    pub(super) fn find_session(&mut self, header: &Header, datagram: &[u8], rest: &[u8]) -> bool {
+        self.sessions.get(&header.session).is_some_and(Session::is_active)
+            || self.is_of_pair(header, datagram, rest) && self.join_if_direct(header.session)
+    }
+
+    /// Joins the direct session of a local user and one that is known, if it is one.
+    pub(super) fn join_if_direct(&mut self, id: SessionId) -> bool {
         if self.sessions.get(&id).is_some_and(Session::is_active) {
             return true;
         }
         let Some((local, other, app)) = self.directs.get(&id).cloned() else { return false };
         self.join_direct(id, local, other, &app);
         true
+    }
+
+    /// Whether a frame of a direct session that has not begun here is by somebody who has its key.
+    fn is_of_pair(&mut self, header: &Header, datagram: &[u8], rest: &[u8]) -> bool {
+        let Some(ring) = self.direct_key(header.session).map(Ring::of) else { return false };
+        let mut scratch = Vec::new();
+        if header.kind != Kind::Entry {
+            return ring
+                .open_frame(header, datagram, &mut scratch)
+                .is_some_and(|number| self.is_present(number));
+        }
+        Entry::parse(header, datagram, rest).is_ok_and(|entry| ring.open_entry(entry, &mut scratch).is_some())
     }
 
     /// Entries of others were accepted.
@@ -66,9 +87,11 @@ impl Node {
         let mut reader = StreamReader::in_middle();
         let mut found: Option<(Trigger, InstanceId)> = None;
         let attended = session.app_readers(user).next().is_some();
+        let mut scratch = Vec::new();
         for seq in news.first.0..=news.last.0 {
             let Some(datagram) = log.entry(Seq(seq)) else { continue };
             let entry = Entry::from_datagram(datagram).expect("accepted entries were parsed");
+            let Some(entry) = session.keys.open_entry(entry, &mut scratch) else { continue };
             if session.is_history(news.log, entry.seq) || (attended && entry.destination.is_nil()) {
                 continue;
             }

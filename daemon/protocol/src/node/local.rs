@@ -7,6 +7,7 @@ use crate::{
     control::Descriptor,
     ids,
     records::{self, SessionRecord},
+    seal::Ring,
     session::{Session, delivery::Delivery},
     store::Write,
     stream,
@@ -190,7 +191,7 @@ impl Node {
         self.at(now);
         let id = match target.parse::<Target>()? {
             Target::Room(name) => {
-                let id = ids::open_room(app, &name);
+                let id = self.room(app, &name);
                 self.check_session_limit(id)?;
                 let announced = self.directory.session(id).map(|item| item.descriptor.clone());
                 let (kind, history) = announced.map_or((kind, history), |d| (d.kind, d.history));
@@ -225,7 +226,7 @@ impl Node {
         kind: SessionKind,
         history: bool,
     ) -> SessionId {
-        let id = ids::open_room(app, name);
+        let id = self.room(app, name);
         let descriptor =
             Descriptor { app: app.clone(), title: name.into(), scope: Scope::Open, kind, history };
         self.enter(id, user, descriptor, None);
@@ -259,7 +260,7 @@ impl Node {
         match descriptor {
             Some(descriptor) if descriptor.scope == Scope::Open => {
                 self.check_session_limit(id)?;
-                if ids::open_room(&descriptor.app, &descriptor.title) != id {
+                if self.room(&descriptor.app, &descriptor.title) != id {
                     return refuse(
                         RefusalCode::NotAllowed,
                         "whoever announces this session gives it a false name",
@@ -279,7 +280,17 @@ impl Node {
     fn enter(&mut self, id: SessionId, user: UserId, descriptor: Descriptor, pair: Option<(UserId, UserId)>) {
         let now = self.out.now;
         let known = self.sessions.get(&id).is_some_and(Session::is_active);
-        let session = self.sessions.entry(id).or_insert_with(|| Session::new(id, descriptor, now));
+        if !self.sessions.contains_key(&id) {
+            let keys = match descriptor.scope {
+                Scope::Open => self.lan.clone(),
+                Scope::Direct => self.direct_key(id).map_or_else(Ring::locked, Ring::of),
+                Scope::Invite => Ring::locked(),
+            };
+            self.directory.reveal(id, &keys);
+            self.sessions.insert(id, Session::new(id, descriptor, keys, now));
+        }
+        let session = self.sessions.get_mut(&id).expect("inserted above");
+        session.elsewhere = false;
         session.pair = session.pair.or(pair);
         let joined = session.joined.insert(user);
         if !known {
@@ -308,6 +319,7 @@ impl Node {
             descriptor: session.descriptor.clone(),
             joined: session.joined.iter().copied().collect(),
             pair: session.pair,
+            lan: self.lan_name().filter(|_| session.descriptor.scope == Scope::Open),
         };
         self.out.urgent = true;
         let (key, value) = records::session(id, &record);
@@ -324,7 +336,7 @@ impl Node {
     ) -> Result<Answer, Refusal> {
         self.at(now);
         let id = self.resolve(user, target, app)?;
-        if id == ids::open_room(&AppId::chat(), LOBBY) {
+        if id == self.room(&AppId::chat(), LOBBY) {
             return refuse(RefusalCode::NotAllowed, "everybody is in #lobby; close the chat instead");
         }
         let Some(session) = self.sessions.get_mut(&id).filter(|session| session.joined.contains(&user))
@@ -532,7 +544,7 @@ impl Node {
     /// Which session a target is, without joining it.
     pub fn resolve(&self, user: UserId, target: &str, app: &AppId) -> Result<SessionId, Refusal> {
         match target.parse::<Target>()? {
-            Target::Room(name) => Ok(ids::open_room(app, &name)),
+            Target::Room(name) => Ok(self.room(app, &name)),
             Target::User(name) => self.direct_id(user, self.resolve_user(user, &name)?, app),
             Target::Session(id) => Ok(id),
         }

@@ -8,10 +8,12 @@
 
 mod demux;
 mod facts;
+mod lan;
 mod local;
 mod presence;
 
 use crate::{
+    budget::Budgets,
     control::{self, Failure},
     counters::Counters,
     crypto::{self, Author, Certificate},
@@ -25,6 +27,7 @@ use crate::{
     outbox::Outbox,
     paths::{Mode, Paths},
     records::{self, Known},
+    seal::{Boot, Key, Nonces, Number, Replays, Ring},
     session::{Session, delivery::Outcome},
     store::{Batch, Restored, Write},
     time::Instant,
@@ -32,10 +35,11 @@ use crate::{
 use bytes::Bytes;
 use chalktalk_ipc::{
     AppId, Event, FailReason, HostId, InstanceId, OriginId, SessionId, UserId,
+    event::Scope,
     request::{Availability, RegisteredApp, Role, SessionKind, Topic},
 };
 use ed25519_dalek::SigningKey;
-use rand_core::SeedableRng;
+use rand_core::{Rng, SeedableRng};
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     net::SocketAddr,
@@ -168,6 +172,12 @@ pub struct Node {
     gone: VecDeque<InstanceId>,
     authors: BTreeMap<OriginId, Author>,
     directs: BTreeMap<SessionId, (UserId, UserId, AppId)>,
+    /// What the LAN's passphrase seals with.
+    lan: Ring,
+    nonces: Nonces,
+    /// Which frames of the hosts present have been heard.
+    replays: BTreeMap<Boot, (HostId, Replays)>,
+    budgets: Budgets,
     directory: Directory,
     heartbeat: Heartbeat,
     paths: Paths,
@@ -193,6 +203,9 @@ impl Node {
     pub fn new(config: NodeConfig, restored: Restored, now: Instant, wall: u64) -> Self {
         let host_key = SigningKey::from_bytes(&config.host_seed);
         let host = crypto::host_id(&host_key.verifying_key());
+        let mut rng = rand_chacha::ChaCha20Rng::from_seed(config.rng_seed);
+        let mut boot = [0; 16];
+        rng.fill_bytes(&mut boot);
         let mut node = Self {
             host_key,
             host,
@@ -205,6 +218,10 @@ impl Node {
             gone: VecDeque::new(),
             authors: BTreeMap::new(),
             directs: BTreeMap::new(),
+            lan: Ring::open(),
+            nonces: Nonces::new(boot),
+            replays: BTreeMap::new(),
+            budgets: Budgets::default(),
             directory: Directory::default(),
             heartbeat: Heartbeat::new(now),
             paths: Paths::new(config.mode, config.peers),
@@ -216,7 +233,7 @@ impl Node {
                 wall,
                 host,
                 window: config.window,
-                rng: rand_chacha::ChaCha20Rng::from_seed(config.rng_seed),
+                rng,
                 group: VecDeque::new(),
                 unicast: VecDeque::new(),
                 writes: Vec::new(),
@@ -248,6 +265,9 @@ impl Node {
             restored.records.iter().filter_map(|(key, value)| records::read(key, value)).collect();
         self.clean =
             known.iter().any(|k| matches!(k, Known::CleanStop(life) if life + 1 == self.incarnation));
+        if let Some(Known::Lan(Some(secret))) = known.iter().find(|record| matches!(record, Known::Lan(_))) {
+            self.lan = Ring::of(Key::new(*secret));
+        }
         for record in &known {
             match record {
                 Known::Certificate(origin, certificate) => {
@@ -256,9 +276,12 @@ impl Node {
                     }
                 }
                 Known::Session(id, record) => {
-                    let mut session = Session::new(*id, record.descriptor.clone(), now);
+                    let open = record.descriptor.scope == Scope::Open;
+                    let keys = if open { self.lan.clone() } else { Ring::locked() };
+                    let mut session = Session::new(*id, record.descriptor.clone(), keys, now);
                     session.joined = record.joined.iter().copied().collect();
                     session.pair = record.pair;
+                    session.elsewhere = open && record.lan != self.lan_name();
                     if !self.clean {
                         session.hold_writing(now + LEARN_TAIL);
                     }
@@ -327,6 +350,7 @@ impl Node {
         );
         self.out.urgent = true;
         self.meet_everybody(user);
+        self.unlock_directs(user);
         self.join_room(user, &AppId::chat(), LOBBY, SessionKind::Kept, true);
         let joined: Vec<SessionId> =
             self.sessions.values().filter(|s| s.joined.contains(&user)).map(Session::id).collect();
@@ -348,20 +372,48 @@ impl Node {
         self.at(now);
         self.out.counters.add("frames.received", 1);
         match Header::parse(datagram) {
-            Ok((header, rest)) if header.kind == Kind::Host => self.on_host_frame(arrival, datagram, rest),
+            Ok(_) if !self.budgets.allows(arrival.from, now) => self.out.counters.add("drop.over budget", 1),
+            Ok((header, rest)) if header.kind == Kind::Host => {
+                self.on_host_frame(arrival, &header, datagram, rest)
+            }
             Ok((header, rest)) => self.on_session_frame(arrival, &header, datagram, rest),
             Err(_) => self.out.counters.add("drop.malformed", 1),
         }
         self.settle();
     }
 
+    /// A frame failed a check that costs: it is dropped, and its source pays.
+    fn refuse(&mut self, arrival: Arrival, why: &'static str) {
+        self.out.counters.add(why, 1);
+        self.budgets.charge(arrival.from, self.out.now);
+    }
+
     fn on_session_frame(&mut self, arrival: Arrival, header: &Header, datagram: &[u8], rest: &[u8]) {
-        if header.key_id != 0 {
-            return self.out.counters.add("drop.unknown key", 1);
-        }
-        if !self.find_session(header.session) {
+        if !self.find_session(header, datagram, rest) {
             return self.out.counters.add("drop.unknown session", 1);
         }
+        let keys = &self.sessions[&header.session].keys;
+        if keys.is_sealed() != (header.key_id != 0) {
+            return self.out.counters.add("drop.unknown key", 1);
+        }
+        if !keys.is_sealed() || header.kind == Kind::Entry {
+            return self.on_opened(arrival, header, datagram, rest);
+        }
+        let mut opened = Vec::new();
+        match keys.open_frame(header, datagram, &mut opened) {
+            Some(number) if self.is_first(number) => self.on_opened(arrival, header, datagram, &opened),
+            Some(_) => self.out.counters.add("drop.replayed", 1),
+            None => self.refuse(arrival, "drop.not opened"),
+        }
+    }
+
+    /// Whether a sealed frame of a host that is present comes for the first time.
+    fn is_first(&mut self, number: Number) -> bool {
+        self.replays.get_mut(&number.boot).is_some_and(|(_, heard)| heard.is_first(number.counter))
+    }
+
+    /// A frame of a session, in clear; an entry's body may be sealed.
+    fn on_opened(&mut self, arrival: Arrival, header: &Header, datagram: &[u8], rest: &[u8]) {
         let malformed = match header.kind {
             Kind::Entry => self.on_entry(arrival, header, datagram, rest).is_err(),
             Kind::Nack => self.on_control(header, rest, |node, session, nack: control::Nack| {
@@ -423,7 +475,10 @@ impl Node {
         let entry = Entry::parse(header, datagram, rest).map_err(|_| ())?;
         let author = self.authors.get(&entry.log.origin);
         if let Some(session) = self.sessions.get_mut(&header.session) {
-            session.on_entry(&entry, datagram, arrival.way, author, &mut self.out);
+            let believed = session.on_entry(&entry, datagram, arrival.way, author, &mut self.out);
+            if !believed {
+                self.budgets.charge(arrival.from, self.out.now);
+            }
         }
         Ok(())
     }
@@ -644,16 +699,30 @@ impl Node {
         if std::mem::take(&mut self.out.changed) {
             self.heartbeat.on_change(self.out.now);
         }
-        while let Some(datagrams) = self.out.group.pop_front().filter(|d| !d.is_empty()) {
+        while let Some(datagrams) = self.out.group.pop_front() {
+            let datagrams: Vec<Bytes> = datagrams.into_iter().filter_map(|d| self.sealed(d)).collect();
+            if datagrams.is_empty() {
+                continue;
+            }
             let routes = self.paths.everybody();
             self.transmits
                 .extend(routes.into_iter().map(|route| Transmit { route, datagrams: datagrams.clone() }));
         }
         while let Some((host, datagram)) = self.out.unicast.pop_front() {
-            if let Some(address) = self.address_of(host) {
+            if let Some((address, datagram)) = self.address_of(host).zip(self.sealed(datagram)) {
                 self.transmits.push_back(Transmit { route: Route::Host(address), datagrams: vec![datagram] });
             }
         }
+    }
+
+    /// A frame as it leaves: entries are sealed when they are written, other frames of sealed sessions now.
+    fn sealed(&mut self, datagram: Bytes) -> Option<Bytes> {
+        let (header, _) = Header::parse(&datagram).expect("our own frames are whole");
+        let session = self.sessions.get(&header.session)?;
+        if header.kind == Kind::Entry || !session.keys.is_sealed() {
+            return Some(datagram);
+        }
+        session.keys.seal_frame(datagram.to_vec(), &mut self.nonces).map(Bytes::from)
     }
 
     fn add_writer(&mut self, id: SessionId, user: UserId) {

@@ -2,12 +2,15 @@
 
 use super::Node;
 use crate::{
-    control::{HostFrame, InstanceItem, SessionItem, UnverifiedHost, UserItem},
+    control::{HostFrame, InstanceItem, SealedItem, SessionItem, UnverifiedHost, UserItem},
     crypto::{self, entry_hash},
     directory::Heard,
+    frame::Header,
     heartbeat, ids,
     net::{Arrival, Transmit},
+    seal::{Replays, Ring},
 };
+use bytes::Bytes;
 use chalktalk_ipc::{
     AppId, HostId, UserId,
     event::Scope,
@@ -27,6 +30,9 @@ impl Node {
         self.paths.choose(self.host, &self.directory);
         let frame = self.host_frame(beat, interval, leave);
         let datagrams = heartbeat::cut(&self.host_key, frame);
+        let lan = &self.lan;
+        let sealed = |datagram| lan.seal_frame(datagram, &mut self.nonces).map(Bytes::from);
+        let datagrams: Vec<Bytes> = datagrams.into_iter().filter_map(sealed).collect();
         for route in self.paths.heartbeat(beat) {
             self.transmits.push_back(Transmit { route, datagrams: datagrams.clone() });
         }
@@ -46,9 +52,20 @@ impl Node {
             user: instance.user,
             sessions: instance.sessions.iter().copied().collect(),
         };
+        let (mut sessions, mut sealed) = (Vec::new(), Vec::new());
+        for session in self.sessions.values_mut().filter(|session| session.is_active() && !leave) {
+            let item = session.item(now);
+            if item.descriptor.scope == Scope::Open {
+                sessions.push(item); // its LAN's passphrase seals the whole frame
+            } else {
+                sealed.extend(SealedItem::seal(self.host, &item, &session.keys, &mut self.nonces));
+            }
+        }
         HostFrame {
             incarnation: self.incarnation,
             beat,
+            boot: self.nonces.boot(),
+            addresses: self.paths.addresses(),
             part: 0,
             parts: 1,
             interval: interval.as_millis() as u32,
@@ -58,20 +75,25 @@ impl Node {
             window: self.out.window,
             users: if leave { vec![] } else { self.users.values().map(user).collect() },
             instances: if leave { vec![] } else { instances.map(instance).collect() },
-            sessions: if leave {
-                vec![]
-            } else {
-                let active = self.sessions.values_mut().filter(|session| session.is_active());
-                active.map(|session| session.item(now)).collect()
-            },
+            sessions,
+            sealed,
             neighbours: if leave { vec![] } else { self.directory.neighbours(now) },
         }
     }
 
     /// A host frame arrived.
-    pub(super) fn on_host_frame(&mut self, arrival: Arrival, datagram: &[u8], rest: &[u8]) {
+    pub(super) fn on_host_frame(&mut self, arrival: Arrival, header: &Header, datagram: &[u8], rest: &[u8]) {
         let now = self.out.now;
-        let Ok(unverified) = UnverifiedHost::parse(datagram, rest) else {
+        if self.lan.is_sealed() != (header.key_id != 0) || !self.lan.knows(header.key_id) {
+            return self.out.counters.add("drop.other LAN", 1);
+        }
+        let mut opened = Vec::new();
+        let rest = match self.lan.is_sealed() {
+            false => rest,
+            true if self.lan.open_frame(header, datagram, &mut opened).is_some() => &opened[..],
+            true => return self.refuse(arrival, "drop.not opened"),
+        };
+        let Ok(unverified) = UnverifiedHost::parse(rest) else {
             return self.out.counters.add("drop.malformed", 1);
         };
         let host = unverified.host;
@@ -82,10 +104,12 @@ impl Node {
         if self.directory.is_repeat(host, &hash, arrival, now) {
             return;
         }
-        let frame = match unverified.verify() {
+        let mut frame = match unverified.verify() {
             Ok(frame) => frame,
-            Err(_) => return self.out.counters.add("drop.bad host frame", 1),
+            Err(_) => return self.refuse(arrival, "drop.bad host frame"),
         };
+        frame.users.iter().for_each(|user| self.on_user(host, user));
+        self.open_items(host, &mut frame);
         if let Some(item) = frame.neighbours.iter().find(|item| item.host == self.host && item.echo != 0) {
             let sent = (now.as_nanos() / 1000) as u32;
             let sample =
@@ -95,30 +119,43 @@ impl Node {
                 self.sessions.values_mut().for_each(|session| session.on_round_trip(host, sample));
             }
         }
-        let (users, sessions) = (frame.users.clone(), frame.sessions.clone());
+        let (sessions, boot) = (frame.sessions.clone(), frame.boot);
         match self.directory.on_frame(host, frame, hash, arrival, now) {
             Heard::Left => self.on_host_gone(host),
             Heard::Ignored => self.out.counters.add("drop.stale host frame", 1),
             Heard::New => {
                 self.changed.extend([Topic::Who, Topic::Instances, Topic::Sessions]);
                 self.heartbeat.on_change(now);
-                self.on_announced(host, &users, &sessions);
+                self.replays.retain(|_, (other, _)| *other != host);
+                self.replays.insert(boot, (host, Replays::default()));
+                self.on_announced(host, &sessions);
             }
             Heard::Changed => {
                 self.changed.extend([Topic::Who, Topic::Instances, Topic::Sessions]);
-                self.on_announced(host, &users, &sessions);
+                self.on_announced(host, &sessions);
             }
-            Heard::Known => self.on_announced(host, &users, &sessions),
+            Heard::Known => self.on_announced(host, &sessions),
         }
     }
 
-    fn on_announced(&mut self, host: HostId, users: &[UserItem], items: &[SessionItem]) {
-        users.iter().for_each(|user| self.on_user(host, user));
+    /// Opens what a host says of sealed sessions, as far as we have keys. Of a session that nobody but it and us could know, that
+    /// is word enough to join.
+    fn open_items(&mut self, host: HostId, frame: &mut HostFrame) {
+        frame.sessions.retain(|item| item.descriptor.scope == Scope::Open);
+        for item in &frame.sealed {
+            self.recognise(item, &frame.users);
+            let direct = self.direct_key(item.session).map(Ring::of);
+            let ring = match self.sessions.get(&item.session) {
+                Some(session) if session.is_active() => Some(&session.keys),
+                _ => direct.as_ref(),
+            };
+            frame.sessions.extend(ring.and_then(|ring| item.open(host, ring)));
+        }
+    }
+
+    fn on_announced(&mut self, host: HostId, items: &[SessionItem]) {
         for item in items {
-            if item.descriptor.scope == Scope::Direct {
-                self.recognise(item, users);
-                self.find_session(item.session);
-            }
+            self.join_if_direct(item.session);
         }
         let announced = |node: &Self, id| {
             node.directory.host(host).is_some_and(|h| h.sessions().any(|i| i.session == id))
@@ -160,11 +197,11 @@ impl Node {
     }
 
     /// A direct session that a host announces: is it with one of us, for an app that we had not thought of?
-    fn recognise(&mut self, item: &SessionItem, users: &[UserItem]) {
+    fn recognise(&mut self, item: &SealedItem, users: &[UserItem]) {
         if self.directs.contains_key(&item.session) {
             return;
         }
-        let app = &item.descriptor.app;
+        let app = &item.app;
         for other in users.iter().map(|user| user.certificate.user()) {
             let with = |local: &super::LocalUser| {
                 local.secrets.get(&other).is_some_and(|secret| ids::direct(app, secret) == item.session)
@@ -181,7 +218,7 @@ impl Node {
         others.into_iter().for_each(|other| self.meet(local, other));
     }
 
-    fn meet(&mut self, local: UserId, other: UserId) {
+    pub(super) fn meet(&mut self, local: UserId, other: UserId) {
         let Some(user) = self.users.get_mut(&local).filter(|_| local != other) else { return };
         if user.secrets.contains_key(&other) {
             return;
@@ -199,6 +236,7 @@ impl Node {
         let left: Vec<_> =
             self.sessions.values_mut().filter_map(|s| s.set_host(host, None, now).then(|| s.id())).collect();
         left.into_iter().for_each(|id| self.on_roster_changed(id));
+        self.replays.retain(|_, (other, _)| *other != host);
         self.changed.extend([Topic::Who, Topic::Instances, Topic::Sessions]);
     }
 }

@@ -100,6 +100,9 @@ impl Session {
 
     /// Learns who an origin is, from elsewhere than its log.
     pub fn on_author(&mut self, author: &Author, out: &mut Outbox) {
+        if !self.may_write(author.user) {
+            return;
+        }
         let ids: Vec<LogId> = self.logs.range(lives(author.origin)).map(|(id, _)| *id).collect();
         for id in ids {
             let log = self.logs.get_mut(&id).expect("just listed");

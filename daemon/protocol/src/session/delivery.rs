@@ -9,8 +9,10 @@ use super::writer::Genesis;
 use crate::{
     control,
     entry::Entry,
+    frame::Header,
     ids::{Epoch, LogId, Seq},
     log::Log,
+    seal::Ring,
     stream::{self, StreamReader},
     time::Instant,
 };
@@ -65,6 +67,17 @@ pub enum Delivery<'a> {
         /// Last slot.
         last: Seq,
     },
+}
+
+/// What a reader reads.
+#[derive(Clone, Copy)]
+pub struct Source<'a> {
+    /// The session.
+    pub session: SessionId,
+    /// Its logs.
+    pub logs: &'a BTreeMap<LogId, Log>,
+    /// What opens their entries.
+    pub keys: &'a Ring,
 }
 
 /// How a delivery ended.
@@ -257,12 +270,12 @@ impl Reader {
     /// Hands over what is there, up to about `budget` bytes.
     pub fn deliver(
         &mut self,
-        session: SessionId,
-        logs: &BTreeMap<LogId, Log>,
+        source: Source<'_>,
         mut budget: usize,
         now: Instant,
         sink: &mut impl FnMut(Delivery<'_>),
     ) -> Outcome {
+        let logs = source.logs;
         while let Some(message) = self.volatile.pop_front() {
             let incoming = Incoming {
                 seq: message.seq.0,
@@ -296,7 +309,7 @@ impl Reader {
         }
         self.waits_until = None;
         loop {
-            let Some((id, log)) = self.next_log(logs, now) else {
+            let Some((id, log)) = self.next_log(source, now) else {
                 self.waits_until = self.former_lives(now).map(|(_, until)| until).min();
                 self.tell_caught_up(logs, sink);
                 return Outcome::Idle;
@@ -312,22 +325,26 @@ impl Reader {
                 return Outcome::Fetch(id, cursor.next);
             };
             self.introduce(id.origin, logs, sink);
-            budget = budget.saturating_sub(self.hand_over(session, id, log, &datagram, now, sink));
+            budget = budget.saturating_sub(self.hand_over(source, log, &datagram, now, sink));
             self.tell_caught_up(logs, sink);
         }
     }
 
-    /// The log whose next entry has the lowest stamp.
-    fn next_log<'l>(&self, logs: &'l BTreeMap<LogId, Log>, now: Instant) -> Option<(LogId, &'l Log)> {
+    /// The log whose next entry has the lowest stamp. One whose next entry is sealed with a key that has not come yet waits.
+    fn next_log<'l>(&self, source: Source<'l>, now: Instant) -> Option<(LogId, &'l Log)> {
         let waiting_lives: Vec<LogId> = self.former_lives(now).map(|(log, _)| log).collect();
-        let waiting = logs.iter().filter_map(|(id, log)| {
+        let waiting = source.logs.iter().filter_map(|(id, log)| {
             let cursor = self.cursors.get(id)?;
             let goes_on = cursor.next <= log.readable() && !waiting_lives.contains(id);
             goes_on.then_some((id, log, cursor))
         });
         let mut best: Option<(u64, LogId, &Log)> = None;
         for (id, log, cursor) in waiting {
-            let stamp = log.entry(cursor.next).or(cursor.loaded.front()).map_or(0, |d| stamp_of(d));
+            let next = log.entry(cursor.next).or(cursor.loaded.front());
+            if next.is_some_and(|datagram| !source.keys.knows(key_id_of(datagram))) {
+                continue;
+            }
+            let stamp = next.map_or(0, |d| stamp_of(d));
             if best.is_none_or(|(lowest, _, _)| stamp < lowest) {
                 best = Some((stamp, *id, log));
             }
@@ -346,17 +363,23 @@ impl Reader {
     /// Hands over the messages that end in one entry. Returns their cost.
     fn hand_over(
         &mut self,
-        session: SessionId,
-        id: LogId,
+        Source { session, keys, .. }: Source<'_>,
         log: &Log,
         datagram: &Bytes,
         now: Instant,
         sink: &mut impl FnMut(Delivery<'_>),
     ) -> usize {
+        let id = log.id();
         let others = other_lives(&self.cursors, id);
-        let former = former_life(datagram);
         let cursor = self.cursors.get_mut(&id).expect("deliver made one for every log");
-        let entry = Entry::from_datagram(datagram).expect("accepted entries were parsed");
+        let mut scratch = Vec::new();
+        let sealed = Entry::from_datagram(datagram).expect("accepted entries were parsed");
+        let Some(entry) = keys.open_entry(sealed, &mut scratch) else {
+            cursor.stream = StreamReader::in_middle(); // its author sealed it wrongly: there is nothing to hand over
+            cursor.next = sealed.seq.next();
+            return 0;
+        };
+        let former = former_life(&entry);
         let newest = self.newest.entry(id.origin).or_insert(id.epoch);
         let late = id.epoch < *newest;
         *newest = id.epoch.max(*newest);
@@ -440,9 +463,9 @@ impl Reader {
 }
 
 /// Which life of the log this entry, the first of a new one, follows, and up to which slot.
-fn former_life(datagram: &[u8]) -> Option<(LogId, Seq)> {
-    let entry = Entry::from_datagram(datagram).ok().filter(|entry| entry.genesis)?;
-    let (epoch, seq, _) = control::read::<Genesis>(entry.body).ok()?.previous?;
+fn former_life(entry: &Entry<'_>) -> Option<(LogId, Seq)> {
+    let genesis: Genesis = entry.genesis.then(|| control::read(entry.body).ok())??;
+    let (epoch, seq, _) = genesis.previous?;
     (epoch < entry.log.epoch).then_some((LogId { epoch, ..entry.log }, seq))
 }
 
@@ -451,6 +474,10 @@ fn other_lives(cursors: &BTreeMap<LogId, Cursor>, id: LogId) -> Vec<BTreeMap<Ins
     let all = LogId { epoch: Epoch(0), ..id }..=LogId { epoch: Epoch(u32::MAX), ..id };
     let others = cursors.range(all).filter(|(other, cursor)| **other != id && !cursor.numbers.is_empty());
     others.map(|(_, cursor)| cursor.numbers.clone()).collect()
+}
+
+fn key_id_of(datagram: &[u8]) -> u32 {
+    Header::parse(datagram).map_or(0, |(header, _)| header.key_id)
 }
 
 fn stamp_of(datagram: &[u8]) -> u64 {

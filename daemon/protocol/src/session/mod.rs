@@ -25,6 +25,7 @@ use crate::{
     log::Log,
     outbox::{News, Outbox},
     records,
+    seal::Ring,
     store::Write,
     stream,
     time::Instant,
@@ -94,6 +95,10 @@ pub struct Session {
     pub joined: BTreeSet<UserId>,
     /// The two users of a direct session: the local one first.
     pub pair: Option<(UserId, UserId)>,
+    /// What its entries and frames are sealed with.
+    pub keys: Ring,
+    /// Whether it is a room of another LAN: one with another passphrase, or without one.
+    pub elsewhere: bool,
     logs: BTreeMap<LogId, Log>,
     own: BTreeMap<UserId, Own>,
     /// Nothing is written before this: our own tail is being learned from others.
@@ -124,12 +129,14 @@ pub struct Session {
 
 impl Session {
     /// A session that nothing is known of yet.
-    pub fn new(id: SessionId, descriptor: Descriptor, now: Instant) -> Self {
+    pub fn new(id: SessionId, descriptor: Descriptor, keys: Ring, now: Instant) -> Self {
         Self {
             id,
             descriptor,
             joined: BTreeSet::new(),
             pair: None,
+            keys,
+            elsewhere: false,
             logs: BTreeMap::new(),
             own: BTreeMap::new(),
             hold_until: now,
@@ -172,7 +179,12 @@ impl Session {
     /// Whether a local user is in it. One that all have left is kept, so that coming back goes on with the same logs; but it takes
     /// no part in anything.
     pub fn is_active(&self) -> bool {
-        !self.joined.is_empty()
+        !self.joined.is_empty() && !self.elsewhere
+    }
+
+    /// Whether this user's messages belong here.
+    pub fn may_write(&self, user: UserId) -> bool {
+        self.pair.is_none_or(|(local, other)| user == local || user == other)
     }
 
     /// Hosts that are in it now.
@@ -226,7 +238,7 @@ impl Session {
             for seq in before.0 + 1..=have.0 {
                 let datagram = log.entry(Seq(seq)).expect("just accepted").clone();
                 if seq == 1 {
-                    out.writes.extend(certificate_in(&datagram));
+                    out.writes.extend(certificate_in(&datagram, &self.keys));
                 }
                 let stamp =
                     u64::from_le_bytes(datagram[72..80].try_into().expect("accepted entries are whole"));
@@ -287,8 +299,10 @@ fn lives(origin: OriginId) -> std::ops::RangeInclusive<LogId> {
 }
 
 /// The record that keeps who an accepted first entry is by: its author may never be heard in person.
-fn certificate_in(datagram: &[u8]) -> Option<Write> {
+fn certificate_in(datagram: &[u8], keys: &Ring) -> Option<Write> {
+    let mut scratch = Vec::new();
     let entry = Entry::from_datagram(datagram).expect("accepted entries were parsed");
+    let entry = keys.open_entry(entry, &mut scratch)?;
     let genesis: Genesis = control::read(entry.body).ok()?;
     let (key, value) = records::certificate(&genesis.certificate, entry.log.origin);
     genesis.certificate.verify().filter(|author| author.origin == entry.log.origin)?;

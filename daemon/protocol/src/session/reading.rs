@@ -4,7 +4,7 @@
 
 use super::{
     Relearned, Session,
-    delivery::{self, Delivery, Outcome, Point, Reader},
+    delivery::{self, Delivery, Outcome, Point, Reader, Source},
 };
 use crate::{
     entry::Entry,
@@ -156,10 +156,12 @@ impl Session {
         let Some(user) = log.author().map(|author| author.user) else { return vec![] };
         let mut reader = stream::StreamReader::in_middle();
         let mut learned = BTreeMap::<InstanceId, u64>::new();
+        let mut scratch = Vec::new();
         // From a little before, where a message that ends here may have begun.
         for seq in first.0.saturating_sub(LONGEST).max(1)..=last.0 {
             let Some(datagram) = log.entry(Seq(seq)) else { continue };
             let entry = Entry::from_datagram(datagram).expect("accepted entries were parsed");
+            let Some(entry) = self.keys.open_entry(entry, &mut scratch) else { continue };
             let _ = reader.read(&entry, |message| {
                 learned.insert(message.author.instance, message.author.number);
             });
@@ -196,7 +198,8 @@ impl Session {
         sink: &mut impl FnMut(Delivery<'_>),
     ) -> Outcome {
         let Some(reader) = self.readers.get_mut(&instance) else { return Outcome::Idle };
-        reader.deliver(self.id, &self.logs, budget, now, sink)
+        let source = Source { session: self.id, logs: &self.logs, keys: &self.keys };
+        reader.deliver(source, budget, now, sink)
     }
 
     /// Entries that a delivery had asked the store for.

@@ -11,6 +11,7 @@ use crate::{
     log::{Log, Received},
     net::Way,
     outbox::Outbox,
+    seal::Ring,
     time::Instant,
 };
 use chalktalk_ipc::{HostId, InstanceId, OriginId, UserId};
@@ -23,7 +24,7 @@ const ASK_AGAIN: Duration = Duration::from_millis(1000);
 const INTRODUCTION: Duration = Duration::from_millis(500);
 
 impl Session {
-    /// An entry arrived.
+    /// An entry arrived. False: it failed a check that costs.
     pub fn on_entry(
         &mut self,
         entry: &Entry<'_>,
@@ -31,22 +32,25 @@ impl Session {
         way: Way,
         author: Option<&Author>,
         out: &mut Outbox,
-    ) {
-        let Some(id) = self.log_for(entry.log, out) else { return };
+    ) -> bool {
+        let Some(id) = self.log_for(entry.log, out) else { return true };
         let members = self.present.len() + 1;
         let grace = self.gaps.grace(members, &mut out.rng);
         let live = self.is_live();
+        let claimed = match entry.genesis {
+            _ if self.logs[&id].author().is_some() => None,
+            true => author_of(*entry, &self.keys, out),
+            false => author.cloned(),
+        };
+        let claimed = claimed.filter(|author| author.origin == id.origin && self.may_write(author.user));
         let log = self.logs.get_mut(&id).expect("log_for made it");
         let before = log.have();
-        if log.author().is_none() {
-            let claimed = if entry.genesis { author_of(entry, out) } else { author.cloned() };
-            if let Some(author) = claimed.filter(|author| author.origin == id.origin) {
-                log.set_author(author, out.now);
-            }
+        if let Some(author) = claimed {
+            log.set_author(author, out.now);
         }
         if entry.stamp > self.stamp.saturating_add(1 << 32) {
             out.counters.add("drop.stamp", 1);
-            return;
+            return true;
         }
         let gap = log.has_gap();
         let outcome = log.receive(entry, datagram, out.now, grace);
@@ -69,6 +73,7 @@ impl Session {
             self.reports.on_entry(id, entry.urge, out.now);
         }
         self.on_accepted(id, before, out);
+        outcome != Received::Refused(crate::log::BAD_SIGNATURE)
     }
 
     /// Somebody lacks entries.
@@ -244,8 +249,10 @@ impl Session {
     }
 }
 
-/// Whom a first entry says it is by, if the certificate in it holds.
-fn author_of(entry: &Entry<'_>, out: &mut Outbox) -> Option<Author> {
+/// Whom a first entry says it is by, if it opens and the certificate in it holds.
+fn author_of(entry: Entry<'_>, keys: &Ring, out: &mut Outbox) -> Option<Author> {
+    let mut scratch = Vec::new();
+    let entry = keys.open_entry(entry, &mut scratch)?;
     let genesis: Option<Genesis> = control::read(entry.body).ok();
     let author = genesis.as_ref().and_then(|genesis| genesis.certificate.verify());
     if author.is_none() {

@@ -230,7 +230,8 @@ impl Writer {
         ring: &Ring,
         written: &mut Vec<Written>,
     ) {
-        let datagram: Bytes = draft.finish_signed(place, urge, self.previous, covered, &self.key, ring).into();
+        let datagram: Bytes =
+            draft.finish_signed(place, urge, self.previous, covered, &self.key, ring).into();
         self.previous = entry_hash(&datagram);
         written.push(Written { seq: place.seq, stamp: place.stamp, datagram });
         step(place);
