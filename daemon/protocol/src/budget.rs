@@ -97,7 +97,7 @@ mod tests {
         assert!(budgets.allows(source(2), now), "others are not concerned");
         let mut later = 0;
         for _ in 0..10 {
-            now = now + Duration::from_millis(100);
+            now += Duration::from_millis(100);
             later += looked_at(&mut budgets, source(1), now, 1000);
         }
         assert!((190..=210).contains(&later), "{later}");

@@ -82,8 +82,8 @@ impl Node {
             session.elsewhere = true;
         }
         for (instance, id) in readers {
-            self.sessions.get_mut(&id).map(|session| session.close(instance));
-            self.instances.get_mut(&instance).map(|found| found.sessions.remove(&id));
+            self.sessions.get_mut(&id).expect("just listed").close(instance);
+            self.instances.get_mut(&instance).expect("readers are attached").sessions.remove(&id);
             let reason = "the passphrase of this LAN has changed: open the room anew".to_owned();
             self.out.events.push_back((instance, Event::Detached { session: Some(id), reason }));
         }

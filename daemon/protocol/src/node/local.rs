@@ -242,6 +242,7 @@ impl Node {
             kind: SessionKind::Kept,
             history: true,
         };
+        self.directs.insert(id, (user, other, app.clone()));
         self.enter(id, user, descriptor, Some((user, other)));
     }
 

@@ -21,6 +21,9 @@ const ROWS_PER_BEAT: usize = 8;
 /// How long a log that moved is named in heartbeats.
 const RECENT: Duration = Duration::from_secs(5);
 
+/// How often one host is told our vector because it asked.
+const ANSWER_AGAIN: Duration = Duration::from_millis(100);
+
 /// Logs in one session: more than any LAN has writers; beyond it somebody invents them.
 const MAX_LOGS: usize = 4096;
 
@@ -63,6 +66,15 @@ impl Session {
             seq,
             acked: acked.min().unwrap_or_default(),
         })
+    }
+
+    /// Answers with the vector, but not so often that a small frame of one host could draw large ones to another.
+    pub(super) fn answer_vector(&mut self, host: HostId, out: &mut Outbox) {
+        let Some(present) = self.present.get_mut(&host).filter(|present| out.now >= present.answer_at) else {
+            return;
+        };
+        present.answer_at = out.now + ANSWER_AGAIN;
+        self.send_vector(host, false, out);
     }
 
     pub(super) fn send_vector(&self, host: HostId, answer: bool, out: &mut Outbox) {

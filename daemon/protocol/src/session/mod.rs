@@ -58,6 +58,7 @@ const TELL_APPENDED: Duration = Duration::from_millis(2);
 struct Present {
     rows: BTreeMap<LogId, Row>,
     ask_at: Instant,
+    answer_at: Instant,
     since: Instant,
     window: u32,
 }

@@ -91,7 +91,7 @@ impl Session {
             let Some(log) = self.logs.get_mut(&id) else { continue };
             log.suppress(want.first.0..=want.last.0, out.now, self.gaps.patience());
             if want.first <= log.base() && log.have() > Seq(0) && (mine || absent(id.origin)) {
-                self.send_vector(nack.host, false, out); // it may have left the window
+                self.answer_vector(nack.host, out); // it may have left the window
             }
             let delay = match (mine, members <= 8) {
                 (true, _) => Duration::ZERO,
@@ -113,7 +113,7 @@ impl Session {
     /// Somebody's vector, or part of one.
     pub fn on_vector(&mut self, vector: &Vector, history: bool, out: &mut Outbox) {
         if vector.answer {
-            self.send_vector(vector.host, false, out);
+            self.answer_vector(vector.host, out);
         }
         self.on_rows(vector.host, &vector.rows, history, out);
     }
@@ -145,7 +145,8 @@ impl Session {
         let changed = self.present.contains_key(&host) != window.is_some();
         match window {
             Some(window) => {
-                let fresh = || Present { rows: BTreeMap::new(), ask_at: now, since: now, window };
+                let fresh =
+                    || Present { rows: BTreeMap::new(), ask_at: now, answer_at: now, since: now, window };
                 self.present.entry(host).or_insert_with(fresh).window = window;
             }
             None => drop(self.present.remove(&host)),
