@@ -12,7 +12,7 @@ use crate::{
 };
 use bytes::Bytes;
 use chalktalk_ipc::{
-    Answer, Event, MAX_MESSAGE, OriginId, Position, Refusal, RefusalCode, SessionId, UserId,
+    Answer, Event, MAX_MESSAGE, Position, Refusal, RefusalCode, SessionId, UserId,
     batch::{DeliverFlags, DeliverHead, Incoming},
     request::HistoryPoint,
 };
@@ -75,7 +75,7 @@ pub fn tell(
     let mut told = BTreeSet::new();
     for past in &found.messages {
         if told.insert(past.head.origin) {
-            introduce(past.head.origin, node, clients, writer);
+            introduce(wish.session, past.place.log, node, clients, writer);
         }
         let message = Incoming {
             seq: past.place.seq.0,
@@ -91,8 +91,9 @@ pub fn tell(
     Ok(Answer::HistoryEnd { before: found.next })
 }
 
-fn introduce(origin: OriginId, node: &Node, clients: &Clients, writer: &mut Writer<'_>) {
-    if let Some(author) = node.author(origin) {
+fn introduce(session: SessionId, log: LogId, node: &Node, clients: &Clients, writer: &mut Writer<'_>) {
+    let origin = log.origin;
+    if let Some(author) = node.author(session, log) {
         let host = clients.host_name(author.host);
         writer.event(Event::Author { origin, user: author.user, name: author.name.clone(), host });
     }
@@ -201,7 +202,10 @@ fn messages(
     let mut scratch = Vec::new();
     let entry = Entry::from_datagram(datagram).ok();
     let Some(entry) = entry.and_then(|entry| node.open_entry(entry, &mut scratch)) else { return found };
-    let user = node.author(place.log.origin).map_or(UserId::NIL, |author| author.user);
+    let user = node.author(wish.session, place.log).map_or(UserId::NIL, |author| author.user);
+    if node.is_shut(wish.user, user) {
+        return found;
+    }
     let _ = reader.read(&entry, |message| {
         if entry.destination.is_nil() {
             let head = DeliverHead {

@@ -220,6 +220,8 @@ impl Caller<'_> {
                 self.clients.of(self.connection).parked = Some(Parked { call, wish, behind: None });
                 return Ok(None);
             }
+            Request::FindPerson { target } => node.find_person(user, &target)?,
+            Request::MarkPerson { user: other, mark } => node.mark_person(now, user, other, mark)?,
             Request::SetAvailability { availability } => {
                 node.set_availability(now, user, availability);
                 Answer::Done

@@ -70,6 +70,8 @@ pub enum Answer {
     Status(Status),
     /// To `who`.
     Who(Vec<Person>),
+    /// To `find_person` and `mark_person`.
+    Person(Person),
     /// To `instances`.
     Instances(Vec<InstanceSummary>),
     /// To `sessions`.
@@ -114,6 +116,8 @@ pub enum RefusalCode {
     NotJoined,
     /// Not allowed for this user.
     NotAllowed,
+    /// Another key claims to be that user: compare it or refuse it first.
+    KeyChanged,
     /// A bound was reached; trying later may help.
     Busy,
     /// The disk is full or the store failed.
@@ -311,6 +315,13 @@ pub struct Person {
     pub status: Availability,
     /// Whether the key was compared in person.
     pub verified: bool,
+    /// Whether the user has blocked them.
+    pub blocked: bool,
+    /// Whether they claim the place of another key (same host, same name): their messages are held back until the user
+    /// decides.
+    pub changed: bool,
+    /// Whether somebody else known before goes by the same name.
+    pub namesake: bool,
     /// Whether this is the calling user on this host.
     pub me: bool,
 }

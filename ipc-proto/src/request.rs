@@ -3,7 +3,7 @@
 //! Every [`Call`] with a nonzero id gets exactly one reply with that id, in the order of the calls. A call with id 0
 //! gets none. `hello` comes first; everything else is refused before it.
 
-use crate::ids::{AppId, InstanceId, Position, SessionId};
+use crate::ids::{AppId, InstanceId, Position, SessionId, UserId};
 use serde::{Deserialize, Serialize};
 
 /// A request with the number its reply will carry.
@@ -136,6 +136,18 @@ pub enum Request {
         /// At most this many messages (and at most 1,000).
         limit: u32,
     },
+    /// Facts about one person, present or not. Answer: `person`.
+    FindPerson {
+        /// `@name`, or `@` and at least 8 digits of the key.
+        target: String,
+    },
+    /// Decide about a person's key. Answer: `person`.
+    MarkPerson {
+        /// The key.
+        user: UserId,
+        /// What the user decides.
+        mark: Mark,
+    },
     /// Say how available the user is. Answer: `done`.
     SetAvailability {
         /// Shown to others as `status` by `who`.
@@ -245,4 +257,18 @@ pub enum Availability {
     Busy,
     /// Not on the network now.
     Offline,
+}
+
+/// What a user decides about somebody's key.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mark {
+    /// It was compared in person: it is theirs. A changed key is accepted.
+    Verified,
+    /// It was not compared after all.
+    Unverified,
+    /// Nothing of it is to be shown, and nothing is to be opened for it.
+    Blocked,
+    /// It may be shown again, what was held back too.
+    Unblocked,
 }

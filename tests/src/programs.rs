@@ -27,6 +27,7 @@ static DAEMONS: Mutex<Vec<(String, PathBuf)>> = Mutex::new(Vec::new());
 pub struct Daemon {
     process: Process,
     host: Host,
+    user: String,
     arguments: Vec<String>,
 }
 
@@ -87,15 +88,24 @@ impl Host {
     /// # Panics
     /// When it does not become ready.
     pub fn daemon_with(&self, arguments: &[&str]) -> Daemon {
+        self.daemon_of(&self.user_name(), arguments)
+    }
+
+    /// Starts the daemon of a user of this name, and waits until its socket accepts.
+    ///
+    /// # Panics
+    /// When it does not become ready.
+    pub fn daemon_of(&self, user: &str, arguments: &[&str]) -> Daemon {
         let arguments: Vec<String> = arguments.iter().map(|a| (*a).to_owned()).collect();
-        let daemon = Daemon { process: self.spawn_daemon(&arguments), host: self.clone(), arguments };
+        let process = self.spawn_daemon(user, &arguments);
+        let daemon = Daemon { process, host: self.clone(), user: user.to_owned(), arguments };
         daemon.process.await_text("ready", SOON);
         daemon
     }
 
-    fn spawn_daemon(&self, arguments: &[String]) -> Process {
+    fn spawn_daemon(&self, user: &str, arguments: &[String]) -> Process {
         let mut command = self.program("chalktalkd", &["--name", &self.label()]);
-        command.args(arguments).env("USER", self.user_name()).env("LOGNAME", self.user_name());
+        command.args(arguments).env("USER", user).env("LOGNAME", user);
         daemons().push((self.label(), self.socket()));
         self.spawn("chalktalkd", command)
     }
@@ -216,7 +226,7 @@ impl Daemon {
 
     /// Starts it again after its end, as it was started first.
     pub fn restart(&mut self) {
-        self.process = self.host.spawn_daemon(&self.arguments);
+        self.process = self.host.spawn_daemon(&self.user, &self.arguments);
         self.process.await_text("ready", SOON);
     }
 }

@@ -1,6 +1,11 @@
 //! What a typed line means: something to say, or a command that begins with a slash.
 
-use chalktalk_ipc::{Target, UserId, batch::MAX_MENTIONS, event::Person, request::Availability};
+use chalktalk_ipc::{
+    Target, UserId,
+    batch::MAX_MENTIONS,
+    event::Person,
+    request::{Availability, Mark},
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A command.
@@ -24,6 +29,12 @@ pub enum Command {
     Status(Availability),
     /// Choose a message to copy.
     Copy,
+    /// Show what to compare with a person to be sure of their key.
+    Verify(String),
+    /// It was compared with this person, and is the same.
+    Same(String),
+    /// Refuse what a person says, or not any more.
+    Mark(String, Mark),
 }
 
 /// What a typed line means.
@@ -38,12 +49,15 @@ pub enum Line {
 }
 
 /// Name, arguments and purpose of every command, in the order in which they are offered.
-pub const COMMANDS: [(&str, &str, &str); 10] = [
+pub const COMMANDS: [(&str, &str, &str); 13] = [
     ("/join", "#room", "enter a room, or make it"),
     ("/msg", "@user text", "talk to one person in private"),
     ("/me", "text", "say what you do"),
     ("/who", "", "list the people on the network"),
     ("/status", "online|away|busy", "say how available you are"),
+    ("/verify", "@user", "compare keys: is it really them?"),
+    ("/block", "@user", "refuse what somebody says"),
+    ("/unblock", "@user", "let them speak again"),
     ("/copy", "", "choose a message and copy it"),
     ("/clear", "", "empty the view; nothing is deleted"),
     ("/leave", "", "leave this conversation"),
@@ -70,6 +84,14 @@ pub fn parse(line: &str) -> Line {
         ("/me", text) => Line::Say(format!("{ACTION}{text}")),
         ("/join", target) => join(target),
         ("/msg", rest) => msg(rest),
+        ("/verify", rest) => {
+            match rest.strip_suffix("same").filter(|rest| rest.ends_with(char::is_whitespace)) {
+                Some(name) => person(name, "/verify @ana same", Command::Same),
+                None => person(rest, "/verify @ana", Command::Verify),
+            }
+        }
+        ("/block", name) => person(name, "/block @ana", |name| Command::Mark(name, Mark::Blocked)),
+        ("/unblock", name) => person(name, "/unblock @ana", |name| Command::Mark(name, Mark::Unblocked)),
         ("/status", word) => match availability(word) {
             Some(availability) => Line::Run(Command::Status(availability)),
             None => wrong("/status is online, away or busy"),
@@ -98,6 +120,13 @@ fn msg(rest: &str) -> Line {
         return Line::Wrong("/msg needs a person: /msg @ana hello".into());
     }
     Line::Run(Command::Msg(rest.to_owned()))
+}
+
+fn person(name: &str, example: &str, command: impl FnOnce(String) -> Command) -> Line {
+    match name.trim().trim_start_matches('@') {
+        "" => Line::Wrong(format!("that needs a person: {example}")),
+        name => Line::Run(command(format!("@{name}"))),
+    }
 }
 
 /// Splits what stands behind `/msg @` into a target and a text. Names may have blanks in them: the longest name of
@@ -161,7 +190,7 @@ pub struct Completions {
 }
 
 /// The most completions offered at once: what fits above the line, and all commands.
-const MAX_COMPLETIONS: usize = 10;
+const MAX_COMPLETIONS: usize = COMMANDS.len();
 
 /// Completions for the word before the cursor: commands at the start of the line, people behind an `@`, rooms
 /// behind a `#`.
@@ -218,6 +247,9 @@ mod tests {
             addresses: vec![],
             status: Availability::Online,
             verified: false,
+            blocked: false,
+            changed: false,
+            namesake: false,
             me: false,
         }
     }
@@ -234,11 +266,25 @@ mod tests {
             ("/msg ana hi there", Line::Run(Msg("ana hi there".into()))),
             ("/msg @ana", Line::Run(Msg("ana".into()))),
             ("/status away", Line::Run(Status(Availability::Away))),
+            ("/verify @Ana María", Line::Run(Verify("@Ana María".into()))),
+            ("/verify ana same", Line::Run(Same("@ana".into()))),
+            ("/verify lasame", Line::Run(Verify("@lasame".into()))),
+            ("/block ben", Line::Run(Command::Mark("@ben".into(), super::Mark::Blocked))),
             ("/quit", Line::Run(Quit)),
         ] {
             assert_eq!(parse(line), meaning, "{line}");
         }
-        for line in ["/", "/frobnicate", "/me", "/join", "/msg", "/status offline", "/join a\u{202e}b"] {
+        for line in [
+            "/",
+            "/frobnicate",
+            "/me",
+            "/verify",
+            "/block @",
+            "/join",
+            "/msg",
+            "/status offline",
+            "/join a\u{202e}b",
+        ] {
             assert!(matches!(parse(line), Line::Wrong(_)), "{line}");
         }
     }

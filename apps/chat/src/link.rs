@@ -7,11 +7,11 @@ use crate::{
     model::{Effect, Input},
     place,
 };
-use chalktalk_client::{Client, ClientError, ClientEvent, Events, Opened, Publish};
+use chalktalk_client::{Client, ClientError, ClientEvent, Events, Fingerprint, Opened, Publish};
 use chalktalk_ipc::{
-    AppId, SessionId,
+    AppId, SessionId, UserId,
     event::SessionSummary,
-    request::{From, HistoryPoint},
+    request::{From, HistoryPoint, Mark},
 };
 use std::{
     collections::BTreeSet,
@@ -121,9 +121,21 @@ impl<P: Fn(Input)> Asker<P> {
             Effect::Past(session, before) => self.past(session, before),
             Effect::Who => self.client.who().map(|people| (self.put)(Input::People(people))),
             Effect::Sessions => self.client.sessions().map(|all| (self.put)(Input::Sessions(all))),
+            Effect::Compare(target) => {
+                let person = self.client.find_person(&target)?;
+                let fingerprint = Fingerprint::of(self.client.welcome().user, person.user);
+                (self.put)(Input::Compare(person, fingerprint));
+                Ok(())
+            }
+            Effect::Mark(user, mark) => self.mark(user, mark),
+            Effect::MarkNamed(target, mark) => self.mark(self.client.find_person(&target)?.user, mark),
             Effect::Availability(availability) => self.client.set_availability(availability),
             Effect::Publish { .. } | Effect::Copy(_) | Effect::Bell | Effect::Quit => Ok(()),
         }
+    }
+
+    fn mark(&self, user: UserId, mark: Mark) -> Result<(), ClientError> {
+        self.client.mark_person(user, mark).map(|person| (self.put)(Input::Marked(person)))
     }
 
     fn open(&mut self, summary: SessionSummary, focus: bool, say: Option<String>) -> Result<(), ClientError> {

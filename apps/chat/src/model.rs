@@ -4,6 +4,7 @@
 //! [`Effect`], and what comes of it is an [`Input`].
 
 mod news;
+mod trust;
 mod words;
 
 #[cfg(test)]
@@ -50,6 +51,8 @@ pub struct Model {
     /// Which completion is chosen.
     pub chosen: usize,
     dismissed: bool,
+    /// Whose key the person was shown something to compare of.
+    compared: Option<Person>,
     /// Whether the person knows that ending now drops messages.
     warned: bool,
     /// Whether this chat was opened for a direct session, which is its own.
@@ -74,6 +77,7 @@ impl Model {
             flash: None,
             chosen: 0,
             dismissed: false,
+            compared: None,
             warned: false,
             direct: false,
             now: 0,
@@ -103,6 +107,8 @@ impl Model {
             Input::Event(event) => self.on_event(event),
             Input::People(people) => self.people = people.into_iter().map(fit_for_display).collect(),
             Input::Sessions(sessions) => self.on_sessions(sessions),
+            Input::Compare(person, fingerprint) => self.on_compare(fit_for_display(person), &fingerprint),
+            Input::Marked(person) => self.on_marked(&fit_for_display(person)),
             Input::Failed(what) => self.flash = Some((Tone::Alarm, text::printable(&what))),
             Input::Away(reason) => self.away = Some(text::printable(&reason)),
             Input::Back => {
@@ -300,11 +306,17 @@ impl Model {
                 self.flash = Some((Tone::Quiet, format!("You are {}.", word(availability))));
             }
             Command::Copy => self.select(),
+            Command::Verify(name) => self.effects.push(Effect::Compare(name)),
+            Command::Same(name) => self.mark_compared(&name),
+            Command::Mark(name, mark) => self.effects.push(Effect::MarkNamed(name, mark)),
         }
     }
 
     fn who(&self) -> String {
-        let line = |p: &Person| format!("{} on {}: {}", p.name, p.host, word(p.status));
+        let line = |p: &Person| {
+            let thought = trust::in_a_word(p).map(|thought| format!(", {thought}")).unwrap_or_default();
+            format!("{} on {}: {}{thought}", p.name, p.host, word(p.status))
+        };
         let lines: Vec<String> = self.people.iter().map(line).collect();
         if lines.is_empty() { "Nobody is there.".into() } else { lines.join("\n") }
     }

@@ -75,6 +75,23 @@ pub(crate) enum Command {
     Tail(Tail),
     /// Open the chat
     Chat(Chat),
+    /// Compare somebody's key with them, in person or by phone
+    ///
+    /// Both see the same words and digits if nobody sits between them. What was compared is marked, and a changed key is
+    /// accepted.
+    Verify(Verify),
+    /// Refuse everything that somebody says
+    ///
+    /// Their messages are held back, and nothing is opened for them, until you unblock them.
+    Block {
+        /// @name, or @ and at least 8 digits of their key
+        user: Person,
+    },
+    /// Let somebody speak again, with what was held back meanwhile
+    Unblock {
+        /// @name, or @ and at least 8 digits of their key
+        user: Person,
+    },
     /// Run three hosts on this machine and show what they do together
     ///
     /// Needs no privileges, no display and no network. Ends everything it started and removes its files.
@@ -179,6 +196,36 @@ impl FromStr for RoomName {
             Ok(target) => Ok(Self(target)),
             Err(error) if text.starts_with(['#', '@']) => Err(refuse(error)),
             Err(_) => format!("#{text}").parse().map(Self).map_err(refuse),
+        }
+    }
+}
+
+/// Whose key to compare.
+#[derive(Args, Debug)]
+pub(crate) struct Verify {
+    /// @name, or @ and at least 8 digits of their key
+    pub(crate) user: Person,
+    /// Do not ask: the words were compared and are the same
+    #[arg(long)]
+    pub(crate) yes: bool,
+    /// Take the mark away again
+    #[arg(long, conflicts_with = "yes")]
+    pub(crate) undo: bool,
+    #[command(flatten)]
+    pub(crate) format: Format,
+}
+
+/// A person as people type it: with or without the `@`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Person(pub(crate) Target);
+
+impl FromStr for Person {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let with_sign = if text.starts_with('@') { text.to_owned() } else { format!("@{text}") };
+        match with_sign.parse::<Target>() {
+            Ok(target @ Target::User(_)) if !text.starts_with('#') => Ok(Self(target)),
+            _ => Err(format!("{text:?} is no person; write them as @ana or ana")),
         }
     }
 }
@@ -342,6 +389,10 @@ mod tests {
             "chalktalk chat",
             "chalktalk chat @ana --tui",
             "chalktalk chat --headless --transcript /tmp/x",
+            "chalktalk verify @ana --yes",
+            "chalktalk verify ana --json",
+            "chalktalk block @0123abcd",
+            "chalktalk unblock ana",
             "chalktalk demo --headless",
             "chalktalk completions fish",
             "chalktalk man --dir /tmp/x",
@@ -367,6 +418,9 @@ mod tests {
             "chalktalk chat --headless",
             "chalktalk chat --transcript /tmp/x",
             "chalktalk history #ops --limit -1",
+            "chalktalk verify #ops",
+            "chalktalk verify ana --yes --undo",
+            "chalktalk block",
             "chalktalk completions",
         ] {
             assert!(parse(line).is_err(), "{line}");

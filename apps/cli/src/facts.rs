@@ -108,11 +108,14 @@ impl Fact for People {
                 Cell::new(own_name(person), Style::Strong),
                 label(&person.host).into(),
                 availability(person.status),
-                key(person).into(),
+                key(person),
                 label_list(&person.addresses).into(),
             ]);
         }
         let mut out = table.render(colour);
+        for person in self.0.iter().filter(|person| person.changed && !person.blocked) {
+            out.push_str(&paint(colour, Style::Warning, &format!("{}\n", explain_change(person))));
+        }
         if self.0.iter().all(|person| person.me) {
             out.push_str(&paint(colour, Style::Quiet, "Nobody else is on the network yet.\n"));
         }
@@ -238,10 +241,27 @@ fn availability(status: Availability) -> Cell {
     }
 }
 
-/// What can be typed as a target when names are not enough.
-fn key(person: &Person) -> String {
-    let mark = if person.verified && !person.me { " verified" } else { "" };
-    format!("@{}{mark}", short(&person.user))
+/// Why nothing is shown of somebody, and what to do.
+pub(crate) fn explain_change(person: &Person) -> String {
+    let (name, key) = (visible_name(&person.name), short(&person.user));
+    format!(
+        "The key of {name} on {} has changed: it may be somebody else, or {name} has begun anew. Their messages are held \
+         back. `chalktalk verify @{key}` compares it, `chalktalk block @{key}` refuses it.",
+        label(&person.host)
+    )
+}
+
+/// What can be typed as a target when names are not enough, and what is thought of it.
+fn key(person: &Person) -> Cell {
+    let (mark, style) = match person {
+        person if person.me => ("", Style::Plain),
+        Person { blocked: true, .. } => (" blocked", Style::Quiet),
+        Person { changed: true, .. } => (" changed", Style::Bad),
+        Person { verified: true, .. } => (" verified", Style::Plain),
+        Person { namesake: true, .. } => (" namesake", Style::Warning),
+        _ => ("", Style::Plain),
+    };
+    Cell::new(format!("@{}{mark}", short(&person.user)), style)
 }
 
 /// The first digits of an id: enough to tell it from the others on a LAN.
@@ -285,6 +305,9 @@ mod tests {
             addresses: vec![format!("192.168.1.{n}"), "fe80::1".into()],
             status: if me { Availability::Online } else { Availability::Away },
             verified: n == 2,
+            blocked: n == 3,
+            changed: n == 4,
+            namesake: n == 5,
             me,
         }
     }
@@ -311,6 +334,14 @@ mod tests {
         ana (you)  ana-laptop    online  @01010101           192.168.1.1 fe80::1
         bo[2J      bo[2J-laptop  away    @02020202 verified  192.168.1.2 fe80::1
         ");
+        let marked = People([3, 4, 5].map(|n| person("cy", n, false)).into());
+        assert_snapshot!(marked.for_people(false), @"
+        NAME  HOST       STATUS  KEY                 ADDRESSES
+        cy    cy-laptop  away    @03030303 blocked   192.168.1.3 fe80::1
+        cy    cy-laptop  away    @04040404 changed   192.168.1.4 fe80::1
+        cy    cy-laptop  away    @05050505 namesake  192.168.1.5 fe80::1
+        The key of cy on cy-laptop has changed: it may be somebody else, or cy has begun anew. Their messages are held back. `chalktalk verify @04040404` compares it, `chalktalk block @04040404` refuses it.
+        ");
         assert!(
             People(vec![person("ana", 1, true)])
                 .for_people(false)
@@ -320,7 +351,7 @@ mod tests {
 
     #[test]
     fn people_for_programs() {
-        assert_snapshot!(serde_json::to_string(&People(vec![person("ana", 1, true)])).unwrap(), @r#"[{"user":"0101010101010101010101010101010101010101010101010101010101010101","name":"ana","host":"ana-laptop","host_id":"01010101010101010101010101010101","addresses":["192.168.1.1","fe80::1"],"status":"online","verified":false,"me":true}]"#);
+        assert_snapshot!(serde_json::to_string(&People(vec![person("ana", 1, true)])).unwrap(), @r#"[{"user":"0101010101010101010101010101010101010101010101010101010101010101","name":"ana","host":"ana-laptop","host_id":"01010101010101010101010101010101","addresses":["192.168.1.1","fe80::1"],"status":"online","verified":false,"blocked":false,"changed":false,"namesake":false,"me":true}]"#);
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod failure;
 mod lines;
 mod manual;
 mod messages;
+mod people;
 mod programs;
 mod record;
 mod room;
@@ -21,6 +22,7 @@ mod status;
 mod table;
 
 use args::{Arguments, Command};
+use chalktalk_ipc::request::Mark;
 use clap::Parser;
 use connect::Connection;
 use facts::{Instances, People, Sessions, WhichSessions};
@@ -84,6 +86,9 @@ fn run(command: Option<Command>, socket: Option<&Path>) -> Result<(), Failure> {
         Some(Command::History(history)) => messages::history(&history, socket, screen),
         Some(Command::Tail(tail)) => messages::tail(&tail, socket, screen),
         Some(Command::Chat(chat)) => chat::run(&chat, socket),
+        Some(Command::Verify(verify)) => people::verify(&verify, socket, screen),
+        Some(Command::Block { user }) => people::mark(&user, Mark::Blocked, socket, screen),
+        Some(Command::Unblock { user }) => people::mark(&user, Mark::Unblocked, socket, screen),
         Some(Command::Demo { headless: _ }) => demo::run(screen),
         Some(Command::Completions { shell }) => manual::completions(shell, screen),
         Some(Command::Man { dir }) => manual::man(dir.as_deref(), screen),

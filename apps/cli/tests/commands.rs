@@ -84,6 +84,9 @@ fn without_a_daemon_every_command_ends_with_3_and_says_what_to_do() {
         &["send", "#ops", "hi"],
         &["history", "#ops"],
         &["tail", "#ops"],
+        &["verify", "ana"],
+        &["block", "ana"],
+        &["unblock", "ana"],
         &[],
     ] {
         let mut command = Command::new(env!("CARGO_BIN_EXE_chalktalk"));
@@ -113,6 +116,23 @@ fn facts_are_json_with_the_promised_keys() {
     has(&fact(&["room", "join", "ops", "--json"]), "session title");
     assert_eq!(fact(&["who", "--json"])[0]["status"], "online");
     assert_eq!(fact(&["status", "--json"])["host"], "here");
+}
+
+#[test]
+fn a_key_is_marked_only_when_somebody_says_that_it_was_compared() {
+    let fake = Fake::start(Part { name: "bo\u{1b}[2J".into(), ..Part::default() });
+    let shown = run(&fake, &["verify", "@bo"]);
+    assert_ends(&shown, DONE, "--yes");
+    let text = String::from_utf8(shown.stdout).unwrap();
+    assert!(!text.contains("is verified") && !text.contains('\u{1b}'), "{text}");
+    let marked = run(&fake, &["verify", "@bo", "--yes", "--json"]);
+    assert_ends(&marked, DONE, "");
+    let facts = lines(&marked).remove(0);
+    assert_eq!(facts["verified"], true);
+    let digits = facts["digits"].as_str().unwrap();
+    assert!(text.replace([' ', '\n'], "").contains(digits), "{text}\n{digits}");
+    assert!(String::from_utf8(run(&fake, &["block", "bo"]).stdout).unwrap().contains("is blocked"));
+    assert_ends(&run(&fake, &["verify", "@nobody"]), REFUSED, "no user nobody is known");
 }
 
 #[test]

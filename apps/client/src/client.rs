@@ -14,7 +14,7 @@ use crate::{
 use chalktalk_ipc::{
     Answer, AppId, HostId, InstanceId, OriginId, Position, Request, SessionId, UserId,
     event::{InstanceSummary, Member, Person, SessionSummary, Status},
-    request::{Availability, From, HistoryPoint, Role, SessionKind, Topic},
+    request::{Availability, From, HistoryPoint, Mark, Role, SessionKind, Topic},
 };
 use std::{
     fmt,
@@ -221,6 +221,22 @@ impl Client {
         }
     }
 
+    /// Facts about one person (`@name`, or `@` and digits of the key), present or not.
+    ///
+    /// # Errors
+    /// As [`Client::request`].
+    pub fn find_person(&self, target: &str) -> Result<Person, ClientError> {
+        person(self.request(Request::FindPerson { target: target.into() })?)
+    }
+
+    /// Decides about a person's key.
+    ///
+    /// # Errors
+    /// As [`Client::request`].
+    pub fn mark_person(&self, user: UserId, mark: Mark) -> Result<Person, ClientError> {
+        person(self.request(Request::MarkPerson { user, mark })?)
+    }
+
     /// Says how available the user is.
     ///
     /// # Errors
@@ -380,6 +396,13 @@ impl Handle {
 impl Drop for Handle {
     fn drop(&mut self) {
         self.close();
+    }
+}
+
+fn person(answer: Answer) -> Result<Person, ClientError> {
+    match answer {
+        Answer::Person(person) => Ok(person),
+        other => Err(unexpected(&other)),
     }
 }
 

@@ -15,6 +15,7 @@ pub mod net;
 pub mod node;
 pub mod outbox;
 pub mod paths;
+pub mod people;
 pub mod records;
 pub mod seal;
 pub mod session;

@@ -8,6 +8,7 @@ use crate::{
     control::Descriptor,
     crypto::Certificate,
     ids::{LogId, Seq},
+    people::Person,
     seal::{Key, KeyName},
 };
 use chalktalk_ipc::{InstanceId, OriginId, Position, SessionId, UserId};
@@ -42,6 +43,8 @@ pub enum Known {
     Number(SessionId, UserId, InstanceId, u64),
     /// Who an origin is.
     Certificate(OriginId, Certificate),
+    /// What a local user thinks of somebody.
+    Person(UserId, UserId, Person),
     /// Hash of the last signed entry of a log that was stopped cleanly, and the life of the daemon that stopped then.
     Resume(SessionId, OriginId, u64, [u8; 16]),
     /// The life of the daemon that was stopped cleanly.
@@ -76,6 +79,11 @@ pub fn certificate(certificate: &Certificate, origin: OriginId) -> Record {
     (key(b'a', &[&origin.0]), pack(certificate))
 }
 
+/// What a local user thinks of somebody.
+pub fn person(local: UserId, other: UserId, person: &Person) -> Record {
+    (key(b'k', &[&local.0, &other.0]), pack(person))
+}
+
 /// Hash of the last signed entry of a log that stops cleanly.
 pub fn resume(id: SessionId, origin: OriginId, incarnation: u64, hash: [u8; 16]) -> Record {
     (key(b'r', &[&id.0, &origin.0]), pack(&(incarnation, hash)))
@@ -101,6 +109,7 @@ pub fn read(key: &[u8], value: &[u8]) -> Option<Known> {
         b'p' => Known::Positions(SessionId(id(0)?), user(16)?, unpack(value)?),
         b'n' => Known::Number(SessionId(id(0)?), user(16)?, InstanceId(id(48)?), unpack(value)?),
         b'a' => Known::Certificate(OriginId(id(0)?), unpack(value)?),
+        b'k' => Known::Person(user(0)?, user(32)?, unpack(value)?),
         b'r' => {
             let (incarnation, hash) = unpack(value)?;
             Known::Resume(SessionId(id(0)?), OriginId(id(16)?), incarnation, hash)
@@ -137,6 +146,8 @@ mod tests {
         assert_eq!(back(clean_stop(9)), Known::CleanStop(9));
         assert_eq!(back(lan(Some(&Key::new([7; 32])))), Known::Lan(Some([7; 32])));
         assert_eq!(back(lan(None)), Known::Lan(None));
+        let known = Known::Person(u, UserId([7; 32]), Person::default());
+        assert_eq!(back(person(u, UserId([7; 32]), &Person::default())), known);
         let origin = OriginId([4; 16]);
         assert_eq!(back(resume(s, origin, 9, [5; 16])), Known::Resume(s, origin, 9, [5; 16]));
         let log = LogId { origin: OriginId([6; 16]), epoch: crate::ids::Epoch(2) };

@@ -12,6 +12,7 @@ mod durability;
 mod launching;
 mod network;
 mod other_languages;
+mod people;
 mod presence;
 mod reliability;
 mod sessions;
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
         presence::TESTS,
         sessions::TESTS,
         texts::TESTS,
+        people::TESTS,
         delivery::TESTS,
         launching::TESTS,
         reliability::TESTS,

@@ -16,6 +16,9 @@ pub(crate) fn person(n: u8, name: &str, host: &str, status: Availability) -> Per
         addresses: vec![],
         status,
         verified: false,
+        blocked: false,
+        changed: false,
+        namesake: false,
         me: n == 1,
     }
 }

@@ -1,11 +1,11 @@
 //! What the model is told, and what it wants.
 
 use crate::{conversation::Order, editor::Edit};
-use chalktalk_client::Message;
+use chalktalk_client::{Fingerprint, Message};
 use chalktalk_ipc::{
     Event, InstanceId, Position, SessionId, UserId,
     event::{Member, Person, SessionSummary},
-    request::{Availability, HistoryPoint},
+    request::{Availability, HistoryPoint, Mark},
 };
 
 /// Who is writing.
@@ -104,6 +104,10 @@ pub enum Input {
     People(Vec<Person>),
     /// Which sessions there are.
     Sessions(Vec<SessionSummary>),
+    /// What to compare with a person.
+    Compare(Person, Fingerprint),
+    /// A person's key was marked.
+    Marked(Person),
     /// Something that was asked for was not done.
     Failed(String),
     /// The daemon is away.
@@ -147,6 +151,12 @@ pub enum Effect {
     Sessions,
     /// Say how available one is.
     Availability(Availability),
+    /// Find out what to compare with a person.
+    Compare(String),
+    /// Mark this key.
+    Mark(UserId, Mark),
+    /// Mark the key of whoever goes by this name.
+    MarkNamed(String, Mark),
     /// Answer an offer; if it is accepted, open the session.
     Answer(SessionSummary, bool),
     /// Put a text on the clipboard.

@@ -8,12 +8,13 @@ use super::{
 };
 use crate::conversation::{Body, Conversation, Delivery, Line, Order, Own, Said, Scroll, Tone};
 use crate::transcript::moment;
+use chalktalk_ipc::UserId;
 use jiff::{Zoned, tz::TimeZone};
 use ratatui::{
     style::{Modifier, Style},
     text::{Line as Row, Span},
 };
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use unicode_width::UnicodeWidthStr;
 
 /// Below this width names stand before the text instead of in a column.
@@ -36,6 +37,8 @@ pub(super) struct Look<'a> {
     pub(super) selected: Option<Order>,
     /// Names that several people have.
     pub(super) shared: &'a BTreeSet<String>,
+    /// What stands beside names.
+    pub(super) marks: &'a BTreeMap<UserId, &'static str>,
 }
 
 /// The rows in view, top to bottom, at most `height`.
@@ -290,6 +293,13 @@ fn narrow(c: &Conversation, said: &Said, time: &Zoned, grouped: bool, look: &Loo
 
 /// An author's name; with the host where several have that name, and as much of both as there is room for.
 fn name(said: &Said, look: &Look<'_>, room: usize) -> String {
+    let Some(mark) = look.marks.get(&said.user).filter(|_| room > 4) else {
+        return plain_name(said, look, room);
+    };
+    format!("{} {mark}", plain_name(said, look, room - 2))
+}
+
+fn plain_name(said: &Said, look: &Look<'_>, room: usize) -> String {
     if !look.shared.contains(&said.name) || said.host.is_empty() {
         return cut(&said.name, room);
     }
@@ -360,9 +370,10 @@ mod tests {
     }
 
     static NOBODY: BTreeSet<String> = BTreeSet::new();
+    static NO_MARKS: BTreeMap<UserId, &str> = BTreeMap::new();
 
     fn look(zone: &TimeZone, width: usize) -> Look<'_> {
-        Look { theme: Theme::new(true), zone, width, selected: None, shared: &NOBODY }
+        Look { theme: Theme::new(true), zone, width, selected: None, shared: &NOBODY, marks: &NO_MARKS }
     }
 
     fn shown(c: &mut Conversation, wanted: i32, height: usize) -> (Vec<String>, View) {

@@ -75,13 +75,13 @@ fn draw_talk(frame: &mut Frame<'_>, area: Rect, model: &mut Model, theme: Theme,
     let status = take_bottom(&mut rest, u16::from(height >= 4));
     let input = take_bottom(&mut rest, input_height);
     let rule = take_bottom(&mut rest, u16::from(height >= 5));
-    let banner = take_bottom(&mut rest, u16::from(height >= 6 && model.away.is_some()));
+    let warning = banner(model);
+    let banner = take_bottom(&mut rest, u16::from(height >= 6 && warning.is_some()));
     let header = take_top(&mut rest, if height >= 8 { 2 } else { 0 });
 
     draw_header(frame, header, model, theme);
     let (reached_top, below) = draw_history(frame, rest, model, theme, zone);
-    if let Some(reason) = &model.away {
-        let text = format!(" Away from the daemon; what you write goes out when it is back. ({reason})");
+    if let Some(text) = warning {
         frame.render_widget(Paragraph::new(cut(&text, banner.width.into())).style(theme.banner()), banner);
     }
     draw_rule(frame, rule, model.current(), below, theme);
@@ -89,6 +89,15 @@ fn draw_talk(frame: &mut Frame<'_>, area: Rect, model: &mut Model, theme: Theme,
     draw_status(frame, status, model, theme);
     draw_completions(frame, rest, input, model, theme);
     reached_top
+}
+
+/// What stands in the way of talking, if anything does.
+fn banner(model: &Model) -> Option<String> {
+    let away = |reason: &String| {
+        format!(" Away from the daemon; what you write goes out when it is back. ({reason})")
+    };
+    let held_back = || model.held_back().map(|why| format!(" ! {why}"));
+    model.away.as_ref().map(away).or_else(held_back)
 }
 
 fn draw_header(frame: &mut Frame<'_>, area: Rect, model: &Model, theme: Theme) {
@@ -142,8 +151,8 @@ fn draw_history(
         Mode::Selecting(at) => Some(at),
         Mode::Writing | Mode::Help => None,
     };
-    let shared = &model.shared_names();
-    let look = Look { theme, zone, width: area.width.into(), selected, shared };
+    let (shared, marks) = (&model.shared_names(), &model.marks());
+    let look = Look { theme, zone, width: area.width.into(), selected, shared, marks };
     let Some(c) = model.current_mut() else {
         draw_centred(
             frame,
@@ -317,10 +326,12 @@ fn draw_help(frame: &mut Frame<'_>, theme: Theme) {
         " … sending   ✓ stored here   ✓✓ 1 of 2 held by others   ✓✓ seen   ✗ failed",
         theme.dim().remove_modifier(Modifier::BOLD),
     );
+    let signs =
+        Line::styled(" ✔ verified   ! key changed   ✕ blocked   ≈ not the one known before", theme.dim());
     let mut rows: Vec<Line<'_>> = KEYS.iter().map(key).collect();
     rows.push(Line::default());
     rows.extend(COMMANDS.iter().map(command));
-    rows.extend([Line::default(), ticks]);
+    rows.extend([Line::default(), ticks, signs]);
     let width = (rows.iter().map(Line::width).max().unwrap_or(0) as u16 + 3).min(screen.width);
     let height = (rows.len() as u16 + 2).min(screen.height);
     let area = Rect {

@@ -68,7 +68,8 @@ fn entries(model: &Model, theme: Theme, width: usize) -> Vec<Entry> {
         entries.push(Entry { line: Line::default(), action: None });
     }
     entries.push(heading("PEOPLE", theme));
-    entries.extend(model.people.iter().map(|p| person(p, theme, width)));
+    let marks = model.marks();
+    entries.extend(model.people.iter().map(|p| person(p, marks.get(&p.user).copied(), theme, width)));
     entries
 }
 
@@ -104,16 +105,18 @@ fn conversation(c: &Conversation, model: &Model, theme: Theme, width: usize) -> 
     Entry { line, action: Some(Action::Go(c.session())) }
 }
 
-fn person(p: &Person, theme: Theme, width: usize) -> Entry {
+fn person(p: &Person, mark: Option<&str>, theme: Theme, width: usize) -> Entry {
     let (dot, style) = theme.status(p.status);
     let you = if p.me { " (you)" } else { "" };
-    let room = width.saturating_sub(3 + you.width());
+    let mark = mark.map(|mark| format!(" {mark}")).unwrap_or_default();
+    let room = width.saturating_sub(3 + you.width() + mark.width());
     let name = cut(&p.name, room);
     let host = cut(&p.host, room.saturating_sub(name.width() + 1));
     let line = Line::from_iter([
         Span::styled(format!(" {dot} "), style),
         Span::styled(name, theme.author(p.user)),
         Span::styled(you, theme.dim()),
+        Span::styled(mark, if p.changed { theme.alarm() } else { theme.dim() }),
         Span::styled(format!(" {host}"), theme.dim()),
     ]);
     Entry { line, action: (!p.me).then_some(Action::Talk(p.user)) }

@@ -171,7 +171,7 @@ fn completions_of_a_command() {
 fn help() {
     let mut model = talk();
     act(&mut model, Action::Help);
-    let shown = screen(&mut model, 100, 34);
+    let shown = screen(&mut model, 100, 40);
     assert!(COMMANDS.iter().all(|(name, ..)| shown.contains(name)), "every command is in the help");
     insta::assert_snapshot!(shown);
 }

@@ -6,7 +6,7 @@ use chalktalk_ipc::{
     batch::{DeliverFlags, DeliverHead, Incoming, put_incoming, read_publish},
     codec::{put_control, put_frame},
     event::{InstanceSummary, Person, Scope, SessionSummary, Status},
-    request::{Availability, From, SessionKind, Topic},
+    request::{Availability, From, Mark, SessionKind, Topic},
 };
 use std::{
     fs,
@@ -203,6 +203,15 @@ impl Scene {
                 self.watched = topics.contains(&Topic::Who);
                 Answer::Done
             }
+            Request::FindPerson { target } if target == "@nobody" => {
+                return Err(Refusal::new(RefusalCode::Unknown, "no user nobody is known"));
+            }
+            Request::FindPerson { .. } => Answer::Person(person(&self.part.name)),
+            Request::MarkPerson { user, mark } => {
+                assert_eq!(user, person("").user, "the key that was shown");
+                let (verified, blocked) = (mark == Mark::Verified, mark == Mark::Blocked);
+                Answer::Person(Person { verified, blocked, ..person(&self.part.name) })
+            }
             Request::Instances { .. } => Answer::Instances(vec![instance()]),
             Request::Sessions => Answer::Sessions(vec![self.session()]),
             Request::History { limit, .. } => {
@@ -311,6 +320,9 @@ fn person(name: &str) -> Person {
         addresses: vec!["192.0.2.1".into()],
         status: Availability::Online,
         verified: false,
+        blocked: false,
+        changed: false,
+        namesake: false,
         me: false,
     }
 }

@@ -31,6 +31,9 @@ impl Node {
             return true;
         }
         let Some((local, other, app)) = self.directs.get(&id).cloned() else { return false };
+        if self.is_blocked(local, other) {
+            return false;
+        }
         self.join_direct(id, local, other, &app);
         true
     }
@@ -50,17 +53,19 @@ impl Node {
     /// Entries of others were accepted.
     pub(super) fn on_news(&mut self, news: News) {
         let Some(session) = self.sessions.get(&news.session) else { return };
-        let author = session
-            .logs()
-            .get(&news.log)
-            .and_then(|log| log.author())
-            .map(|author| (author.user, author.host));
-        let Some((author, host)) = author else { return };
+        let Some(author) = session.logs().get(&news.log).and_then(|log| log.author()).cloned() else {
+            return;
+        };
+        if news.first == Seq(1) {
+            self.on_claim(&author);
+        }
+        let (author, host) = (author.user, author.host);
         if host == self.host && self.users.contains_key(&author) {
             return self.on_own_tail(news);
         }
+        let session = &self.sessions[&news.session];
         let users: Vec<UserId> = session.joined.iter().copied().filter(|user| *user != author).collect();
-        for user in users {
+        for user in users.into_iter().filter(|user| !self.is_shut(*user, author)).collect::<Vec<_>>() {
             let session = &self.sessions[&news.session];
             let addressed = self.first_unread(session, user, author, news);
             let Some((trigger, destination)) = addressed else { continue };
@@ -238,7 +243,8 @@ impl Node {
     fn waiting_trigger(&self, id: SessionId, user: UserId) -> Option<Trigger> {
         let session = self.sessions.get(&id)?;
         let others = session.logs().iter().filter_map(|(log, l)| Some((*log, l.author()?.user)));
-        let (log, author): (LogId, UserId) = others.rev().find(|(_, author)| *author != user)?;
+        let speaks = |author: UserId| author != user && !self.is_shut(user, author);
+        let (log, author): (LogId, UserId) = others.rev().find(|(_, author)| speaks(*author))?;
         Some(Trigger {
             log,
             author,

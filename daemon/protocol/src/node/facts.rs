@@ -3,9 +3,9 @@
 //! Invariant: every name handed out is fit for display.
 
 use super::Node;
-use crate::{crypto::Author, net::Way, session::Session, time::Instant};
+use crate::{crypto::Author, ids::LogId, net::Way, people, session::Session, time::Instant};
 use chalktalk_ipc::{
-    HostId, OriginId, SessionId, UserId,
+    HostId, SessionId, UserId,
     event::{InstanceSummary, InterfaceStatus, Member, Person, Scope, SessionSummary, Status},
     request::Role,
     text,
@@ -23,10 +23,15 @@ impl Node {
             addresses: self.own_addresses(),
             status: local.availability,
             verified: *user == me,
+            blocked: false,
+            changed: false,
+            namesake: false,
             me: *user == me,
         });
         let mut people: Vec<Person> = local.collect();
         people.sort_by_key(|person| !person.me);
+        let known = self.people.get(&me);
+        let namesakes = known.map(|known| known.namesakes(&self.user_name(me))).unwrap_or_default();
         for (id, host) in self.directory.hosts() {
             let addresses: Vec<String> = host.addresses().map(|address| address.ip().to_string()).collect();
             for item in host.users() {
@@ -34,6 +39,8 @@ impl Node {
                 else {
                     continue;
                 };
+                let thought_of = known.and_then(|known| known.get(&author.user));
+                let is = |what: fn(&people::Person) -> bool| thought_of.is_some_and(what);
                 people.push(Person {
                     user: author.user,
                     name: author.name.clone(),
@@ -41,7 +48,10 @@ impl Node {
                     host_id: id,
                     addresses: addresses.clone(),
                     status: item.availability,
-                    verified: false,
+                    verified: is(people::Person::is_verified) || author.user == me,
+                    blocked: is(people::Person::is_blocked),
+                    changed: is(people::Person::is_changed),
+                    namesake: namesakes.contains(&author.user),
                     me: false,
                 });
             }
@@ -209,9 +219,10 @@ impl Node {
             .map_or_else(|| format!("{:.8}", host.to_string()), |host| host.name().to_owned())
     }
 
-    /// Who an origin is, if its certificate has been seen.
-    pub fn author(&self, origin: OriginId) -> Option<&Author> {
-        self.authors.get(&origin)
+    /// Who writes a log, if their certificate has been seen: in the log itself, or from their host.
+    pub fn author(&self, session: SessionId, log: LogId) -> Option<&Author> {
+        let in_log = self.sessions.get(&session).and_then(|session| session.logs().get(&log)?.author());
+        in_log.or_else(|| self.authors.get(&log.origin))
     }
 
     /// Whether a local user is in a session.

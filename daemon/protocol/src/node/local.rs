@@ -306,6 +306,7 @@ impl Node {
             });
         }
         if joined {
+            self.hold_back(user);
             self.add_writer(id, user);
             self.save_session(id);
             self.heartbeat.at_once(now);
@@ -559,36 +560,6 @@ impl Node {
         match secret {
             Some(secret) => Ok(ids::direct(app, secret)),
             None => refuse(RefusalCode::Unknown, "that user's key does not allow direct sessions"),
-        }
-    }
-
-    fn resolve_user(&self, me: UserId, name: &str) -> Result<UserId, Refusal> {
-        let digits = name.len() >= 8 && name.bytes().all(|b| b.is_ascii_hexdigit());
-        let named = |author: &crate::crypto::Author| {
-            ids::normalised(&author.name) == ids::normalised(name)
-                || digits && author.user.to_string().starts_with(&name.to_ascii_lowercase())
-        };
-        let mut found: Vec<(UserId, String)> = self
-            .authors
-            .values()
-            .filter(|a| named(a) && a.user != me)
-            .map(|a| (a.user, a.name.clone()))
-            .collect();
-        found.sort();
-        found.dedup_by_key(|(user, _)| *user);
-        match &found[..] {
-            [(user, _)] => Ok(*user),
-            [] => {
-                refuse(RefusalCode::Unknown, format!("no user {name:?} is known; `chalktalk who` lists them"))
-            }
-            several => {
-                let keys: Vec<String> =
-                    several.iter().map(|(user, name)| format!("@{:.8} ({name})", user.to_string())).collect();
-                refuse(
-                    RefusalCode::Ambiguous,
-                    format!("several users are called {name:?}: {}", keys.join(", ")),
-                )
-            }
         }
     }
 

@@ -6,6 +6,7 @@
 //!
 //! Invariant: bad input from the network is counted by reason and dropped; it is never an error to the caller.
 
+mod acquaintance;
 mod demux;
 mod facts;
 mod lan;
@@ -26,6 +27,7 @@ use crate::{
     net::{Arrival, Link, Route, Transmit},
     outbox::Outbox,
     paths::{Mode, Paths},
+    people::People,
     records::{self, Known},
     seal::{Boot, Key, Nonces, Number, Replays, Ring},
     session::{Session, delivery::Outcome},
@@ -178,6 +180,8 @@ pub struct Node {
     /// Which frames of the hosts present have been heard.
     replays: BTreeMap<Boot, (HostId, Replays)>,
     budgets: Budgets,
+    /// Whom each local user knows.
+    people: BTreeMap<UserId, People>,
     directory: Directory,
     heartbeat: Heartbeat,
     paths: Paths,
@@ -222,6 +226,7 @@ impl Node {
             nonces: Nonces::new(boot),
             replays: BTreeMap::new(),
             budgets: Budgets::default(),
+            people: BTreeMap::new(),
             directory: Directory::default(),
             heartbeat: Heartbeat::new(now),
             paths: Paths::new(config.mode, config.peers),
@@ -286,6 +291,9 @@ impl Node {
                         session.hold_writing(now + LEARN_TAIL);
                     }
                     self.sessions.insert(*id, session);
+                }
+                Known::Person(local, other, person) => {
+                    self.people.entry(*local).or_default().restore(*other, person.clone());
                 }
                 // Not one of an earlier stop: the log has gone on since, and slots behind its end were given out.
                 Known::Resume(session, origin, life, hash) if self.clean && life + 1 == self.incarnation => {
@@ -355,6 +363,7 @@ impl Node {
         let joined: Vec<SessionId> =
             self.sessions.values().filter(|s| s.joined.contains(&user)).map(Session::id).collect();
         joined.into_iter().for_each(|id| self.add_writer(id, user));
+        self.hold_back(user);
         self.heartbeat.at_once(now);
         user
     }

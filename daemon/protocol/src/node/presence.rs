@@ -181,8 +181,8 @@ impl Node {
     /// A user on another host: learn the key they write with, and where we could talk to them alone.
     fn on_user(&mut self, host: HostId, item: &UserItem) {
         let known = self.authors.get(&item.certificate.origin());
-        if known.is_some_and(|author| item.certificate.repeats(author)) {
-            return;
+        if let Some(author) = known.filter(|author| item.certificate.repeats(author)).cloned() {
+            return self.on_met(author.user, host, &author.name);
         }
         let Some(author) = item.certificate.verify().filter(|author| author.host == host) else {
             return self.out.counters.add("drop.bad certificate", 1);
@@ -191,6 +191,7 @@ impl Node {
         for session in self.sessions.values_mut() {
             session.on_author(&author, &mut self.out);
         }
+        self.on_met(user, host, &author.name);
         self.authors.insert(author.origin, author);
         let locals: Vec<UserId> = self.users.keys().copied().collect();
         locals.into_iter().for_each(|local| self.meet(local, user));

@@ -78,6 +78,8 @@ pub struct Source<'a> {
     pub logs: &'a BTreeMap<LogId, Log>,
     /// What opens their entries.
     pub keys: &'a Ring,
+    /// Authors whose messages are held back from this reader's user.
+    pub shut: &'a BTreeSet<UserId>,
 }
 
 /// How a delivery ended.
@@ -276,6 +278,7 @@ impl Reader {
         sink: &mut impl FnMut(Delivery<'_>),
     ) -> Outcome {
         let logs = source.logs;
+        self.volatile.retain(|message| !source.shut.contains(&message.head.user));
         while let Some(message) = self.volatile.pop_front() {
             let incoming = Incoming {
                 seq: message.seq.0,
@@ -293,7 +296,8 @@ impl Reader {
         if self.fetching {
             return Outcome::Waiting;
         }
-        for (id, log) in logs.iter().filter(|(_, log)| log.have() > Seq(0)) {
+        let open = |log: &Log| log.have() > Seq(0) && !is_shut(Some(source.shut), log);
+        for (id, log) in logs.iter().filter(|(_, log)| open(log)) {
             let start = log.start();
             let fresh = || if start > Seq(0) { Cursor::after(start) } else { Cursor::at_start() };
             let cursor = self.cursors.entry(*id).or_insert_with(fresh);
@@ -311,7 +315,7 @@ impl Reader {
         loop {
             let Some((id, log)) = self.next_log(source, now) else {
                 self.waits_until = self.former_lives(now).map(|(_, until)| until).min();
-                self.tell_caught_up(logs, sink);
+                self.tell_caught_up(source, sink);
                 return Outcome::Idle;
             };
             if budget == 0 {
@@ -326,7 +330,7 @@ impl Reader {
             };
             self.introduce(id.origin, logs, sink);
             budget = budget.saturating_sub(self.hand_over(source, log, &datagram, now, sink));
-            self.tell_caught_up(logs, sink);
+            self.tell_caught_up(source, sink);
         }
     }
 
@@ -335,7 +339,9 @@ impl Reader {
         let waiting_lives: Vec<LogId> = self.former_lives(now).map(|(log, _)| log).collect();
         let waiting = source.logs.iter().filter_map(|(id, log)| {
             let cursor = self.cursors.get(id)?;
-            let goes_on = cursor.next <= log.readable() && !waiting_lives.contains(id);
+            let goes_on = cursor.next <= log.readable()
+                && !waiting_lives.contains(id)
+                && !is_shut(Some(source.shut), log);
             goes_on.then_some((id, log, cursor))
         });
         let mut best: Option<(u64, LogId, &Log)> = None;
@@ -452,9 +458,10 @@ impl Reader {
         }
     }
 
-    fn tell_caught_up(&mut self, logs: &BTreeMap<LogId, Log>, sink: &mut impl FnMut(Delivery<'_>)) {
+    fn tell_caught_up(&mut self, source: Source<'_>, sink: &mut impl FnMut(Delivery<'_>)) {
         let Some(upto) = &self.caught_up else { return };
-        let done = upto.iter().all(|(log, seq)| *seq <= self.read_upto(*log) || !logs.contains_key(log));
+        let held_back = |id| source.logs.get(id).is_none_or(|log| is_shut(Some(source.shut), log));
+        let done = upto.iter().all(|(log, seq)| *seq <= self.read_upto(*log) || held_back(log));
         if done {
             self.caught_up = None;
             sink(Delivery::CaughtUp);
@@ -478,6 +485,11 @@ fn other_lives(cursors: &BTreeMap<LogId, Cursor>, id: LogId) -> Vec<BTreeMap<Ins
 
 fn key_id_of(datagram: &[u8]) -> u32 {
     Header::parse(datagram).map_or(0, |(header, _)| header.key_id)
+}
+
+/// Whether a log is by one of these.
+pub(super) fn is_shut(shut: Option<&BTreeSet<UserId>>, log: &Log) -> bool {
+    log.author().is_some_and(|author| shut.is_some_and(|shut| shut.contains(&author.user)))
 }
 
 fn stamp_of(datagram: &[u8]) -> u64 {

@@ -122,6 +122,8 @@ pub struct Session {
     progress: Progress,
     /// When authors in a live session are told how far they have come.
     tell_at: Option<Instant>,
+    /// Whose messages are held back from which local user.
+    shut: BTreeMap<UserId, BTreeSet<UserId>>,
     /// Users whose position has moved, and when that is stored.
     moved_users: BTreeSet<UserId>,
     save_at: Option<Instant>,
@@ -156,6 +158,7 @@ impl Session {
             reports: Reports::default(),
             progress: Progress::default(),
             tell_at: None,
+            shut: BTreeMap::new(),
             moved_users: BTreeSet::new(),
             save_at: None,
             stamp: 0,
@@ -227,6 +230,7 @@ impl Session {
 
     fn on_accepted(&mut self, id: LogId, before: Seq, out: &mut Outbox) {
         let live = self.is_live();
+        let read = live.then(|| self.slowest_reader(id)).flatten();
         let log = self.logs.get_mut(&id).expect("callers looked it up");
         let have = log.have();
         if have <= before {
@@ -248,7 +252,7 @@ impl Session {
         } else {
             let all =
                 self.own.values().find(|own| own.writer.log() == id).map(|own| own.flow.held_by_all(out.now));
-            let read = self.readers.values().map(|reader| reader.read_upto(id)).min().unwrap_or(have);
+            let read = read.unwrap_or(have);
             log.trim(KEPT_CACHE, all.unwrap_or(have).min(read));
             log.trim(LIVE_WINDOW, have);
         }

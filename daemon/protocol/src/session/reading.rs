@@ -4,7 +4,7 @@
 
 use super::{
     Relearned, Session,
-    delivery::{self, Delivery, Outcome, Point, Reader, Source},
+    delivery::{self, Delivery, Outcome, Point, Reader, Source, is_shut},
 };
 use crate::{
     entry::Entry,
@@ -18,7 +18,10 @@ use crate::{
 };
 use bytes::Bytes;
 use chalktalk_ipc::{InstanceId, Position, UserId, request::Role};
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 /// Acknowledgements that come within this time are stored together. Who crashes before sees the last ones again.
 const SAVE_POSITIONS: Duration = Duration::from_millis(50);
@@ -28,6 +31,8 @@ const MAX_NUMBERS: usize = 64;
 
 /// Entries that the longest message spans, with room for signatures between them.
 const LONGEST: u64 = 64;
+
+static NOBODY: BTreeSet<UserId> = BTreeSet::new();
 
 impl Session {
     /// An instance starts to read. Returns where it starts, and the last number of its own messages.
@@ -131,6 +136,25 @@ impl Session {
         }
     }
 
+    /// Holds back from a local user what these authors say, and nobody else's: a reader is behind in their logs until they
+    /// are taken off the list.
+    pub fn set_shut(&mut self, user: UserId, authors: BTreeSet<UserId>, out: &mut Outbox) {
+        let before = match authors.is_empty() {
+            true => self.shut.remove(&user).unwrap_or_default(),
+            false => self.shut.insert(user, authors.clone()).unwrap_or_default(),
+        };
+        if before != authors {
+            out.ready.extend(self.readers.iter().filter(|(_, r)| r.user() == user).map(|(id, _)| *id));
+        }
+    }
+
+    /// How far a log has been read by the slowest of those who are handed it.
+    pub(super) fn slowest_reader(&self, id: LogId) -> Option<Seq> {
+        let log = self.logs.get(&id)?;
+        let handed = self.readers.values().filter(|reader| !is_shut(self.shut.get(&reader.user()), log));
+        handed.map(|reader| reader.read_upto(id)).min()
+    }
+
     /// Everybody who reads here.
     pub fn readers(&self) -> impl Iterator<Item = InstanceId> + '_ {
         self.readers.keys().copied()
@@ -140,8 +164,10 @@ impl Session {
     pub fn has_old_unread(&self, user: UserId) -> bool {
         let none = BTreeMap::new();
         let read = self.positions.get(&user).unwrap_or(&none);
+        let shut = self.shut.get(&user);
         let unread = |(id, log): (&LogId, &Log)| {
             log.author().is_some_and(|author| author.user != user)
+                && !is_shut(shut, log)
                 && match read.get(id) {
                     Some((seq, _)) => *seq < log.have(),
                     None => self.pair.is_some() && log.have() > Seq(1),
@@ -198,7 +224,8 @@ impl Session {
         sink: &mut impl FnMut(Delivery<'_>),
     ) -> Outcome {
         let Some(reader) = self.readers.get_mut(&instance) else { return Outcome::Idle };
-        let source = Source { session: self.id, logs: &self.logs, keys: &self.keys };
+        let shut = self.shut.get(&reader.user()).unwrap_or(&NOBODY);
+        let source = Source { session: self.id, logs: &self.logs, keys: &self.keys, shut };
         reader.deliver(source, budget, now, sink)
     }
 

@@ -52,7 +52,7 @@ impl Session {
             let Some(host) = log.author().map(|a| a.host).or_else(|| origin_host(id.origin)) else {
                 continue;
             };
-            let read = self.readers.values().filter(|_| live).map(|reader| reader.read_upto(id)).min();
+            let read = live.then(|| self.slowest_reader(id)).flatten();
             let have = read.map_or(log.have(), |read| log.have().min(Seq(read.0 + LIVE_SLACK)));
             if have < log.have() {
                 self.reports.again(id, out.now);

@@ -1,0 +1,172 @@
+//! People are who they seem: keys are pinned, compared, refused.
+
+use chalktalk_ipc::{Event, SessionId, request::From};
+use chalktalk_tests::{
+    app::App,
+    lab::{Host, Lab},
+    programs::{Daemon, SOON},
+    runner::Test,
+    tests, wait,
+};
+use serde_json::Value;
+use std::time::Duration;
+
+pub(crate) const TESTS: &[Test] = tests![
+    both_sides_compare_the_same_words_and_the_mark_is_kept,
+    a_changed_key_is_held_back_until_it_is_accepted,
+    a_changed_key_that_is_refused_shows_and_opens_nothing,
+    who_is_blocked_is_not_heard_and_nothing_is_lost,
+    a_name_that_recurs_elsewhere_is_marked,
+];
+
+/// Long enough for anything that is going to arrive.
+const QUIET: Duration = Duration::from_millis(800);
+
+/// What a host's user sees of another host's.
+fn seen(host: &Host, other: &Host) -> Value {
+    let find = || {
+        let people = host.facts(&["who"]);
+        people.as_array().unwrap().iter().find(|person| person["host"] == other.label().as_str()).cloned()
+    };
+    wait::for_some(SOON, "the other to be seen", find)
+}
+
+/// The user of a host begins anew: same machine, same login, another key.
+fn lose_key(daemon: &mut Daemon) {
+    let state = daemon.host().dir().join("state/chalktalk");
+    daemon.stop();
+    for entry in std::fs::read_dir(state).unwrap().map(Result::unwrap) {
+        let name = entry.file_name().into_string().unwrap();
+        if name.starts_with("user-") || name.starts_with("origin-") {
+            std::fs::remove_file(entry.path()).unwrap();
+        }
+    }
+    daemon.restart();
+}
+
+fn entries(app: &App, session: SessionId) -> u64 {
+    app.sessions().iter().find(|summary| summary.session == session).unwrap().entries
+}
+
+fn await_changed(host: &Host, other: &Host) {
+    wait::until(SOON, "the change to be noticed", || seen(host, other)["changed"] == true);
+}
+
+fn both_sides_compare_the_same_words_and_the_mark_is_kept() {
+    let (lab, mut daemons) = Lab::talking(2);
+    let compare = |host: &Host, name: &str| {
+        let output = host.chalktalk(&["verify", name, "--json"]);
+        assert_eq!(output.code(), 0, "{}", output.log);
+        output.json_lines().remove(0)
+    };
+    let (here, there) = (compare(lab.host(1), "ben"), compare(lab.host(2), "@ana"));
+    assert_eq!(here["words"].as_array().unwrap().len(), 8);
+    assert_eq!((&here["words"], &here["digits"]), (&there["words"], &there["digits"]));
+    assert_eq!(here["digits"].as_str().unwrap().len(), 60);
+    assert_eq!(seen(lab.host(1), lab.host(2))["verified"], false, "looking is not comparing");
+
+    let output = lab.host(1).chalktalk(&["verify", "@ben"]);
+    assert!(output.log.contains("--yes") && output.log.contains(here["words"][7].as_str().unwrap()));
+    assert_eq!(seen(lab.host(1), lab.host(2))["verified"], false, "nobody was asked");
+    assert_eq!(lab.host(1).chalktalk(&["verify", "@ben", "--yes"]).code(), 0);
+    assert_eq!(seen(lab.host(1), lab.host(2))["verified"], true);
+    assert_eq!(seen(lab.host(2), lab.host(1))["verified"], false, "each decides alone");
+    daemons[0].kill();
+    daemons[0].restart();
+    assert_eq!(seen(lab.host(1), lab.host(2))["verified"], true);
+    lab.host(1).chalktalk(&["verify", "@ben", "--undo"]);
+    assert_eq!(seen(lab.host(1), lab.host(2))["verified"], false);
+    assert_eq!(lab.host(1).chalktalk(&["verify", "@nobody"]).code(), 4);
+}
+
+fn a_changed_key_is_held_back_until_it_is_accepted() {
+    let (lab, mut daemons) = Lab::talking(2);
+    let here = App::attach(&lab.host(1).socket(), "chalktalk.chat");
+    let lobby = here.enter("#lobby", From::Start);
+    assert_eq!(lab.host(2).chalktalk(&["send", "#lobby", "from the old key"]).code(), 0);
+    here.await_text(lobby, "from the old key");
+    lose_key(&mut daemons[1]);
+    await_changed(lab.host(1), lab.host(2));
+    assert_eq!(lab.host(2).chalktalk(&["send", "#lobby", "from the new key"]).code(), 0);
+    wait::until(SOON, "the entry to be here", || entries(&here, lobby) >= 4);
+    std::thread::sleep(QUIET);
+    assert_eq!(here.texts(lobby), ["from the old key"], "held back");
+    let history = lab.host(1).chalktalk(&["history", "#lobby"]);
+    assert!(!history.log.contains("from the new key"), "{}", history.log);
+    // A newcomer among the programs has caught up without them.
+    let late = App::attach(&lab.host(1).socket(), "chalktalk.chat");
+    late.enter("#lobby", From::Start);
+    late.await_event(SOON, "it to have caught up", |event| {
+        matches!(event, Event::CaughtUp { .. }).then_some(())
+    });
+
+    let refused = lab.host(1).chalktalk(&["send", "@ben", "is it you?"]);
+    assert_eq!(refused.code(), 4);
+    assert!(refused.log.contains("has changed") && refused.log.contains("chalktalk verify @ben"));
+
+    assert_eq!(lab.host(1).chalktalk(&["verify", "@ben", "--yes"]).code(), 0);
+    here.await_text(lobby, "from the new key");
+    late.await_text(lobby, "from the new key");
+    assert_eq!(here.texts(lobby), ["from the old key", "from the new key"]);
+    assert_eq!(lab.host(1).chalktalk(&["send", "@ben", "welcome back"]).code(), 0);
+    let facts = seen(lab.host(1), lab.host(2));
+    assert_eq!((&facts["changed"], &facts["verified"]), (&Value::Bool(false), &Value::Bool(true)));
+}
+
+fn a_changed_key_that_is_refused_shows_and_opens_nothing() {
+    let (lab, mut daemons) = Lab::talking(2);
+    lab.host(1).facts(&["who"]);
+    lose_key(&mut daemons[1]);
+    await_changed(lab.host(1), lab.host(2));
+    let sent = lab.host(2).chalktalk(&["send", "@ana", "open up", "--wait", "held"]);
+    assert_eq!(sent.code(), 0, "{}", sent.log);
+    std::thread::sleep(QUIET);
+    let instances = lab.host(1).facts(&["instances"]);
+    assert_eq!(instances.as_array().unwrap().len(), 0, "nothing is opened for a key that is held back");
+    assert_eq!(lab.host(1).chalktalk(&["block", "@ben"]).code(), 0);
+    daemons[0].kill();
+    daemons[0].restart();
+    let facts = seen(lab.host(1), lab.host(2));
+    assert_eq!((&facts["changed"], &facts["blocked"]), (&Value::Bool(true), &Value::Bool(true)));
+    std::thread::sleep(QUIET);
+    assert_eq!(lab.host(1).facts(&["instances"]).as_array().unwrap().len(), 0);
+}
+
+fn who_is_blocked_is_not_heard_and_nothing_is_lost() {
+    let (lab, _daemons) = Lab::talking(3);
+    let here = App::attach(&lab.host(1).socket(), "chalktalk.chat");
+    let lobby = here.enter("#lobby", From::Start);
+    assert_eq!(lab.host(1).chalktalk(&["block", "ben"]).code(), 0);
+    assert_eq!(seen(lab.host(1), lab.host(2))["blocked"], true);
+    let refused = lab.host(1).chalktalk(&["send", "@ben", "hello"]);
+    assert_eq!(refused.code(), 4);
+    assert!(refused.log.contains("chalktalk unblock @ben"), "{}", refused.log);
+    for text in ["one", "two"] {
+        assert_eq!(lab.host(2).chalktalk(&["send", "#lobby", text]).code(), 0);
+    }
+    let there = App::attach(&lab.host(2).socket(), "chalktalk.chat");
+    there.enter("#lobby", From::Now);
+    there.publish_volatile(lobby, b"typing");
+    assert_eq!(lab.host(3).chalktalk(&["send", "#lobby", "from cleo"]).code(), 0);
+    here.await_text(lobby, "from cleo");
+    std::thread::sleep(QUIET);
+    assert_eq!(here.texts(lobby), ["from cleo"], "neither messages nor signs of typing");
+    assert_eq!(lab.host(1).chalktalk(&["unblock", "@ben"]).code(), 0);
+    here.await_text(lobby, "two");
+    assert_eq!(here.texts(lobby), ["from cleo", "one", "two"]);
+}
+
+fn a_name_that_recurs_elsewhere_is_marked() {
+    let lab = Lab::new(3);
+    let _first = lab.host(1).daemon();
+    let _ben = lab.host(2).daemon();
+    seen(lab.host(1), lab.host(2));
+    let _false_ben = lab.host(3).daemon_of("BEN", &[]);
+    let marked = seen(lab.host(1), lab.host(3));
+    assert_eq!((&marked["namesake"], &marked["changed"]), (&Value::Bool(true), &Value::Bool(false)));
+    assert_eq!(seen(lab.host(1), lab.host(2))["namesake"], false, "who came first is not suspect");
+    let ambiguous = lab.host(1).chalktalk(&["send", "@ben", "which?"]);
+    assert_eq!(ambiguous.code(), 4);
+    let key = &marked["user"].as_str().unwrap()[..8];
+    assert!(ambiguous.log.contains(key), "{}", ambiguous.log);
+}
