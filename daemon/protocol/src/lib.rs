@@ -19,6 +19,7 @@ pub mod people;
 pub mod records;
 pub mod seal;
 pub mod session;
+pub mod signatures;
 pub mod store;
 pub mod stream;
 pub mod time;

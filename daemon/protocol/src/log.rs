@@ -9,10 +9,10 @@ use crate::{
     crypto::{Author, entry_hash},
     entry::{Entry, Proof},
     ids::{LogId, Seq},
+    signatures::Signatures,
     time::Instant,
 };
 use bytes::Bytes;
-use ed25519_dalek::Signature;
 use std::{collections::VecDeque, ops::RangeInclusive, time::Duration};
 
 /// Slots tracked ahead of `have`. More than any window that a sender may have outstanding; what is further ahead
@@ -187,7 +187,7 @@ impl Log {
     }
 
     /// Learns whose log it is; entries that waited for the key are looked at again.
-    pub fn set_author(&mut self, author: Author, now: Instant) -> bool {
+    pub fn set_author(&mut self, author: Author, now: Instant, signatures: &mut Signatures) -> bool {
         debug_assert_eq!(author.origin, self.id.origin);
         if self.author.is_some() {
             return false;
@@ -203,7 +203,7 @@ impl Log {
             let entry =
                 Entry::from_datagram(&datagram).expect("candidates were parsed before they were kept");
             if entry.proof.is_some() {
-                self.receive_signed(&entry, &datagram, now);
+                self.receive_signed(&entry, &datagram, now, signatures);
             }
         }
         self.advance();
@@ -211,7 +211,14 @@ impl Log {
     }
 
     /// Takes in an entry from the network. New gaps are asked for after `grace`.
-    pub fn receive(&mut self, entry: &Entry<'_>, datagram: &[u8], now: Instant, grace: Duration) -> Received {
+    pub fn receive(
+        &mut self,
+        entry: &Entry<'_>,
+        datagram: &[u8],
+        now: Instant,
+        grace: Duration,
+        signatures: &mut Signatures,
+    ) -> Received {
         if self.frozen {
             return Received::Refused("frozen log");
         }
@@ -230,7 +237,7 @@ impl Log {
             self.accept(entry.seq, Bytes::copy_from_slice(datagram));
             if entry.proof.is_some() { self.apply_proof(entry, now) } else { Received::Accepted }
         } else if entry.proof.is_some() && self.author.is_some() {
-            self.receive_signed(entry, &Bytes::copy_from_slice(datagram), now)
+            self.receive_signed(entry, &Bytes::copy_from_slice(datagram), now, signatures)
         } else {
             self.keep_candidate(entry.seq, datagram)
         };
@@ -389,18 +396,24 @@ impl Log {
         }
     }
 
-    fn receive_signed(&mut self, entry: &Entry<'_>, datagram: &Bytes, now: Instant) -> Received {
+    fn receive_signed(
+        &mut self,
+        entry: &Entry<'_>,
+        datagram: &Bytes,
+        now: Instant,
+        signatures: &mut Signatures,
+    ) -> Received {
         let proof = entry.proof.expect("callers checked");
-        if !self.signature_holds(&proof) {
+        if !self.signature_holds(&proof, signatures) {
             return Received::Refused(BAD_SIGNATURE);
         }
         self.accept(entry.seq, datagram.clone());
         self.apply_proof(entry, now)
     }
 
-    fn signature_holds(&self, proof: &Proof<'_>) -> bool {
+    fn signature_holds(&self, proof: &Proof<'_>, signatures: &mut Signatures) -> bool {
         let Some(author) = &self.author else { return false };
-        author.key.verify_strict(proof.signed, &Signature::from_bytes(proof.signature)).is_ok()
+        signatures.hold(author.origin, &author.key, proof.signed, proof.signature)
     }
 
     /// Believes what a signed, accepted entry says of the entries before it.
@@ -530,14 +543,15 @@ mod tests {
     }
 
     fn receive(log: &mut Log, datagram: &[u8]) -> Received {
-        log.receive(&Entry::from_datagram(datagram).unwrap(), datagram, Instant::ZERO, GRACE)
+        let entry = Entry::from_datagram(datagram).unwrap();
+        log.receive(&entry, datagram, Instant::ZERO, GRACE, &mut Signatures::default())
     }
 
     #[test]
     fn nothing_counts_before_its_signature() {
         let entries = bursts(&[1, 4]);
         let mut log = log();
-        log.set_author(author(), Instant::ZERO);
+        log.set_author(author(), Instant::ZERO, &mut Signatures::default());
         for datagram in &entries[..4] {
             receive(&mut log, datagram);
         }
@@ -554,7 +568,7 @@ mod tests {
         for rotation in 0..entries.len() {
             for step in [1, 2, 4, 5, 7, 8] {
                 let mut log = log();
-                log.set_author(author(), Instant::ZERO);
+                log.set_author(author(), Instant::ZERO, &mut Signatures::default());
                 for i in 0..entries.len() {
                     receive(&mut log, &entries[(rotation + i * step) % entries.len()]);
                 }
@@ -570,7 +584,7 @@ mod tests {
         let mut log = log();
         entries.iter().for_each(|d| assert_eq!(receive(&mut log, d), Received::Candidate));
         assert_eq!(log.have(), Seq(0));
-        assert!(log.set_author(author(), Instant::ZERO));
+        assert!(log.set_author(author(), Instant::ZERO, &mut Signatures::default()));
         assert_eq!(log.have(), Seq(3));
     }
 
@@ -581,7 +595,7 @@ mod tests {
         let at = forged.len() - 1;
         forged[at] ^= 1;
         let mut log = log();
-        log.set_author(author(), Instant::ZERO);
+        log.set_author(author(), Instant::ZERO, &mut Signatures::default());
         receive(&mut log, &entries[0]);
         assert_eq!(receive(&mut log, &forged), Received::Candidate);
         receive(&mut log, &entries[2]);
@@ -596,7 +610,7 @@ mod tests {
     fn missing_slots_are_asked_for_ever_more_slowly_and_at_once_after_progress() {
         let entries = bursts(&[1; 6]);
         let mut log = log();
-        log.set_author(author(), Instant::ZERO);
+        log.set_author(author(), Instant::ZERO, &mut Signatures::default());
         receive(&mut log, &entries[0]);
         receive(&mut log, &entries[3]);
         let mut now = Instant::ZERO;
@@ -622,7 +636,7 @@ mod tests {
     fn others_requests_hold_ours_back() {
         let entries = bursts(&[1; 3]);
         let mut log = log();
-        log.set_author(author(), Instant::ZERO);
+        log.set_author(author(), Instant::ZERO, &mut Signatures::default());
         receive(&mut log, &entries[2]);
         log.suppress(1..=2, Instant::ZERO, PATIENCE);
         assert!(log.take_due(Instant::ZERO + GRACE, PATIENCE, 10).0.is_empty());
@@ -639,7 +653,7 @@ mod tests {
     fn trimming_keeps_what_is_not_stored() {
         let entries = bursts(&[1; 6]);
         let mut log = Log::new(log().id(), false);
-        log.set_author(author(), Instant::ZERO);
+        log.set_author(author(), Instant::ZERO, &mut Signatures::default());
         entries.iter().for_each(|d| assert_eq!(receive(&mut log, d), Received::Accepted));
         log.on_stored(Seq(4));
         log.trim(0, log.stored());
@@ -656,7 +670,7 @@ mod tests {
         let lie =
             Draft::new(InstanceId::NIL, 0).finish_signed(&place, false, [9; 16], &[], &key, &Ring::open());
         let mut log = log();
-        log.set_author(author(), Instant::ZERO);
+        log.set_author(author(), Instant::ZERO, &mut Signatures::default());
         entries.iter().for_each(|d| assert_eq!(receive(&mut log, d), Received::Accepted));
         assert_eq!(receive(&mut log, &lie), Received::Equivocation);
         assert_eq!(receive(&mut log, &bursts(&[1, 1, 1, 1])[3]), Received::Refused("frozen log"));

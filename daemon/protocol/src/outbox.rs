@@ -5,6 +5,7 @@
 use crate::{
     counters::Counters,
     ids::{LogId, Seq},
+    signatures::Signatures,
     store::Write,
     time::Instant,
 };
@@ -47,6 +48,8 @@ pub struct Outbox {
     pub host: HostId,
     /// Datagrams that this host's socket can hold.
     pub window: u32,
+    /// The authors who have signed lately.
+    pub signatures: Signatures,
     /// The one generator.
     pub rng: ChaCha20Rng,
     /// Datagrams for everybody.

@@ -31,6 +31,7 @@ use crate::{
     records::{self, Known},
     seal::{Boot, Key, Nonces, Number, Replays, Ring},
     session::{Session, delivery::Outcome},
+    signatures::Signatures,
     store::{Batch, Restored, Write},
     time::Instant,
 };
@@ -238,6 +239,7 @@ impl Node {
                 wall,
                 host,
                 window: config.window,
+                signatures: Signatures::default(),
                 rng,
                 group: VecDeque::new(),
                 unicast: VecDeque::new(),
@@ -741,7 +743,7 @@ impl Node {
         let (author, key, certificate) =
             (local.author.clone(), local.origin_key.clone(), local.certificate.clone());
         if let Some(session) = self.sessions.get_mut(&id).filter(|session| !session.has_writer(&user)) {
-            session.add_writer(author, key, certificate, epoch, resume, &self.out);
+            session.add_writer(author, key, certificate, epoch, resume, &mut self.out);
         }
     }
 

@@ -119,7 +119,7 @@ impl Session {
         for id in ids {
             let log = self.logs.get_mut(&id).expect("just listed");
             let before = log.have();
-            if log.set_author(author.clone(), out.now) {
+            if log.set_author(author.clone(), out.now, &mut out.signatures) {
                 self.on_accepted(id, before, out);
             }
         }

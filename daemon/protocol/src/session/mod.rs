@@ -26,6 +26,7 @@ use crate::{
     outbox::{News, Outbox},
     records,
     seal::Ring,
+    signatures::Signatures,
     store::Write,
     stream,
     time::Instant,
@@ -204,7 +205,7 @@ impl Session {
     pub fn restore_log(&mut self, id: LogId, last: Seq, stamp: u64, author: Option<Author>) {
         let mut log = Log::restored(id, last, stamp);
         if let Some(author) = author {
-            log.set_author(author, Instant::ZERO);
+            log.set_author(author, Instant::ZERO, &mut Signatures::default());
         }
         self.stamp = self.stamp.max(stamp);
         self.logs.insert(id, log);

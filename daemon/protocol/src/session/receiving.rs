@@ -46,14 +46,14 @@ impl Session {
         let log = self.logs.get_mut(&id).expect("log_for made it");
         let before = log.have();
         if let Some(author) = claimed {
-            log.set_author(author, out.now);
+            log.set_author(author, out.now, &mut out.signatures);
         }
         if entry.stamp > self.stamp.saturating_add(1 << 32) {
             out.counters.add("drop.stamp", 1);
             return true;
         }
         let gap = log.has_gap();
-        let outcome = log.receive(entry, datagram, out.now, grace);
+        let outcome = log.receive(entry, datagram, out.now, grace, &mut out.signatures);
         if live && before == Seq(0) && log.have() == Seq(0) {
             // A live log is a window: what was said before we came is not asked for unless it is still there.
             self.history.entry(id).or_insert(Seq(entry.seq.0 - 1));

@@ -264,6 +264,7 @@ mod tests {
         crypto::origin_id,
         entry::Entry,
         log::{Log, Received},
+        signatures::Signatures,
         stream::StreamReader,
         time::Instant,
     };
@@ -293,7 +294,8 @@ mod tests {
         let mut writer = writer();
         let genesis = writer.genesis.clone().unwrap();
         let mut log = Log::new(writer.log(), true);
-        log.set_author(genesis.certificate.verify().unwrap(), Instant::ZERO);
+        let mut signatures = Signatures::default();
+        log.set_author(genesis.certificate.verify().unwrap(), Instant::ZERO, &mut signatures);
         let mut reader = StreamReader::at_start();
         let mut got = Vec::new();
         let sizes = [10usize, 2000, 0, 65_536, 700, 1, 50_000, 5];
@@ -308,7 +310,8 @@ mod tests {
                 let (written, _) = writer.flush(SessionId([3; 16]), 1 + round % 40, 1, 0, &Ring::open());
                 for w in &written {
                     let entry = Entry::from_datagram(&w.datagram).unwrap();
-                    let received = log.receive(&entry, &w.datagram, Instant::ZERO, Duration::ZERO);
+                    let received =
+                        log.receive(&entry, &w.datagram, Instant::ZERO, Duration::ZERO, &mut signatures);
                     assert!(matches!(received, Received::Accepted | Received::Candidate), "{received:?}");
                     reader
                         .read(&entry, |m| {

@@ -32,7 +32,7 @@ impl Session {
         certificate: Certificate,
         epoch: crate::ids::Epoch,
         resume: Option<[u8; 16]>,
-        out: &Outbox,
+        out: &mut Outbox,
     ) {
         let user = author.user;
         if self.own.contains_key(&user) {
@@ -53,7 +53,7 @@ impl Session {
         };
         let live = self.is_live();
         let log = self.logs.entry(id).or_insert_with(|| Log::new(id, live));
-        log.set_author(author, out.now);
+        log.set_author(author, out.now, &mut out.signatures);
         log.set_own();
         let mut flow = Flow::new(writer.last());
         flow.set_members(self.present.iter().map(|(host, p)| (*host, p.window)), out.now);
