@@ -8,7 +8,7 @@
 use crate::{
     crypto::{Author, entry_hash},
     entry::{Entry, Proof},
-    ids::{LogId, Seq},
+    ids::{Epoch, LogId, Seq},
     signatures::Signatures,
     time::Instant,
 };
@@ -95,6 +95,8 @@ pub struct Log {
     longest_tries: u8,
     start: Seq,
     own: bool,
+    restored: Seq,
+    former: Option<(Epoch, Seq)>,
 }
 
 impl Log {
@@ -117,12 +119,16 @@ impl Log {
             longest_tries: 0,
             start: Seq(0),
             own: false,
+            restored: Seq(0),
+            former: None,
         }
     }
 
-    /// A log whose entries up to `last` are in the store.
-    pub fn restored(id: LogId, last: Seq, stamp: u64) -> Self {
-        Self { base: last, have: last, stored: last, head: last, stamp, ..Self::new(id, false) }
+    /// A log whose entries from `first` to `last` are in the store; those before are not to be had.
+    pub fn restored(id: LogId, first: Seq, last: Seq, stamp: u64) -> Self {
+        let start = Seq(first.0.saturating_sub(1));
+        let log = Self::new(id, false);
+        Self { base: last, have: last, stored: last, restored: last, head: last, start, stamp, ..log }
     }
 
     /// Which log.
@@ -154,6 +160,21 @@ impl Log {
     /// with this host, and be published again.
     pub fn readable(&self) -> Seq {
         if self.own { self.stored() } else { self.have }
+    }
+
+    /// End of what the store held when the log was restored.
+    pub fn restored_upto(&self) -> Seq {
+        self.restored
+    }
+
+    /// The life before this one and its last slot known to the author, as the first entry says.
+    pub fn former(&self) -> Option<(Epoch, Seq)> {
+        self.former
+    }
+
+    /// Learns what the first entry says of the life before.
+    pub fn set_former(&mut self, former: Option<(Epoch, Seq)>) {
+        self.former = former;
     }
 
     /// Last slot known to exist.
@@ -498,7 +519,6 @@ mod tests {
     use crate::{
         crypto::{Certificate, origin_id},
         entry::{Draft, Place},
-        ids::Epoch,
     };
     use chalktalk_ipc::{HostId, InstanceId, SessionId};
     use ed25519_dalek::SigningKey;

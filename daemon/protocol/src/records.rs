@@ -7,7 +7,7 @@
 use crate::{
     control::Descriptor,
     crypto::Certificate,
-    ids::{LogId, Seq},
+    ids::{Epoch, LogId, Seq},
     people::Person,
     seal::{Key, KeyName},
 };
@@ -41,6 +41,8 @@ pub enum Known {
     Positions(SessionId, UserId, Vec<Position>),
     /// The last number of a user's instance in it.
     Number(SessionId, UserId, InstanceId, u64),
+    /// What a life of a log said of the one before it: which, and its last slot known.
+    Former(SessionId, LogId, Epoch, Seq),
     /// Who an origin is.
     Certificate(OriginId, Certificate),
     /// What a local user thinks of somebody.
@@ -72,6 +74,11 @@ pub fn positions(id: SessionId, user: UserId, points: &BTreeMap<LogId, (Seq, u16
 /// The last number of a user's instance in a session.
 pub fn number(id: SessionId, user: UserId, instance: InstanceId, number: u64) -> Record {
     (key(b'n', &[&id.0, &user.0, &instance.0]), pack(&number))
+}
+
+/// What a life of a log says of the one before it.
+pub fn former(id: SessionId, log: LogId, (epoch, seq): (Epoch, Seq)) -> Record {
+    (key(b'f', &[&id.0, &log.origin.0, &log.epoch.0.to_be_bytes()]), pack(&(epoch, seq)))
 }
 
 /// Who an origin is.
@@ -108,6 +115,12 @@ pub fn read(key: &[u8], value: &[u8]) -> Option<Known> {
         b's' => Known::Session(SessionId(id(0)?), unpack(value)?),
         b'p' => Known::Positions(SessionId(id(0)?), user(16)?, unpack(value)?),
         b'n' => Known::Number(SessionId(id(0)?), user(16)?, InstanceId(id(48)?), unpack(value)?),
+        b'f' => {
+            let epoch = u32::from_be_bytes(ids.get(32..36)?.try_into().ok()?);
+            let log = LogId { origin: OriginId(id(16)?), epoch: Epoch(epoch) };
+            let (epoch, seq) = unpack(value)?;
+            Known::Former(SessionId(id(0)?), log, epoch, seq)
+        }
         b'a' => Known::Certificate(OriginId(id(0)?), unpack(value)?),
         b'k' => Known::Person(user(0)?, user(32)?, unpack(value)?),
         b'r' => {
@@ -150,7 +163,8 @@ mod tests {
         assert_eq!(back(person(u, UserId([7; 32]), &Person::default())), known);
         let origin = OriginId([4; 16]);
         assert_eq!(back(resume(s, origin, 9, [5; 16])), Known::Resume(s, origin, 9, [5; 16]));
-        let log = LogId { origin: OriginId([6; 16]), epoch: crate::ids::Epoch(2) };
+        let log = LogId { origin: OriginId([6; 16]), epoch: Epoch(2) };
+        assert_eq!(back(former(s, log, (Epoch(1), Seq(3)))), Known::Former(s, log, Epoch(1), Seq(3)));
         let Known::Positions(_, _, rows) = back(positions(s, u, &[(log, (Seq(8), 3))].into())) else {
             panic!()
         };

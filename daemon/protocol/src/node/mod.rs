@@ -307,7 +307,7 @@ impl Node {
         for stored in restored.logs {
             let author = self.authors.get(&stored.log.origin).cloned();
             if let Some(session) = self.sessions.get_mut(&stored.session) {
-                session.restore_log(stored.log, stored.last, stored.stamp, author);
+                session.restore_log(&stored, author);
             }
         }
         for record in known {
@@ -315,6 +315,11 @@ impl Node {
                 Known::Positions(id, user, positions) => {
                     if let Some(session) = self.sessions.get_mut(&id) {
                         session.restore_positions(user, &positions);
+                    }
+                }
+                Known::Former(id, log, epoch, seq) => {
+                    if let Some(session) = self.sessions.get_mut(&id) {
+                        session.restore_former(log, (epoch, seq));
                     }
                 }
                 Known::Number(id, _, instance, number) => {

@@ -2,7 +2,7 @@
 //!
 //! Invariant: of kept sessions only what is stored is told.
 
-use super::{Session, lives};
+use super::{Session, lives::lives};
 use crate::{
     control::{self, MAX_ROWS, Row, SessionItem, Vector},
     crypto::Author,

@@ -3,11 +3,13 @@
 //! A reader holds a position, never a queue of entries: a slow or crashed app is only a reader that is behind. Entries
 //! of different authors are handed over in the order of their Lamport stamps as far as they are there.
 //!
+//! A message that two lives of an author hold (see [`super::lives`]) is handed over once: what a position says has been
+//! read of one life is read again, silently, when it has to be compared with another.
+//!
 //! Invariant: per log, messages are handed over in order, without gaps, and each once.
 
-use super::writer::Genesis;
+use super::lives::{self, LONGEST};
 use crate::{
-    control,
     entry::Entry,
     frame::Header,
     ids::{Epoch, LogId, Seq},
@@ -115,17 +117,21 @@ pub struct VolatileMessage {
 #[derive(Debug)]
 struct Cursor {
     next: Seq,
-    /// Messages of entry `next` up to this index have been read before.
+    /// Messages up to here have been read before; what is read of them again is only counted.
     skip: Option<Point>,
     stream: StreamReader,
     loaded: VecDeque<Bytes>,
+    /// Slots up to here have turned out not to be in the store.
+    gone: Seq,
     /// The last message handed over.
     last: Option<Point>,
     /// Messages up to here may have been handed to an earlier instance.
     redelivered: Option<Point>,
-    /// Per instance, the first and last number handed over: an author who crashed may publish them again in its next
-    /// life, and not know that they had come through.
+    /// Per instance, the first and last number read: an author who crashed may publish them again in its next life, and
+    /// not know that they had come through.
     numbers: BTreeMap<InstanceId, (u64, u64)>,
+    /// The slot from which on `numbers` knows what was read.
+    counted: Seq,
     /// What has to be read before this log goes on, and until when that is waited for.
     former: Option<(LogId, Seq, Instant)>,
 }
@@ -137,19 +143,62 @@ impl Cursor {
             skip: None,
             stream: StreamReader::at_start(),
             loaded: VecDeque::new(),
+            gone: Seq(0),
             last: None,
             redelivered: None,
             numbers: BTreeMap::new(),
+            counted: Seq(1),
             former: None,
         }
     }
 
+    fn at(next: Seq) -> Self {
+        let stream = if next <= Seq(1) { StreamReader::at_start() } else { StreamReader::in_middle() };
+        Self { next, counted: next, stream, ..Self::at_start() }
+    }
+
     fn behind(point: Point) -> Self {
-        Self { next: point.0, skip: Some(point), stream: StreamReader::in_middle(), ..Self::at_start() }
+        Self { skip: Some(point), last: Some(point), ..Self::at(point.0) }
     }
 
     fn after(seq: Seq) -> Self {
-        Self { next: seq.next(), stream: StreamReader::in_middle(), ..Self::at_start() }
+        Self::at(seq.next())
+    }
+
+    /// The last slot that has been read whole.
+    fn read_upto(&self) -> Seq {
+        let skipped = match self.skip {
+            Some((seq, u16::MAX)) => seq,
+            Some((seq, _)) => Seq(seq.0.saturating_sub(1)),
+            None => Seq(0),
+        };
+        skipped.max(Seq(self.next.0 - 1))
+    }
+
+    /// Makes sure that `numbers` knows everything read from `from` on, if need be by reading it again.
+    fn count_from(&mut self, from: Seq, log: &Log) {
+        let from = from.max(log.start().max(self.gone).next());
+        if from >= self.counted || from >= self.next {
+            return;
+        }
+        self.skip = self.skip.max(Some((Seq(self.next.0 - 1), u16::MAX)));
+        self.move_to(from);
+    }
+
+    /// Goes on behind slots that are not to be had.
+    fn go_on_after(&mut self, gone: Seq) {
+        self.skip = self.skip.filter(|(seq, _)| *seq > gone);
+        self.move_to(gone.next());
+    }
+
+    fn move_to(&mut self, next: Seq) {
+        let Self { skip, gone, last, redelivered, former, .. } = *self;
+        *self = Self { skip, gone, last, redelivered, former, ..Self::at(next) };
+    }
+
+    /// Whether there is something to be read again.
+    fn is_counting(&self, log: &Log) -> bool {
+        self.skip.is_some_and(|(seq, _)| self.next <= seq.min(log.readable()))
     }
 }
 
@@ -164,8 +213,8 @@ pub struct Reader {
     caught_up: Option<BTreeMap<LogId, Seq>>,
     volatile: VecDeque<VolatileMessage>,
     told: BTreeSet<OriginId>,
-    newest: BTreeMap<OriginId, Epoch>,
-    fetching: bool,
+    /// Entries are being read from the store, which should have everything up to here.
+    fetching: Option<Seq>,
     /// When a log that waits for its former life goes on without it.
     waits_until: Option<Instant>,
 }
@@ -193,8 +242,7 @@ impl Reader {
             caught_up: Some(logs.iter().map(|(id, log)| (*id, log.readable())).collect()),
             volatile: VecDeque::new(),
             told: BTreeSet::new(),
-            newest: BTreeMap::new(),
-            fetching: false,
+            fetching: None,
             waits_until: None,
         }
     }
@@ -221,13 +269,13 @@ impl Reader {
 
     /// The last slot of a log that has been handed over whole.
     pub fn read_upto(&self, log: LogId) -> Seq {
-        self.cursors.get(&log).map_or(Seq(0), |cursor| Seq(cursor.next.0 - 1))
+        self.cursors.get(&log).map_or(Seq(0), Cursor::read_upto)
     }
 
     /// The last slot that is acknowledged whole if the app acknowledges `point`.
     pub fn acknowledged(&self, log: LogId, point: Point) -> Seq {
         match self.cursors.get(&log) {
-            Some(cursor) if cursor.last == Some(point) => Seq(cursor.next.0 - 1),
+            Some(cursor) if cursor.last == Some(point) => cursor.read_upto(),
             _ => Seq(point.0.0.saturating_sub(1)),
         }
     }
@@ -253,8 +301,11 @@ impl Reader {
 
     /// Entries that [`Outcome::Fetch`] asked for; none means they are gone.
     pub fn fetched(&mut self, log: LogId, from: Seq, entries: Vec<Bytes>) {
-        self.fetching = false;
+        let upto = self.fetching.take();
         if let Some(cursor) = self.cursors.get_mut(&log).filter(|cursor| cursor.next == from) {
+            if entries.is_empty() {
+                cursor.gone = upto.unwrap_or_default();
+            }
             cursor.loaded = entries.into();
         }
     }
@@ -293,21 +344,24 @@ impl Reader {
             sink(Delivery::Message(message.head, incoming));
             budget = budget.saturating_sub(message.payload.len());
         }
-        if self.fetching {
+        if self.fetching.is_some() {
             return Outcome::Waiting;
         }
+        self.count_shared(logs);
         let open = |log: &Log| log.have() > Seq(0) && !is_shut(Some(source.shut), log);
         for (id, log) in logs.iter().filter(|(_, log)| open(log)) {
             let start = log.start();
             let fresh = || if start > Seq(0) { Cursor::after(start) } else { Cursor::at_start() };
             let cursor = self.cursors.entry(*id).or_insert_with(fresh);
-            if cursor.next <= start && cursor.skip.is_none_or(|(read, _)| read < start) {
-                sink(Delivery::Lost { log: *id, first: cursor.next, last: start });
-                *cursor =
-                    Cursor { redelivered: cursor.redelivered, last: cursor.last, ..Cursor::after(start) };
+            let gone = start.max(cursor.gone);
+            if cursor.next <= gone {
+                if cursor.read_upto() < gone {
+                    sink(Delivery::Lost { log: *id, first: cursor.read_upto().next(), last: gone });
+                }
+                cursor.go_on_after(gone);
             }
             if cursor.next <= log.base() && cursor.loaded.is_empty() {
-                self.fetching = true;
+                self.fetching = Some(log.base());
                 return Outcome::Fetch(*id, cursor.next);
             }
         }
@@ -325,7 +379,7 @@ impl Reader {
             // What was loaded goes first, so that its front stays the next entry also when memory has it too.
             let loaded = cursor.loaded.pop_front().or_else(|| log.entry(cursor.next).cloned());
             let Some(datagram) = loaded else {
-                self.fetching = true;
+                self.fetching = Some(log.base());
                 return Outcome::Fetch(id, cursor.next);
             };
             self.introduce(id.origin, logs, sink);
@@ -334,16 +388,37 @@ impl Reader {
         }
     }
 
+    /// Where two lives may hold the same messages, makes sure of knowing which ones have been read of either.
+    fn count_shared(&mut self, logs: &BTreeMap<LogId, Log>) {
+        for (id, log) in logs {
+            let Some(known) = lives::shared_behind(logs, *id) else { continue };
+            if let Some(cursor) = self.cursors.get_mut(id) {
+                cursor.count_from(Seq(known.0.saturating_sub(LONGEST) + 1), log);
+            }
+            if self.read_upto(*id) >= log.have() {
+                continue; // nothing that is still to come is in the later lives
+            }
+            for (later, cursor) in self.cursors.range_mut(lives::later(*id)) {
+                if let Some(log) = logs.get(later) {
+                    cursor.count_from(Seq(1), log);
+                }
+            }
+        }
+    }
+
     /// The log whose next entry has the lowest stamp. One whose next entry is sealed with a key that has not come yet waits.
     fn next_log<'l>(&self, source: Source<'l>, now: Instant) -> Option<(LogId, &'l Log)> {
+        let logs = source.logs;
         let waiting_lives: Vec<LogId> = self.former_lives(now).map(|(log, _)| log).collect();
-        let waiting = source.logs.iter().filter_map(|(id, log)| {
-            let cursor = self.cursors.get(id)?;
-            let goes_on = cursor.next <= log.readable()
-                && !waiting_lives.contains(id)
-                && !is_shut(Some(source.shut), log);
-            goes_on.then_some((id, log, cursor))
-        });
+        let counting: Vec<LogId> =
+            logs.iter().filter(|(id, log)| self.is_counting(id, log)).map(|(id, _)| *id).collect();
+        let counts = |id: &LogId| counting.iter().any(|other| other.origin == id.origin);
+        let waiting =
+            logs.iter().filter(|(_, log)| !is_shut(Some(source.shut), log)).filter_map(|(id, log)| {
+                let cursor = self.cursors.get(id).filter(|cursor| cursor.next <= log.readable())?;
+                let goes_on = counting.contains(id) || !counts(id) && !waiting_lives.contains(id);
+                goes_on.then_some((id, log, cursor))
+            });
         let mut best: Option<(u64, LogId, &Log)> = None;
         for (id, log, cursor) in waiting {
             let next = log.entry(cursor.next).or(cursor.loaded.front());
@@ -356,6 +431,10 @@ impl Reader {
             }
         }
         best.map(|(_, id, log)| (id, log))
+    }
+
+    fn is_counting(&self, id: &LogId, log: &Log) -> bool {
+        self.cursors.get(id).is_some_and(|cursor| cursor.is_counting(log))
     }
 
     /// Logs that wait for their author's former life, and until when.
@@ -377,6 +456,7 @@ impl Reader {
     ) -> usize {
         let id = log.id();
         let others = other_lives(&self.cursors, id);
+        let late = self.cursors.range(lives::later(id)).any(|(_, cursor)| cursor.read_upto() > Seq(0));
         let cursor = self.cursors.get_mut(&id).expect("deliver made one for every log");
         let mut scratch = Vec::new();
         let sealed = Entry::from_datagram(datagram).expect("accepted entries were parsed");
@@ -385,11 +465,7 @@ impl Reader {
             cursor.next = sealed.seq.next();
             return 0;
         };
-        let former = former_life(&entry);
-        let newest = self.newest.entry(id.origin).or_insert(id.epoch);
-        let late = id.epoch < *newest;
-        *newest = id.epoch.max(*newest);
-        let (seq, skip) = (entry.seq, cursor.skip.take().filter(|(at, _)| *at == entry.seq));
+        let (seq, skip) = (entry.seq, cursor.skip);
         let (instance, user, redelivered) = (self.instance, self.user, cursor.redelivered);
         let mut last = cursor.last;
         let mut cost = 64;
@@ -405,10 +481,10 @@ impl Reader {
                 if known < MAX_AUTHORS || cursor.numbers.contains_key(&author_instance) {
                     cursor.numbers.entry(author_instance).or_insert((number, number)).1 = number;
                 }
-                if skip.is_some_and(|(_, index)| message.index <= index) || others.iter().any(handed) {
+                let point = (seq, message.index);
+                if skip.is_some_and(|read| point <= read) || others.iter().any(handed) {
                     return;
                 }
-                let point = (seq, message.index);
                 let head = DeliverHead {
                     session,
                     origin: id.origin,
@@ -436,9 +512,13 @@ impl Reader {
                 sink(Delivery::Message(head, incoming));
             });
         }
-        cursor.former = former.map(|(log, upto)| (log, upto, now + FORMER_LIFE)).or(cursor.former);
-        cursor.last = last.or(skip);
+        if entry.genesis && skip.is_none() {
+            let life = |(epoch, upto)| (LogId { epoch, ..id }, upto, now + FORMER_LIFE);
+            cursor.former = log.former().map(life);
+        }
+        cursor.last = last;
         cursor.next = seq.next();
+        cursor.skip = skip.filter(|(at, _)| *at > seq);
         cost
     }
 
@@ -469,17 +549,11 @@ impl Reader {
     }
 }
 
-/// Which life of the log this entry, the first of a new one, follows, and up to which slot.
-fn former_life(entry: &Entry<'_>) -> Option<(LogId, Seq)> {
-    let genesis: Genesis = entry.genesis.then(|| control::read(entry.body).ok())??;
-    let (epoch, seq, _) = genesis.previous?;
-    (epoch < entry.log.epoch).then_some((LogId { epoch, ..entry.log }, seq))
-}
-
 /// What was handed over of the other lives of a log's author. Nearly always nothing.
 fn other_lives(cursors: &BTreeMap<LogId, Cursor>, id: LogId) -> Vec<BTreeMap<InstanceId, (u64, u64)>> {
-    let all = LogId { epoch: Epoch(0), ..id }..=LogId { epoch: Epoch(u32::MAX), ..id };
-    let others = cursors.range(all).filter(|(other, cursor)| **other != id && !cursor.numbers.is_empty());
+    let others = cursors
+        .range(lives::lives(id.origin))
+        .filter(|(other, cursor)| **other != id && !cursor.numbers.is_empty());
     others.map(|(_, cursor)| cursor.numbers.clone()).collect()
 }
 
@@ -500,4 +574,49 @@ fn stamp_of(datagram: &[u8]) -> u64 {
 pub fn to_points(positions: &[Position]) -> BTreeMap<LogId, Point> {
     let log = |p: &Position| LogId { origin: p.origin, epoch: Epoch(p.epoch) };
     positions.iter().map(|p| (log(p), (Seq(p.seq), p.index))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOG: LogId = LogId { origin: OriginId([1; 16]), epoch: Epoch(1) };
+
+    /// A log that is only in the store, and a reader that has read it up to `point`.
+    fn reading(point: Point) -> (Reader, BTreeMap<LogId, Log>) {
+        let logs = BTreeMap::from([(LOG, Log::restored(LOG, Seq(1), Seq(10), 10))]);
+        let (points, none) = (BTreeMap::from([(LOG, point)]), BTreeMap::new());
+        let reader = Reader::new(InstanceId([2; 16]), UserId::NIL, Role::App, &points, &none, &logs);
+        (reader, logs)
+    }
+
+    fn deliver(reader: &mut Reader, logs: &BTreeMap<LogId, Log>) -> (Outcome, Vec<(u64, u64)>) {
+        let mut lost = Vec::new();
+        let (keys, shut) = (Ring::open(), BTreeSet::new());
+        let source = Source { session: SessionId([3; 16]), logs, keys: &keys, shut: &shut };
+        let outcome = reader.deliver(source, 1000, Instant::ZERO, &mut |delivery| {
+            if let Delivery::Lost { first, last, .. } = delivery {
+                lost.push((first.0, last.0));
+            }
+        });
+        (outcome, lost)
+    }
+
+    #[test]
+    fn what_the_store_does_not_have_after_all_is_reported_once_as_lost() {
+        let (mut reader, logs) = reading((Seq(4), 0));
+        assert_eq!(deliver(&mut reader, &logs), (Outcome::Fetch(LOG, Seq(4)), vec![]));
+        assert_eq!(deliver(&mut reader, &logs), (Outcome::Waiting, vec![]));
+        reader.fetched(LOG, Seq(4), vec![]);
+        assert_eq!(deliver(&mut reader, &logs), (Outcome::Idle, vec![(4, 10)]));
+        assert_eq!(deliver(&mut reader, &logs), (Outcome::Idle, vec![]));
+    }
+
+    #[test]
+    fn what_was_read_before_is_not_lost() {
+        let (mut reader, logs) = reading((Seq(10), u16::MAX));
+        assert_eq!(deliver(&mut reader, &logs), (Outcome::Fetch(LOG, Seq(10)), vec![]));
+        reader.fetched(LOG, Seq(10), vec![]);
+        assert_eq!(deliver(&mut reader, &logs), (Outcome::Idle, vec![]));
+    }
 }

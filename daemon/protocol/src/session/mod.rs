@@ -8,6 +8,7 @@ mod announcing;
 pub mod delivery;
 pub mod flow;
 pub mod gaps;
+mod lives;
 pub mod progress;
 mod reading;
 mod receiving;
@@ -21,18 +22,18 @@ use crate::{
     control::{self, Descriptor, Row},
     crypto::Author,
     entry::Entry,
-    ids::{LogId, Seq},
+    ids::{Epoch, LogId, Seq},
     log::Log,
     outbox::{News, Outbox},
     records,
     seal::Ring,
     signatures::Signatures,
-    store::Write,
+    store::{StoredLog, Write},
     stream,
     time::Instant,
 };
 use bytes::Bytes;
-use chalktalk_ipc::{HostId, InstanceId, OriginId, Position, SessionId, UserId, request::SessionKind};
+use chalktalk_ipc::{HostId, InstanceId, Position, SessionId, UserId, request::SessionKind};
 use delivery::{Point, Reader};
 use flow::Flow;
 use gaps::Gaps;
@@ -202,13 +203,21 @@ impl Session {
     }
 
     /// A log that the store holds.
-    pub fn restore_log(&mut self, id: LogId, last: Seq, stamp: u64, author: Option<Author>) {
-        let mut log = Log::restored(id, last, stamp);
+    pub fn restore_log(&mut self, stored: &StoredLog, author: Option<Author>) {
+        let StoredLog { log: id, first, last, stamp, .. } = *stored;
+        let mut log = Log::restored(id, first, last, stamp);
         if let Some(author) = author {
             log.set_author(author, Instant::ZERO, &mut Signatures::default());
         }
         self.stamp = self.stamp.max(stamp);
         self.logs.insert(id, log);
+    }
+
+    /// What the first entry of a log said of the life before.
+    pub fn restore_former(&mut self, id: LogId, former: (Epoch, Seq)) {
+        if let Some(log) = self.logs.get_mut(&id) {
+            log.set_former(Some(former));
+        }
     }
 
     /// How far a user had read.
@@ -240,12 +249,12 @@ impl Session {
         self.stamp = self.stamp.max(log.stamp());
         self.moved.insert(id, out.now);
         out.changed = true;
+        if before == Seq(0) {
+            on_first_entry(self.id, live, log, &self.keys, out);
+        }
         if !live {
             for seq in before.0 + 1..=have.0 {
                 let datagram = log.entry(Seq(seq)).expect("just accepted").clone();
-                if seq == 1 {
-                    out.writes.extend(certificate_in(&datagram, &self.keys));
-                }
                 let stamp =
                     u64::from_le_bytes(datagram[72..80].try_into().expect("accepted entries are whole"));
                 out.writes.push(Write::Entry { session: self.id, log: id, seq: Seq(seq), stamp, datagram });
@@ -299,16 +308,24 @@ impl Session {
     }
 }
 
-/// All lives of an origin.
-fn lives(origin: OriginId) -> std::ops::RangeInclusive<LogId> {
-    LogId { origin, epoch: crate::ids::Epoch(0) }..=LogId { origin, epoch: crate::ids::Epoch(u32::MAX) }
+/// What the first entry of a log says is kept: of the life before, and who writes it, for its author may never be heard in
+/// person.
+fn on_first_entry(session: SessionId, live: bool, log: &mut Log, keys: &Ring, out: &mut Outbox) {
+    let datagram = log.entry(Seq(1)).expect("just accepted").clone();
+    let mut scratch = Vec::new();
+    let sealed = Entry::from_datagram(&datagram).expect("accepted entries were parsed");
+    let Some(entry) = keys.open_entry(sealed, &mut scratch) else { return };
+    let former = lives::former_in(&entry).map(|(epoch, seq, _)| (epoch, seq));
+    log.set_former(former);
+    if !live {
+        out.writes.extend(certificate_in(&entry));
+        let record = former.map(|former| records::former(session, entry.log, former));
+        out.writes.extend(record.map(|(key, value)| Write::Record { key, value }));
+    }
 }
 
 /// The record that keeps who an accepted first entry is by: its author may never be heard in person.
-fn certificate_in(datagram: &[u8], keys: &Ring) -> Option<Write> {
-    let mut scratch = Vec::new();
-    let entry = Entry::from_datagram(datagram).expect("accepted entries were parsed");
-    let entry = keys.open_entry(entry, &mut scratch)?;
+fn certificate_in(entry: &Entry<'_>) -> Option<Write> {
     let genesis: Genesis = control::read(entry.body).ok()?;
     let (key, value) = records::certificate(&genesis.certificate, entry.log.origin);
     genesis.certificate.verify().filter(|author| author.origin == entry.log.origin)?;

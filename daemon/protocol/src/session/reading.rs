@@ -5,6 +5,7 @@
 use super::{
     Relearned, Session,
     delivery::{self, Delivery, Outcome, Point, Reader, Source, is_shut},
+    lives::LONGEST,
 };
 use crate::{
     entry::Entry,
@@ -28,9 +29,6 @@ const SAVE_POSITIONS: Duration = Duration::from_millis(50);
 
 /// Instances whose last number is remembered per session.
 const MAX_NUMBERS: usize = 64;
-
-/// Entries that the longest message spans, with room for signatures between them.
-const LONGEST: u64 = 64;
 
 static NOBODY: BTreeSet<UserId> = BTreeSet::new();
 
@@ -80,7 +78,11 @@ impl Session {
     /// An instance stops reading.
     pub fn close(&mut self, instance: InstanceId) {
         if let Some(reader) = self.readers.remove(&instance).filter(|reader| reader.role == Role::App) {
-            self.shown.entry(reader.user()).or_default().extend(reader.points());
+            let shown = self.shown.entry(reader.user()).or_default();
+            for (log, point) in reader.points() {
+                let upto = shown.entry(log).or_insert(point);
+                *upto = point.max(*upto);
+            }
         }
         self.progress.close(instance);
         while self.numbers.len() > MAX_NUMBERS {

@@ -5,7 +5,7 @@
 use super::{
     Held, Own, Session,
     flow::Flow,
-    lives,
+    lives::{self, lives},
     writer::{Genesis, Writer},
 };
 use crate::{
@@ -46,8 +46,7 @@ impl Session {
             }
             _ => {
                 let id = LogId { origin, epoch };
-                let previous = newest.map(|(before, _)| previous_life(before.epoch, &self.logs[&before]));
-                let genesis = Genesis { certificate, descriptor: self.announced(), previous };
+                let genesis = Genesis { certificate, descriptor: self.announced(), previous: None };
                 (id, Writer::begin(key, id, genesis, overhead))
             }
         };
@@ -147,13 +146,6 @@ impl Session {
 
     /// The time to learn our own tail is over: what was published meanwhile goes on, unless it was in that tail.
     pub(super) fn release(&mut self, out: &mut Outbox) {
-        let logs = &self.logs;
-        for own in self.own.values_mut() {
-            let id = own.writer.log();
-            let before =
-                logs.range(lives(id.origin)).rev().find(|(other, log)| **other < id && log.have() > Seq(0));
-            own.writer.follow(before.map(|(other, log)| previous_life(other.epoch, log)));
-        }
         let held = std::mem::take(&mut self.held);
         for message in &held {
             let Held { payload, mentions, urgent, .. } = message;
@@ -178,6 +170,9 @@ impl Session {
         let ready = |own: &Own| own.writer.is_waiting() && own.flow.allowance(now) > 0;
         let Some((user, own)) = self.own.iter_mut().find(|(_, own)| ready(own)) else { return Vec::new() };
         let limit = own.flow.allowance(now);
+        if own.writer.last() == Seq(0) {
+            own.writer.follow(lives::former_of(&self.logs, own.writer.log()));
+        }
         let (written, marks) = own.writer.flush(self.id, limit, self.stamp + 1, out.wall, &self.keys);
         let id = own.writer.log();
         own.flow.on_sent(own.writer.last(), now);
@@ -207,10 +202,4 @@ impl Session {
         out.counters.add("entries.sent", written.len() as u64);
         written.into_iter().map(|entry| entry.datagram).collect()
     }
-}
-
-/// What a new life says of the one before it: the last slot known, and its hash if that is at hand.
-fn previous_life(epoch: crate::ids::Epoch, log: &Log) -> (crate::ids::Epoch, Seq, [u8; 16]) {
-    let hash = log.entry(log.have()).map(|datagram| crate::crypto::entry_hash(datagram));
-    (epoch, log.have(), hash.unwrap_or_default())
 }
