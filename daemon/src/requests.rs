@@ -257,24 +257,12 @@ impl Caller<'_> {
         let kept = client.open.get(&head.session) == Some(&SessionKind::Kept);
         if kept && world.store.last_space() == Space::Low {
             client.open.remove(&head.session);
-            self.detach_for_lack_of_space(now, instance, head.session, world.node);
+            let reason =
+                "the disk is full: nothing more can be stored; free some space and open the session again";
+            world.node.detach_from(now, instance, head.session, reason);
             return Ok(());
         }
         world.node.publish(now, instance, &head, messages).map_err(|e| e.to_string())
-    }
-
-    fn detach_for_lack_of_space(
-        &mut self,
-        now: Instant,
-        instance: InstanceId,
-        session: SessionId,
-        node: &mut Node,
-    ) {
-        let reason =
-            "the disk is full: nothing more can be stored; free some space and open the session again";
-        if node.close(now, instance, session).is_ok() {
-            self.writer.event(Event::Detached { session: Some(session), reason: reason.into() });
-        }
     }
 
     fn instance(&mut self) -> Result<InstanceId, Refusal> {

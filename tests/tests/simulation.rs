@@ -180,6 +180,37 @@ fn who_writes_to_an_instance_that_is_gone_is_told() {
 }
 
 #[test]
+fn what_is_on_its_way_when_a_session_is_left_does_no_harm() {
+    let (mut world, chats) = lan(22, 2);
+    let room = chats.iter().map(|chat| world.open(*chat, "#ops")).collect::<Vec<_>>()[0];
+    world.leave(chats[0], "#ops");
+    world.publish(chats[0], room, 1, 30);
+    world.publish_volatile(chats[0], room, 30);
+    world.run(ms(2000));
+    assert_eq!(world.heard(chats[1], room), 0);
+    world.disconnect(chats[0]); // it joins and opens the room again, and sends what was not stored
+    world.converge(ms(3000));
+    assert_eq!(world.heard(chats[1], room), 1);
+}
+
+#[test]
+fn a_program_on_its_way_is_welcome_although_another_has_opened_the_session() {
+    let (mut world, _) = lan(23, 1);
+    let host = world.host();
+    world.agent(host, AgentHabits::of_chat());
+    world.run(ms(1000));
+    world.publish(0, lobby(), 1, 30);
+    world.run_until(ms(1000), "a launch", |w| w.hosts[host].launched.contains_key(&lobby()));
+    let other = world.chat_in_lobby(host);
+    world.run(ms(2000));
+    assert_eq!(world.apps.len(), other + 2, "the launched one has attached as well");
+    world.publish(0, lobby(), 1, 30);
+    world.run(ms(1000));
+    let heard = (world.heard(other, lobby()), world.heard(other + 1, lobby()));
+    assert_eq!(heard, (2, 1), "it reads on where the other has read to");
+}
+
+#[test]
 fn a_newcomer_to_a_live_session_hears_what_follows() {
     let (mut world, chats) = lan(12, 2);
     let live = |world: &mut World, chat| world.open_from(chat, "#game", SessionKind::Live, true, From::Start);

@@ -52,7 +52,7 @@ pub struct Trigger {
 enum State {
     Queued,
     Offered(InstanceId),
-    Launching { launch: u64, token: String, started: bool },
+    Launching { launch: u64, started: bool },
 }
 
 #[derive(Debug)]
@@ -82,10 +82,20 @@ pub enum Need {
     Failed(Key, Trigger, FailReason, String),
 }
 
+/// What a launched program shows when it attaches. It outlives the job: somebody else may open the session meanwhile, and
+/// the program that is on its way is as welcome.
+#[derive(Debug)]
+struct Token {
+    key: Key,
+    text: String,
+    until: Instant,
+}
+
 /// All jobs.
 #[derive(Default, Debug)]
 pub struct Launcher {
     jobs: BTreeMap<Key, Job>,
+    tokens: Vec<Token>,
     launched: u64,
     caused: BTreeMap<(UserId, UserId), VecDeque<Instant>>,
     failures: BTreeMap<(UserId, AppId), VecDeque<Instant>>,
@@ -132,10 +142,12 @@ impl Launcher {
         }
         caused.push_back(now);
         self.launched += 1;
-        let token = token(rng);
-        let state = State::Launching { launch: self.launched, token: token.clone(), started: false };
-        self.set(key, app, trigger, state, now + ATTACH_TIME);
-        Ok((self.launched, token))
+        let (text, until) = (token(rng), now + ATTACH_TIME);
+        self.tokens.retain(|token| token.until > now);
+        self.tokens.push(Token { key, text: text.clone(), until });
+        let state = State::Launching { launch: self.launched, started: false };
+        self.set(key, app, trigger, state, until);
+        Ok((self.launched, text))
     }
 
     /// An instance answers an offer. Returns what is needed if it refuses.
@@ -170,16 +182,15 @@ impl Launcher {
         Some(self.fail(key, reason, detail, now))
     }
 
-    /// The key of the job whose token this is. A token is good once, for its user.
-    pub fn redeem(&mut self, user: UserId, presented: &str) -> Option<Key> {
-        let (key, job) = self.jobs.iter_mut().find(|((_, of), job)| {
-            *of == user
-                && matches!(&job.state, State::Launching { token, .. } if constant_time_eq(token.as_bytes(), presented.as_bytes()))
-        })?;
-        if let State::Launching { token, .. } = &mut job.state {
-            token.clear();
-        }
-        Some(*key)
+    /// The session that the program with this token was launched for. A token is good once, for its user, while a launched
+    /// program may still attach.
+    pub fn redeem(&mut self, user: UserId, presented: &str, now: Instant) -> Option<SessionId> {
+        let good = |token: &Token| {
+            let same = constant_time_eq(token.text.as_bytes(), presented.as_bytes());
+            same && token.key.1 == user && token.until > now
+        };
+        let found = self.tokens.iter().position(good)?;
+        Some(self.tokens.swap_remove(found).key.0)
     }
 
     /// An instance opened the session: the job is done.
@@ -226,6 +237,7 @@ impl Launcher {
 
     fn fail(&mut self, key: Key, reason: FailReason, detail: String, now: Instant) -> Need {
         let job = self.jobs.remove(&key).expect("callers looked it up");
+        self.tokens.retain(|token| token.key != key);
         let of = (key.1, job.app);
         let failures = self.failures.entry(of.clone()).or_default();
         failures.retain(|at| now.since(*at) < MINUTE);
@@ -258,7 +270,7 @@ fn token(rng: &mut impl Rng) -> String {
 }
 
 fn constant_time_eq(a: &[u8], b: &[u8]) -> bool {
-    !a.is_empty() && a.len() == b.len() && a.iter().zip(b).fold(0, |acc, (x, y)| acc | (x ^ y)) == 0
+    a.len() == b.len() && a.iter().zip(b).fold(0, |acc, (x, y)| acc | (x ^ y)) == 0
 }
 
 #[cfg(test)]
@@ -299,11 +311,28 @@ mod tests {
     fn a_token_is_good_once_and_for_its_user() {
         let mut launcher = Launcher::default();
         let (_, token) = launcher.launch(KEY, AppId::chat(), trigger(), at(0), &mut rng()).unwrap();
-        assert_eq!(launcher.redeem(UserId([9; 32]), &token), None);
-        assert_eq!(launcher.redeem(KEY.1, "00"), None);
-        assert_eq!(launcher.redeem(KEY.1, &token), Some(KEY));
-        assert_eq!(launcher.redeem(KEY.1, &token), None);
-        assert_eq!(launcher.redeem(KEY.1, ""), None);
+        assert_eq!(launcher.redeem(UserId([9; 32]), &token, at(1)), None);
+        assert_eq!(launcher.redeem(KEY.1, "00", at(1)), None);
+        assert_eq!(launcher.redeem(KEY.1, &token, at(1)), Some(KEY.0));
+        assert_eq!(launcher.redeem(KEY.1, &token, at(1)), None);
+        assert_eq!(launcher.redeem(KEY.1, "", at(1)), None);
+    }
+
+    #[test]
+    fn a_launched_program_is_welcome_although_another_has_opened_the_session() {
+        let mut launcher = Launcher::default();
+        let (_, token) = launcher.launch(KEY, AppId::chat(), trigger(), at(0), &mut rng()).unwrap();
+        launcher.on_opened(&KEY);
+        assert_eq!(launcher.redeem(KEY.1, &token, at(10)), None, "not for ever");
+        assert_eq!(launcher.redeem(KEY.1, &token, at(9)), Some(KEY.0));
+    }
+
+    #[test]
+    fn the_token_of_a_launch_that_failed_is_void() {
+        let mut launcher = Launcher::default();
+        let (launch, token) = launcher.launch(KEY, AppId::chat(), trigger(), at(0), &mut rng()).unwrap();
+        launcher.on_failed(launch, FailReason::LaunchFailed, "no".into(), at(1));
+        assert_eq!(launcher.redeem(KEY.1, &token, at(1)), None);
     }
 
     #[test]

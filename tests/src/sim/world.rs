@@ -277,6 +277,15 @@ impl World {
         summary.session
     }
 
+    /// The user of a program leaves a session; the program has not heard of it yet.
+    pub fn leave(&mut self, app: usize, target: &str) {
+        let now = self.now;
+        let App { host, user, ref habits, .. } = self.apps[app];
+        let node = self.hosts[host].node.as_mut().expect("the host runs");
+        node.leave(now, user, target, &habits.app).expect("the user is in it");
+        self.pump(host);
+    }
+
     /// A program ends. Its host may take its time to notice that nothing is sent again.
     pub fn end(&mut self, app: usize) {
         let (now, host, instance) = (self.now, self.apps[app].host, self.apps[app].instance);
@@ -1023,8 +1032,6 @@ impl World {
         );
         let (instance, summary) = match answer {
             Ok(Answer::Attached { instance, session: Some(summary) }) => (instance, summary),
-            // Meanwhile another program has opened the session: this one ends.
-            Err(refusal) if refusal.code == RefusalCode::NotAllowed => return,
             other => return self.check(Err(format!("a launched program cannot attach: {other:?}"))),
         };
         let mut launched = App::new(host, user, Habits { app, ..Habits::chat() });

@@ -12,7 +12,7 @@ use crate::{
     time::Instant,
 };
 use chalktalk_ipc::{
-    AppId, Event, InstanceId, SessionId, UserId,
+    AppId, InstanceId, SessionId, UserId,
     event::Scope,
     request::{SessionKind, Topic},
 };
@@ -82,10 +82,12 @@ impl Node {
             session.elsewhere = true;
         }
         for (instance, id) in readers {
-            self.sessions.get_mut(&id).expect("just listed").close(instance);
-            self.instances.get_mut(&instance).expect("readers are attached").sessions.remove(&id);
-            let reason = "the passphrase of this LAN has changed: open the room anew".to_owned();
-            self.out.events.push_back((instance, Event::Detached { session: Some(id), reason }));
+            self.detach_from(
+                self.out.now,
+                instance,
+                id,
+                "the passphrase of this LAN has changed: open the room anew",
+            );
         }
         rooms
     }

@@ -80,8 +80,8 @@ impl Node {
             return refuse(RefusalCode::Busy, "too many programs are attached; close some");
         }
         let launched_for = match token {
-            Some(token) => match self.launcher.redeem(user, token) {
-                Some((session, _)) => Some(session),
+            Some(token) => match self.launcher.redeem(user, token, now) {
+                Some(session) => Some(session),
                 None => return refuse(RefusalCode::NotAllowed, "the launch token is not valid (any more)"),
             },
             None => None,
@@ -95,9 +95,9 @@ impl Node {
         };
         self.gone.retain(|gone| *gone != id);
         self.attached += 1;
-        let sessions = Default::default();
-        self.instances
-            .insert(id, Instance { user, app: app.clone(), pid, role, sessions, order: self.attached });
+        let (sessions, detached) = Default::default();
+        let order = self.attached;
+        self.instances.insert(id, Instance { user, app: app.clone(), pid, role, sessions, detached, order });
         if role == Role::App {
             self.users.get_mut(&user).map(|local| local.closed.remove(&app));
             self.changed.insert(Topic::Instances);
@@ -350,18 +350,32 @@ impl Node {
         let theirs: Vec<InstanceId> =
             readers.into_iter().filter(|i| self.instances[i].user == user).collect();
         for instance in theirs {
-            session.close(instance);
-            if let Some(found) = self.instances.get_mut(&instance) {
-                found.sessions.remove(&id);
-            }
-            let reason = "you left the session".to_owned();
-            self.out.events.push_back((instance, Event::Detached { session: Some(id), reason }));
+            self.detach_from(now, instance, id, "you left the session");
         }
         self.save_session(id);
         self.heartbeat.at_once(now);
         self.changed.insert(Topic::Sessions);
         self.settle();
         Ok(Answer::Done)
+    }
+
+    /// Detaches an instance from a session, and says why. It may not have heard of that when it publishes next.
+    pub fn detach_from(&mut self, now: Instant, id: InstanceId, session: SessionId, reason: &str) {
+        self.at(now);
+        let Some(instance) = self.instances.get_mut(&id) else { return };
+        if !instance.sessions.remove(&session) {
+            return;
+        }
+        instance.detached.insert(session);
+        if let Some(found) = self.sessions.get_mut(&session) {
+            found.close(id);
+        }
+        self.out
+            .events
+            .push_back((id, Event::Detached { session: Some(session), reason: reason.to_owned() }));
+        self.changed.insert(Topic::Instances);
+        self.heartbeat.on_change(now);
+        self.on_roster_changed(session);
     }
 
     /// An instance attaches to a session.
@@ -381,6 +395,7 @@ impl Node {
             return refuse(RefusalCode::NotJoined, "you have not joined this session");
         };
         instance.sessions.insert(session);
+        instance.detached.remove(&session);
         let (start, last_number) = found.open(id, user, instance.role, from, &mut self.out);
         let app = instance.role == Role::App;
         if app {
@@ -487,7 +502,12 @@ impl Node {
         messages: impl Iterator<Item = Result<Outgoing<'a>, chalktalk_ipc::batch::BatchError>>,
     ) -> Result<(), PublishError> {
         self.at(now);
-        let user = self.instances.get(&id).ok_or(PublishError::NotOpen)?.user;
+        let instance = self.instances.get(&id).ok_or(PublishError::NotOpen)?;
+        if instance.detached.contains(&head.session) {
+            self.out.counters.add("drop.published after detached", 1);
+            return Ok(());
+        }
+        let user = instance.user;
         let session =
             self.sessions.get_mut(&head.session).filter(|s| s.is_open(id)).ok_or(PublishError::NotOpen)?;
         let mut number = head.first;

@@ -124,6 +124,8 @@ struct Instance {
     pid: u32,
     role: Role,
     sessions: BTreeSet<SessionId>,
+    /// Sessions it was detached from and has not opened again: what it had sent before it heard of that is dropped.
+    detached: BTreeSet<SessionId>,
     order: u64,
 }
 
