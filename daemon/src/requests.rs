@@ -17,6 +17,7 @@ use chalktalk_ipc::{
 use chalktalk_protocol::{
     Instant,
     node::{Attach, Node},
+    seal::Key,
 };
 use std::path::Path;
 
@@ -222,6 +223,11 @@ impl Caller<'_> {
             }
             Request::FindPerson { target } => node.find_person(user, &target)?,
             Request::MarkPerson { user: other, mark } => node.mark_person(now, user, other, mark)?,
+            Request::SetPassphrase { key } => {
+                self.only_operator()?;
+                node.set_lan_key(now, key.map(|key| Key::new(*key.reveal())));
+                Answer::Done
+            }
             Request::SetAvailability { availability } => {
                 node.set_availability(now, user, availability);
                 Answer::Done
@@ -270,6 +276,17 @@ impl Caller<'_> {
             .of(self.connection)
             .instance
             .ok_or_else(|| refusal(RefusalCode::BadRequest, "attach first"))
+    }
+
+    /// What concerns the whole machine is for root, and for who runs the daemon.
+    fn only_operator(&self) -> Result<(), Refusal> {
+        match self.peer.uid == 0 || self.peer.uid == rustix::process::geteuid().as_raw() {
+            true => Ok(()),
+            false => Err(refusal(
+                RefusalCode::NotAllowed,
+                "only the operator of this machine may do that: run it as root",
+            )),
+        }
     }
 
     fn only_agents(&mut self) -> Result<(), Refusal> {

@@ -263,6 +263,9 @@ pub struct SessionSummary {
     pub kind: SessionKind,
     /// The session this one was started from.
     pub parent: Option<SessionId>,
+    /// Whether only its members can read it: by invitation, direct, or on a LAN with a passphrase.
+    #[serde(default)]
+    pub sealed: bool,
     /// Names of the members present.
     pub members: Vec<String>,
     /// Whether the calling user has joined it.
@@ -364,6 +367,9 @@ pub struct Status {
     pub port: u16,
     /// Where state is kept.
     pub state: String,
+    /// Whether a passphrase seals this LAN.
+    #[serde(default)]
+    pub sealed: bool,
     /// Interfaces in use.
     pub interfaces: Vec<InterfaceStatus>,
     /// Hosts heard from, without this one.

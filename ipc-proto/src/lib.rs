@@ -12,6 +12,7 @@ pub mod codec;
 pub mod event;
 pub mod ids;
 pub mod request;
+mod secret;
 pub mod socket;
 pub mod text;
 
@@ -19,6 +20,7 @@ pub use codec::{Frame, FrameBuf, FrameError, FrameKind};
 pub use event::{Answer, Down, Event, FailReason, Refusal, RefusalCode};
 pub use ids::{AppId, HostId, InstanceId, OriginId, Position, SessionId, Target, UserId};
 pub use request::{Call, Request};
+pub use secret::Secret;
 
 /// Version of the local protocol. A daemon refuses a client with another one, and says which it speaks.
 pub const PROTOCOL: u16 = 1;

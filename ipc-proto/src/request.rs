@@ -3,7 +3,10 @@
 //! Every [`Call`] with a nonzero id gets exactly one reply with that id, in the order of the calls. A call with id 0
 //! gets none. `hello` comes first; everything else is refused before it.
 
-use crate::ids::{AppId, InstanceId, Position, SessionId, UserId};
+use crate::{
+    Secret,
+    ids::{AppId, InstanceId, Position, SessionId, UserId},
+};
 use serde::{Deserialize, Serialize};
 
 /// A request with the number its reply will carry.
@@ -147,6 +150,11 @@ pub enum Request {
         user: UserId,
         /// What the user decides.
         mark: Mark,
+    },
+    /// Seal this LAN with the key of a passphrase, or no more. For the operator. Answer: `done`.
+    SetPassphrase {
+        /// Argon2id of the passphrase; absent: none.
+        key: Option<Secret>,
     },
     /// Say how available the user is. Answer: `done`.
     SetAvailability {

@@ -128,6 +128,7 @@ impl Daemon {
             scope: Scope::Open,
             kind: SessionKind::Kept,
             parent: None,
+            sealed: false,
             members: Vec::new(),
             joined: true,
             entries: 1,

@@ -93,6 +93,7 @@ fn summary(session: SessionId, title: &str, scope: Scope) -> SessionSummary {
         scope,
         kind: SessionKind::Kept,
         parent: None,
+        sealed: false,
         members: vec![],
         joined: true,
         entries: 0,

@@ -92,6 +92,9 @@ pub(crate) enum Command {
         /// @name, or @ and at least 8 digits of their key
         user: Person,
     },
+    /// Seal this network with a passphrase, or no more
+    #[command(subcommand)]
+    Passphrase(PassphraseCommand),
     /// Run three hosts on this machine and show what they do together
     ///
     /// Needs no privileges, no display and no network. Ends everything it started and removes its files.
@@ -213,6 +216,17 @@ pub(crate) struct Verify {
     pub(crate) undo: bool,
     #[command(flatten)]
     pub(crate) format: Format,
+}
+
+/// What to do with the network's passphrase.
+#[derive(Subcommand, Debug)]
+pub(crate) enum PassphraseCommand {
+    /// Set the passphrase: typed, from standard input, or made of six words
+    ///
+    /// Hosts with the same passphrase see each other and nobody else; announcements and open rooms are encrypted.
+    Set,
+    /// Do without a passphrase again
+    Clear,
 }
 
 /// A person as people type it: with or without the `@`.
@@ -389,6 +403,8 @@ mod tests {
             "chalktalk chat",
             "chalktalk chat @ana --tui",
             "chalktalk chat --headless --transcript /tmp/x",
+            "chalktalk passphrase set",
+            "chalktalk passphrase clear",
             "chalktalk verify @ana --yes",
             "chalktalk verify ana --json",
             "chalktalk block @0123abcd",
@@ -418,6 +434,7 @@ mod tests {
             "chalktalk chat --headless",
             "chalktalk chat --transcript /tmp/x",
             "chalktalk history #ops --limit -1",
+            "chalktalk passphrase set secret",
             "chalktalk verify #ops",
             "chalktalk verify ana --yes --undo",
             "chalktalk block",

@@ -98,6 +98,7 @@ mod tests {
             scope: Scope::Open,
             kind: SessionKind::Kept,
             parent: None,
+            sealed: false,
             members: vec![],
             joined,
             entries: 0,

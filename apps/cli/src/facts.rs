@@ -320,6 +320,7 @@ mod tests {
             scope: if title.starts_with('@') { Scope::Direct } else { Scope::Open },
             kind: SessionKind::Kept,
             parent: None,
+            sealed: false,
             members: (0..n).map(|i| format!("user{i}")).collect(),
             joined: n == 1,
             entries: u64::from(n) * 1000,

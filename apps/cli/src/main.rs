@@ -12,11 +12,13 @@ mod failure;
 mod lines;
 mod manual;
 mod messages;
+mod passphrase;
 mod people;
 mod programs;
 mod record;
 mod room;
 mod screen;
+mod secret;
 mod send;
 mod status;
 mod table;
@@ -89,6 +91,7 @@ fn run(command: Option<Command>, socket: Option<&Path>) -> Result<(), Failure> {
         Some(Command::Verify(verify)) => people::verify(&verify, socket, screen),
         Some(Command::Block { user }) => people::mark(&user, Mark::Blocked, socket, screen),
         Some(Command::Unblock { user }) => people::mark(&user, Mark::Unblocked, socket, screen),
+        Some(Command::Passphrase(command)) => passphrase::run(&command, socket, screen),
         Some(Command::Demo { headless: _ }) => demo::run(screen),
         Some(Command::Completions { shell }) => manual::completions(shell, screen),
         Some(Command::Man { dir }) => manual::man(dir.as_deref(), screen),

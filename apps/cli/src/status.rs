@@ -22,6 +22,10 @@ pub(crate) fn for_people(status: &Status, colour: bool) -> String {
     if status.interfaces.is_empty() {
         page.fact("", "no usable interface: connect to a network");
     }
+    page.fact(
+        "sealed",
+        if status.sealed { "by a passphrase" } else { "no: open rooms can be read by everybody here" },
+    );
     page.fact("hosts", &format!("{} besides this one", status.hosts));
     page.fact("sessions", &format!("{} joined", status.sessions));
     page.fact("instances", &format!("{} attached", status.instances));
@@ -84,6 +88,7 @@ mod tests {
             mode: "auto".into(),
             port: 47474,
             state: "/home/ana/.local/state/chalktalk".into(),
+            sealed: false,
             interfaces: vec![InterfaceStatus {
                 name: "eth0".into(),
                 addresses: vec!["192.168.1.5".into(), "fe80::1".into()],
@@ -107,6 +112,7 @@ mod tests {
         state      /home/ana/.local/state/chalktalk
         network    auto on port 47474
                    eth0: 192.168.1.5, fe80::1 by multicast4, multicast6
+        sealed     no: open rooms can be read by everybody here
         hosts      2 besides this one
         sessions   3 joined
         instances  1 attached

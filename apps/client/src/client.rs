@@ -12,7 +12,7 @@ use crate::{
     worker::{CLOSE_LIMIT, Worker},
 };
 use chalktalk_ipc::{
-    Answer, AppId, HostId, InstanceId, OriginId, Position, Request, SessionId, UserId,
+    Answer, AppId, HostId, InstanceId, OriginId, Position, Request, Secret, SessionId, UserId,
     event::{InstanceSummary, Member, Person, SessionSummary, Status},
     request::{Availability, From, HistoryPoint, Mark, Role, SessionKind, Topic},
 };
@@ -235,6 +235,15 @@ impl Client {
     /// As [`Client::request`].
     pub fn mark_person(&self, user: UserId, mark: Mark) -> Result<Person, ClientError> {
         person(self.request(Request::MarkPerson { user, mark })?)
+    }
+
+    /// Seals the LAN with the key of a passphrase ([`crate::passphrase::Passphrase::lan_key`]), or no more. For the
+    /// machine's operator.
+    ///
+    /// # Errors
+    /// As [`Client::request`].
+    pub fn set_passphrase(&self, key: Option<Secret>) -> Result<(), ClientError> {
+        self.request(Request::SetPassphrase { key }).map(drop)
     }
 
     /// Says how available the user is.

@@ -104,7 +104,7 @@ fn every_request_is_shown_and_reads() {
     let calls: Vec<Call> = examples("json call");
     let shown = names(calls.iter().filter_map(|call| serde_json::to_value(&call.request).ok()));
     let all = "ack answer_offer attach attach_agent close exited find_person hello history instances join launch_result leave \
-               mark_person open sessions set_availability status watch who";
+               mark_person open sessions set_availability set_passphrase status watch who";
     assert_eq!(shown.iter().map(String::as_str).collect::<Vec<_>>().join(" "), all);
 }
 

@@ -21,6 +21,7 @@ pub mod seal;
 pub mod session;
 pub mod signatures;
 pub mod store;
+pub mod strangers;
 pub mod stream;
 pub mod time;
 

@@ -17,6 +17,8 @@ pub(crate) const TESTS: &[Test] = tests![
     a_changed_key_that_is_refused_shows_and_opens_nothing,
     who_is_blocked_is_not_heard_and_nothing_is_lost,
     a_name_that_recurs_elsewhere_is_marked,
+    hosts_with_the_same_passphrase_meet_and_others_are_told_why_not,
+    a_passphrase_is_made_for_who_types_none,
 ];
 
 /// Long enough for anything that is going to arrive.
@@ -169,4 +171,61 @@ fn a_name_that_recurs_elsewhere_is_marked() {
     assert_eq!(ambiguous.code(), 4);
     let key = &marked["user"].as_str().unwrap()[..8];
     assert!(ambiguous.log.contains(key), "{}", ambiguous.log);
+}
+
+fn passphrase(host: &Host, words: &'static str) -> String {
+    let output = host.chalktalk_fed(&["passphrase", "set"], format!("{words}\n"));
+    assert_eq!(output.code(), 0, "{}", output.log);
+    output.out.join("\n")
+}
+
+fn warnings(host: &Host) -> String {
+    host.facts(&["status"])["warnings"].to_string()
+}
+
+fn hosts_with_the_same_passphrase_meet_and_others_are_told_why_not() {
+    let (lab, mut daemons) = Lab::talking(3);
+    let [h1, h2, h3] = [1, 2, 3].map(|n| lab.host(n));
+    assert_eq!(h1.facts(&["status"])["sealed"], false);
+    passphrase(h1, "copper lantern kettle orbit");
+    passphrase(h2, "Copper-Lantern  kettle ORBIT");
+    let sees = |host: &Host, count: usize| host.facts(&["who"]).as_array().unwrap().len() == count;
+    wait::until(SOON, "those with the passphrase to meet", || sees(h1, 2) && sees(h2, 2));
+    wait::until(SOON, "the third to be alone", || sees(h3, 1));
+    assert_eq!(h1.facts(&["status"])["sealed"], true);
+    wait::until(SOON, "the third to be told why", || {
+        warnings(h3).contains("passphrase that this one does not have")
+    });
+    passphrase(h3, "copper lantern kettle orbits");
+    wait::until(SOON, "the others to be told", || warnings(h1).contains("another passphrase"));
+
+    h1.send("#lobby", "among us");
+    wait::until(SOON, "it to arrive", || h2.history("#lobby").contains(&"among us".to_owned()));
+    std::thread::sleep(QUIET);
+    assert!(!h3.history("#lobby").contains(&"among us".to_owned()));
+    daemons[0].kill();
+    daemons[0].restart();
+    wait::until(SOON, "it to be sealed again after a crash", || sees(h1, 2));
+    assert!(h1.history("#lobby").contains(&"among us".to_owned()));
+
+    for host in [h1, h2, h3] {
+        assert_eq!(host.chalktalk(&["passphrase", "clear"]).code(), 0);
+    }
+    lab.await_presence(3);
+    assert!(
+        !h1.history("#lobby").contains(&"among us".to_owned()),
+        "what was sealed stays in the sealed room"
+    );
+}
+
+fn a_passphrase_is_made_for_who_types_none() {
+    let (lab, _daemons) = Lab::talking(2);
+    let said = passphrase(lab.host(1), "");
+    let words = said.lines().map(str::trim).find(|line| line.split(' ').count() == 6 && !line.ends_with('.'));
+    let words: &'static str = words.unwrap_or_else(|| panic!("{said}")).to_owned().leak();
+    passphrase(lab.host(2), words);
+    lab.await_presence(2);
+    let short = lab.host(1).chalktalk_fed(&["passphrase", "set"], "secret\n");
+    assert_eq!(short.code(), 1);
+    assert!(short.log.contains("at least 12 characters"), "{}", short.log);
 }

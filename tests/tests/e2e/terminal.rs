@@ -13,6 +13,8 @@ pub(crate) const TESTS: &[Test] = tests![
     a_terminal_of_any_size_is_good_enough,
     what_others_write_cannot_drive_the_terminal,
     leaving_the_chat_leaves_the_terminal_as_it_was,
+    keys_are_compared_and_people_blocked_from_the_chat,
+    a_passphrase_is_not_shown_while_it_is_typed,
 ];
 
 /// A terminal on a host, kept by tmux.
@@ -106,4 +108,41 @@ fn leaving_the_chat_leaves_the_terminal_as_it_was() {
     terminal.type_line("plain again");
     // Echoed by the terminal and repeated by cat: neither raw mode nor the other screen is left behind.
     wait::until(SOON, "a plain terminal", || terminal.screen().matches("plain again").count() == 2);
+}
+
+fn keys_are_compared_and_people_blocked_from_the_chat() {
+    let (lab, _daemons) = Lab::talking(2);
+    let compared = lab.host(1).chalktalk(&["verify", "@ben", "--json"]).json_lines().remove(0);
+    let terminal = Terminal::chat(lab.host(2), "#lobby");
+    terminal.await_text("ana h1");
+    terminal.type_line("/verify @ana");
+    terminal.await_text("/verify @ana same");
+    let screen = terminal.screen();
+    let words = compared["words"].as_array().unwrap().iter().map(|word| word.as_str().unwrap());
+    words.for_each(|word| assert!(screen.contains(word), "{word} is missing:\n{screen}"));
+    terminal.type_line("/verify @ana same");
+    terminal.await_text("ana is verified");
+    terminal.await_text("ana ✔");
+    terminal.type_line("/block @ana");
+    terminal.await_text("ana ✕");
+    lab.host(1).send("#lobby", "nobody hears me");
+    lab.host(1).send("#lobby", "nobody at all");
+    terminal.type_line("/unblock @ana");
+    terminal.await_text("nobody at all");
+}
+
+fn a_passphrase_is_not_shown_while_it_is_typed() {
+    let (lab, _daemons) = Lab::talking(1);
+    let program = binaries::path("chalktalk");
+    let terminal = Terminal::open(lab.host(1), &format!("{} passphrase set; exec cat", program.display()));
+    terminal.await_text("Passphrase of this network");
+    terminal.type_line("copper lantern kettle");
+    terminal.await_text("Once more");
+    terminal.type_line("copper lantern kettle");
+    terminal.await_text("is sealed");
+    assert!(!terminal.screen().contains("lantern"), "{}", terminal.screen());
+    terminal.type_line("plain again");
+    wait::until(SOON, "the terminal to show what is typed", || {
+        terminal.screen().matches("plain again").count() == 2
+    });
 }

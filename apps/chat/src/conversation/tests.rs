@@ -14,6 +14,7 @@ pub(crate) fn summary(n: u8, title: &str, scope: Scope) -> SessionSummary {
         scope,
         kind: SessionKind::Kept,
         parent: None,
+        sealed: false,
         members: vec![],
         joined: true,
         entries: 0,

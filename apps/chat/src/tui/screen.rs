@@ -110,10 +110,11 @@ fn draw_header(frame: &mut Frame<'_>, area: Rect, model: &Model, theme: Theme) {
     let width = usize::from(area.width);
     let title = cut(&c.title(), width);
     let here = members(c);
-    let hint = match c.summary.scope {
-        Scope::Open => "open: readable by everyone on this LAN",
-        Scope::Invite => "by invitation",
-        Scope::Direct => "direct: between you two",
+    let hint = match (c.summary.scope, c.summary.sealed) {
+        (Scope::Open, false) => "open: readable by everyone on this LAN",
+        (Scope::Open, true) => "sealed by the LAN's passphrase",
+        (Scope::Invite, _) => "sealed: by invitation",
+        (Scope::Direct, _) => "sealed: between you two",
     };
     let room = width.saturating_sub(title.width() + 2);
     let hint = if room >= hint.width() { hint } else { "" };

@@ -270,6 +270,7 @@ pub(crate) fn summary(kind: SessionKind) -> SessionSummary {
         scope: Scope::Open,
         kind,
         parent: None,
+        sealed: false,
         members: vec![],
         joined: true,
         entries: 0,

@@ -87,7 +87,8 @@ impl Node {
 
     /// Sessions known on the LAN, the joined ones first.
     pub fn session_list(&self, me: UserId) -> Vec<SessionSummary> {
-        let mine = self.sessions.values().filter(|session| session.pair.is_none_or(|(local, _)| local == me));
+        let here = self.sessions.values().filter(|session| !session.elsewhere);
+        let mine = here.filter(|session| session.pair.is_none_or(|(local, _)| local == me));
         let mut list: Vec<SessionSummary> = mine.map(|session| self.summary(session.id(), me)).collect();
         let mut others = BTreeMap::<SessionId, SessionSummary>::new();
         for (id, host) in self.directory.hosts() {
@@ -102,6 +103,7 @@ impl Node {
                     scope: item.descriptor.scope,
                     kind: item.descriptor.kind,
                     parent: None,
+                    sealed: self.lan_is_sealed(),
                     members: Vec::new(),
                     joined: false,
                     entries: 0,
@@ -136,6 +138,7 @@ impl Node {
                     .to_owned(),
             );
         }
+        warnings.extend(self.strangers.hints(self.lan_is_sealed(), self.out.now));
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             host_id: self.host,
@@ -146,6 +149,7 @@ impl Node {
             mode: self.paths.mode.name().to_owned(),
             port: 0,
             state: String::new(),
+            sealed: self.lan_is_sealed(),
             interfaces: self.paths.links().map(interface).collect(),
             hosts: self.directory.len() as u32,
             sessions: self.sessions.len() as u32,

@@ -29,6 +29,7 @@ impl Node {
         self.at(now);
         self.beat(true);
         let rooms = self.leave_lan();
+        self.strangers.clear();
         let (record, value) = records::lan(key.as_ref());
         self.out.writes.push(Write::Record { key: record, value });
         self.out.urgent = true;

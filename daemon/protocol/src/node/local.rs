@@ -596,6 +596,7 @@ impl Node {
             scope: session.descriptor.scope,
             kind: session.descriptor.kind,
             parent: None,
+            sealed: session.keys.is_sealed(),
             members: names,
             joined: session.joined.contains(&user),
             entries: session.entries(),

@@ -33,6 +33,7 @@ use crate::{
     session::{Session, delivery::Outcome},
     signatures::Signatures,
     store::{Batch, Restored, Write},
+    strangers::Strangers,
     time::Instant,
 };
 use bytes::Bytes;
@@ -183,6 +184,7 @@ pub struct Node {
     /// Which frames of the hosts present have been heard.
     replays: BTreeMap<Boot, (HostId, Replays)>,
     budgets: Budgets,
+    strangers: Strangers,
     /// Whom each local user knows.
     people: BTreeMap<UserId, People>,
     directory: Directory,
@@ -229,6 +231,7 @@ impl Node {
             nonces: Nonces::new(boot),
             replays: BTreeMap::new(),
             budgets: Budgets::default(),
+            strangers: Strangers::default(),
             people: BTreeMap::new(),
             directory: Directory::default(),
             heartbeat: Heartbeat::new(now),

@@ -85,6 +85,7 @@ impl Node {
     pub(super) fn on_host_frame(&mut self, arrival: Arrival, header: &Header, datagram: &[u8], rest: &[u8]) {
         let now = self.out.now;
         if self.lan.is_sealed() != (header.key_id != 0) || !self.lan.knows(header.key_id) {
+            self.strangers.on_frame(arrival.from.ip(), header.key_id != 0, now);
             return self.out.counters.add("drop.other LAN", 1);
         }
         let mut opened = Vec::new();
