@@ -52,6 +52,7 @@ fn entries(app: &App, session: SessionId) -> u64 {
 
 fn await_changed(host: &Host, other: &Host) {
     wait::until(SOON, "the change to be noticed", || seen(host, other)["changed"] == true);
+    seen(other, host);
 }
 
 fn both_sides_compare_the_same_words_and_the_mark_is_kept() {
