@@ -82,7 +82,7 @@ impl World {
         let from = "10.0.0.9:47474".parse().expect("it is an address");
         let way = [Way::Multicast4, Way::Unicast, Way::Stream][self.below(3)];
         self.node.handle_datagram(self.now, Arrival { link: LINK, way, from }, datagram);
-        self.now += Duration::from_micros(100);
+        self.now += Duration::from_millis(6); // slow enough for the budget of bad frames
         if self.node.poll_timeout().is_some_and(|due| due <= self.now) {
             self.node.handle_timeout(self.now);
         }

@@ -68,6 +68,10 @@ struct Shared {
     stop: AtomicBool,
     faults: Mutex<Faults>,
     done: Mutex<Done>,
+    /// Every frame, while somebody listens.
+    tape: Mutex<Option<Vec<Vec<u8>>>>,
+    /// Frames that somebody on the wire sends.
+    injected: Mutex<Vec<Vec<u8>>>,
 }
 
 impl Switch {
@@ -93,6 +97,21 @@ impl Switch {
     /// From now on, these faults (the seed does not change).
     pub fn set(&self, faults: Faults) {
         *self.shared.faults.lock().expect("the switch does not panic") = faults;
+    }
+
+    /// Keeps every frame from now on.
+    pub fn record(&self) {
+        *self.shared.tape.lock().expect("the switch does not panic") = Some(Vec::new());
+    }
+
+    /// The frames since [`Switch::record`]; no more are kept.
+    pub fn take_tape(&self) -> Vec<Vec<u8>> {
+        self.shared.tape.lock().expect("the switch does not panic").take().unwrap_or_default()
+    }
+
+    /// Sends frames to all ports, as a host that is not in the lab's list could.
+    pub fn inject(&self, frames: impl IntoIterator<Item = Vec<u8>>) {
+        self.shared.injected.lock().expect("the switch does not panic").extend(frames);
     }
 
     /// What it has done so far.
@@ -162,6 +181,7 @@ impl Floor<'_> {
         let mut buffer = vec![0; 65_536];
         while !self.shared.stop.load(Ordering::Relaxed) {
             self.send_due(&mut waiting);
+            self.send_injected();
             self.pause(&waiting);
             for port in 0..self.ports.len() {
                 while let Some(length) = self.ports[port].receive(&mut buffer) {
@@ -192,7 +212,20 @@ impl Floor<'_> {
         let _interrupted = poll(&mut polled, Some(&limit));
     }
 
+    /// Sends some of what is injected: as much at once as the hosts' sockets have room for.
+    fn send_injected(&mut self) {
+        const AT_ONCE: usize = 64;
+        let mut injected = self.shared.injected.lock().expect("nobody panics with it");
+        let now = injected.len().min(AT_ONCE);
+        for frame in injected.drain(..now) {
+            self.ports.iter().for_each(|port| port.send(&frame));
+        }
+    }
+
     fn flood(&mut self, from: usize, frame: &[u8], waiting: &mut Waiting) {
+        if let Some(tape) = &mut *self.shared.tape.lock().expect("nobody panics with it") {
+            tape.push(frame.to_vec());
+        }
         let faults = *self.shared.faults.lock().expect("nobody panics with it");
         let udp = udp_offset(frame);
         for port in (0..self.ports.len()).filter(|port| *port != from) {

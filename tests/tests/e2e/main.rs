@@ -18,6 +18,7 @@ mod reliability;
 mod sessions;
 mod terminal;
 mod texts;
+mod trust;
 
 use std::process::ExitCode;
 
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
         terminal::TESTS,
         other_languages::TESTS,
         bad_input::TESTS,
+        trust::TESTS,
     ];
     chalktalk_tests::runner::run(&chapters.concat())
 }
