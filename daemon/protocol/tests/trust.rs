@@ -56,6 +56,18 @@ fn nothing_of_a_direct_session_is_on_the_wire_in_clear() {
 }
 
 #[test]
+fn a_direct_session_outlives_the_daemon() {
+    let (mut lan, direct) = between_two();
+    lan.restart(BEN);
+    assert_eq!(lan.enter(BEN, "@ana"), direct, "Ana's key is remembered");
+    lan.run(5000);
+    assert!(lan.heard(BEN, direct).contains(&"between the two of us"), "{:?}", lan.heard(BEN, direct));
+    lan.say(BEN, direct, 1, "here again");
+    lan.run(2000);
+    assert!(lan.heard(ANA, direct).contains(&"here again"));
+}
+
+#[test]
 fn a_recording_sent_again_changes_nothing() {
     let (mut lan, direct) = between_two();
     let lobby = lan.enter(CHLOE, "#lobby");

@@ -11,7 +11,7 @@ use chalktalk_protocol::{
     node::{Action, Attach},
     paths::Mode,
     session::delivery::Delivery,
-    store::Restored,
+    store::{Restored, Write},
 };
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -35,6 +35,7 @@ pub(crate) struct Host {
     pub(crate) address: SocketAddr,
     pub(crate) heard: Vec<(SessionId, String)>,
     pub(crate) events: Vec<Event>,
+    pub(crate) disk: Restored,
     up: bool,
 }
 
@@ -43,21 +44,21 @@ pub(crate) fn address(host: usize) -> SocketAddr {
 }
 
 impl Host {
-    fn new(n: usize) -> Self {
+    fn start(n: usize, life: u64, now: Instant, disk: Restored) -> Self {
         let seed = n as u8 * 8 + 1;
         let config = NodeConfig {
             host_seed: [seed; 32],
             host_name: format!("host{n}"),
-            rng_seed: [seed + 3; 32],
-            incarnation: 1,
+            rng_seed: [seed + 3 + 100 * (life as u8 - 1); 32],
+            incarnation: life,
             mode: Mode::Auto,
             peers: vec![],
             window: 1000,
         };
-        let mut node = Node::new(config, Restored::default(), Instant::ZERO, 1);
+        let mut node = Node::new(config, disk.clone(), now, 1);
         let name = ["ana", "ben", "chloé", "dan"][n].to_owned();
         let seeds = UserSeeds { user: [seed + 1; 32], origin: [seed + 2; 32], name };
-        let user = node.add_user(Instant::ZERO, seeds);
+        let user = node.add_user(now, seeds);
         let SocketAddr::V4(v4) = address(n) else { unreachable!() };
         let link = Link {
             id: LINK,
@@ -67,18 +68,18 @@ impl Host {
             v6: None,
             ways: Way::GROUP.to_vec(),
         };
-        node.set_links(Instant::ZERO, vec![link]);
+        node.set_links(now, vec![link]);
         let wish = Attach { instance: None, app: AppId::chat(), pid: 1, role: Role::App, token: None };
-        let Ok(Answer::Attached { instance, .. }) = node.attach(Instant::ZERO, user, wish) else { panic!() };
+        let Ok(Answer::Attached { instance, .. }) = node.attach(now, user, wish) else { panic!() };
         let (heard, events) = (Vec::new(), Vec::new());
-        Self { node, user, chat: instance, address: address(n), heard, events, up: true }
+        Self { node, user, chat: instance, address: address(n), heard, events, disk, up: true }
     }
 }
 
 impl Lan {
     /// So many hosts that know each other.
     pub(crate) fn new(hosts: usize) -> Self {
-        let hosts = (0..hosts).map(Host::new).collect();
+        let hosts = (0..hosts).map(|n| Host::start(n, 1, Instant::ZERO, Restored::default())).collect();
         let mut lan = Self { now: Instant::ZERO, hosts, recorded: Vec::new() };
         lan.run(3000);
         lan
@@ -108,6 +109,7 @@ impl Lan {
                 sent.extend(transmit.datagrams.into_iter().map(|datagram| (n, transmit.route, datagram)));
             }
             while let Some(batch) = host.node.poll_write() {
+                batch.writes.iter().for_each(|write| keep(&mut host.disk, write));
                 host.node.stored(now, batch.number);
             }
             while let Some(action) = host.node.poll_action() {
@@ -172,6 +174,12 @@ impl Lan {
         node.publish(self.now, *chat, &head, [Ok(message)].into_iter()).expect("within the credit");
     }
 
+    /// A host loses its power, and comes back with what its disk holds: records, and none of the entries.
+    pub(crate) fn restart(&mut self, host: usize) {
+        let disk = self.hosts[host].disk.clone();
+        self.hosts[host] = Host::start(host, 2, self.now, disk);
+    }
+
     /// A host leaves the network.
     pub(crate) fn stop(&mut self, host: usize) {
         let now = self.now;
@@ -205,5 +213,12 @@ impl Lan {
 
     pub(crate) fn counter(&self, host: usize, name: &str) -> u64 {
         self.hosts[host].node.counters().value(name)
+    }
+}
+
+fn keep(disk: &mut Restored, write: &Write) {
+    if let Write::Record { key, value } = write {
+        disk.records.retain(|(known, _)| known != key);
+        disk.records.push((key.clone(), value.clone()));
     }
 }
