@@ -56,9 +56,10 @@ fn nothing_private_is_on_the_wire_and_a_tape_of_it_changes_nothing() {
     // Who was away fetches the private past over TCP: that is on the wire too.
     daemons[1].kill();
     daemons[1].restart();
+    lab.await_presence(3);
     apps[0].publish(direct, "and one more when you are back");
     let again = lab.host(2).app(TEST_APP);
-    again.enter("@ana", From::Start);
+    assert_eq!(again.enter("@ana", From::Start), direct);
     again.await_text(direct, "and one more when you are back");
     wait::until(Duration::from_secs(10), "quiet", || apps[0].who().len() == 3);
     std::thread::sleep(Duration::from_secs(2));
