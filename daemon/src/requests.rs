@@ -11,8 +11,8 @@ use crate::{
     store::{Space, Store},
 };
 use chalktalk_ipc::{
-    Answer, Call, Event, Frame, FrameKind, InstanceId, PROTOCOL, Refusal, RefusalCode, Request, SessionId,
-    UserId, batch::read_publish, request::SessionKind,
+    Answer, Call, Frame, FrameKind, InstanceId, PROTOCOL, Refusal, RefusalCode, Request, UserId,
+    batch::read_publish, request::SessionKind,
 };
 use chalktalk_protocol::{
     Instant,

@@ -121,13 +121,16 @@ impl Ledger {
     }
 
     /// A durable message is delivered: it was published, and it comes in its author's order, once.
-    pub fn hear(&mut self, reading: Reading, message: &Delivered<'_>) -> Result<u64, String> {
+    pub fn hear(&mut self, reading: Reading, message: &Delivered<'_>) -> Result<(), String> {
         let at = (message.session, message.author);
         let Some(stream) = self.streams.get(&at) else {
             return Err(format!("{:?} is heard and has published nothing", message.author));
         };
         let heard = self.heard.entry((reading.app, message.session, message.author)).or_default();
         let visible = |number: u64| stream.is_visible(number, reading.instance);
+        if message.payload.is_empty() && heard.upto == 0 && !reading.whole {
+            return Ok(()); // who begins in the middle cannot tell which of the empty ones it is
+        }
         let number = match message.payload.first_chunk::<8>() {
             Some(number) => u64::from_le_bytes(*number),
             None => {
@@ -149,7 +152,7 @@ impl Ledger {
             return Err(format!("{} again", told()));
         }
         if message.late {
-            return Ok(number);
+            return Ok(());
         }
         if number < heard.upto && !message.redelivered {
             return Err(format!("{} after {}", told(), heard.upto));
@@ -160,7 +163,7 @@ impl Ledger {
             return Err(format!("{} before {missing}", told()));
         }
         heard.upto = heard.upto.max(number);
-        Ok(number)
+        Ok(())
     }
 
     /// A reader that does not keep its positions starts anew.

@@ -909,7 +909,7 @@ impl World {
                         outcome = Err(format!("app {app} hears somebody without a name"));
                     }
                     if outcome.is_ok() {
-                        outcome = ledger.hear(reading, &message).map(drop);
+                        outcome = ledger.hear(reading, &message);
                     }
                     seat.on_shown(position);
                     shown.entry(session).or_default().push(position);
