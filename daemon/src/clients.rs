@@ -50,6 +50,8 @@ pub struct Clients {
     by_instance: BTreeMap<InstanceId, ConnectionId>,
     users: BTreeMap<u32, UserId>,
     hosts: BTreeMap<HostId, String>,
+    /// Uids that have become other users in this turn.
+    replaced: Vec<u32>,
     /// What the operator wanted, for those who ask.
     pub settings: Settings,
 }
@@ -62,8 +64,25 @@ impl Clients {
             by_instance: BTreeMap::new(),
             users: BTreeMap::from([(uid, user)]),
             hosts: BTreeMap::new(),
+            replaced: Vec::new(),
             settings,
         }
+    }
+
+    /// A uid is another user from now on: its connections, which were the old one's, are to end.
+    pub fn replace_user(&mut self, uid: u32, user: UserId) {
+        self.users.insert(uid, user);
+        self.replaced.push(uid);
+    }
+
+    /// Whether there are such.
+    pub fn has_replaced(&self) -> bool {
+        !self.replaced.is_empty()
+    }
+
+    /// The uids whose connections are to end.
+    pub fn take_replaced(&mut self) -> Vec<u32> {
+        std::mem::take(&mut self.replaced)
     }
 
     /// The user that a uid is.

@@ -30,13 +30,12 @@ use chalktalk_protocol::{
     Instant,
     ids::{LogId, Seq},
     net::{Arrival, LinkId, Transmit, Way},
-    node::{Action, Node, NodeConfig, UserSeeds},
+    node::{Action, Node, NodeConfig},
 };
 use mio::{Events, Poll, Token, Waker};
 use std::{
     collections::BTreeMap,
     net::SocketAddr,
-    path::PathBuf,
     time::{self, Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -80,7 +79,7 @@ pub struct Daemon {
     unsent: Option<(Transmit, usize)>,
     look_at_disk: time::Instant,
     trace: Option<Trace>,
-    state: PathBuf,
+    state: State,
     _lock: Lock,
 }
 
@@ -126,9 +125,7 @@ impl Daemon {
         };
         let now = Instant::after_start(start.elapsed());
         let mut node = Node::new(config, restored, now, wall_clock());
-        let seeds =
-            UserSeeds { user: state.user_seed(uid)?, origin: state.origin_seed(uid)?, name: user_name() };
-        let user = node.add_user(now, seeds);
+        let user = node.add_user(now, state.seeds(uid, user_name())?);
         node.set_links(now, interfaces.links().to_vec());
 
         let mut clients = Clients::new(uid, user, settings);
@@ -144,7 +141,7 @@ impl Daemon {
             clients,
             unsent: None,
             look_at_disk: start,
-            state: dirs.state,
+            state,
             _lock: lock,
             poll,
             timer,

@@ -3,6 +3,7 @@
 //! Invariant: a seed is on disk before anything is signed with it, and an incarnation before it is told to anyone.
 
 use chalktalk_ipc::{socket::NOBODY, text};
+use chalktalk_protocol::UserSeeds;
 use rustix::{
     process::geteuid,
     rand::{GetRandomFlags, getrandom},
@@ -96,9 +97,40 @@ impl State {
         Self { folder: folder.to_owned() }
     }
 
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// Seed of the host's key.
     pub fn host_seed(&self) -> Result<Seed, IdentityError> {
         self.seed(HOST_KEY)
+    }
+
+    /// What a uid's user is made of: made the first time, the same ever after.
+    pub fn seeds(&self, uid: u32, name: String) -> Result<UserSeeds, IdentityError> {
+        let name = self.adopted_name(uid).unwrap_or(name);
+        Ok(UserSeeds { user: self.user_seed(uid)?, origin: self.origin_seed(uid)?, name })
+    }
+
+    /// A uid is the user of this seed and name from now on. What is written on this host as that user is written with a new key:
+    /// the old one's logs stay what they are.
+    pub fn adopt(&self, uid: u32, seed: &[u8; 32], name: &str) -> Result<(), IdentityError> {
+        let path = self.folder.join(format!("origin-{uid}.key"));
+        match fs::remove_file(&path) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                return Err(IdentityError::Io { path, source });
+            }
+            _ => {}
+        }
+        self.write(&format!("user-{uid}.name"), name.as_bytes())?;
+        self.write(&format!("user-{uid}.key"), seed)
+    }
+
+    /// The name that came with an adopted identity.
+    fn adopted_name(&self, uid: u32) -> Option<String> {
+        let name = fs::read_to_string(self.folder.join(format!("user-{uid}.name"))).ok()?;
+        Some(text::label(&name)).filter(|name| !name.is_empty())
     }
 
     /// Seed of the key that is a user.

@@ -15,6 +15,7 @@ pub mod lock;
 pub mod log;
 pub mod net;
 pub mod outputs;
+pub mod passport;
 pub mod requests;
 pub mod signals;
 pub mod store;

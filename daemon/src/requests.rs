@@ -5,9 +5,11 @@
 use crate::{
     clients::{Client, Clients, Parked},
     history,
-    local::{ConnectionId, Local, Peer},
+    identity::{IdentityError, State},
+    local::{Connection, ConnectionId, Local, Peer},
     net::Network,
     outputs::Writer,
+    passport::Passport,
     store::{Space, Store},
 };
 use chalktalk_ipc::{
@@ -19,7 +21,6 @@ use chalktalk_protocol::{
     node::{Attach, Node},
     seal::Key,
 };
-use std::path::Path;
 
 /// What requests are about.
 pub struct World<'a> {
@@ -29,8 +30,8 @@ pub struct World<'a> {
     pub store: &'a Store,
     /// For facts.
     pub network: &'a Network,
-    /// Where state is kept.
-    pub state: &'a Path,
+    /// Where keys are kept.
+    pub state: &'a State,
 }
 
 /// One connection's side of a request.
@@ -53,9 +54,20 @@ pub fn take(now: Instant, local: &mut Local, clients: &mut Clients, mut world: W
             if let Err(reason) = take_frames(now, id, local, clients, &mut world) {
                 local.close(id, &reason);
             }
+            end_replaced(local, clients);
         }
     }
     part_with_closed(now, local, clients, world.node);
+}
+
+/// Ends the connections of users who have become others: they come back as those.
+fn end_replaced(local: &mut Local, clients: &mut Clients) {
+    for uid in clients.take_replaced() {
+        let theirs =
+            |(id, connection): (ConnectionId, &mut Connection)| (connection.peer.uid == uid).then_some(id);
+        let ids: Vec<ConnectionId> = local.iter().filter_map(theirs).collect();
+        ids.into_iter().for_each(|id| local.close(id, "your identity was replaced: connect again"));
+    }
 }
 
 /// Ends a turn for those who ask about the past: all that has been submitted by now belongs to their answer. True:
@@ -119,6 +131,9 @@ fn take_frames(
             FrameKind::Control => caller.call(now, &frame, world)?,
             FrameKind::Publish => caller.publish(now, frame.body, world)?,
             FrameKind::Deliver => return Err("only the daemon sends deliver frames".into()),
+        }
+        if caller.clients.has_replaced() {
+            return Ok(()); // what comes next was sent by somebody who is not there any more
         }
         let client = caller.clients.of(id);
         let (greeted, parked) = (client.greeted, client.parked.is_some());
@@ -223,6 +238,19 @@ impl Caller<'_> {
             }
             Request::FindPerson { target } => node.find_person(user, &target)?,
             Request::MarkPerson { user: other, mark } => node.mark_person(now, user, other, mark)?,
+            Request::ExportIdentity { key } => {
+                let seed = world.state.user_seed(self.peer.uid).map_err(storage)?;
+                Answer::Identity { sealed: Passport::new(&seed, &node.user_name(user)).seal(&key)?.into() }
+            }
+            Request::ImportIdentity { key, sealed } => {
+                let passport = Passport::open(&key, &sealed)?;
+                node.may_become(user, passport.seed())?;
+                let uid = self.peer.uid;
+                world.state.adopt(uid, passport.seed(), &passport.name()).map_err(storage)?;
+                let seeds = world.state.seeds(uid, passport.name()).map_err(storage)?;
+                self.clients.replace_user(uid, node.replace_user(now, user, seeds));
+                Answer::Done
+            }
             Request::SetPassphrase { key } => {
                 self.only_operator()?;
                 node.set_lan_key(now, key.map(|key| Key::new(*key.reveal())));
@@ -302,7 +330,7 @@ fn status(now: Instant, user: UserId, world: &World<'_>) -> chalktalk_ipc::event
     let mut status = world.node.status(user, now);
     let network = world.network.counters();
     status.port = world.network.port();
-    status.state = world.state.display().to_string();
+    status.state = world.state.folder().display().to_string();
     let counted = [
         ("net.own port", u64::from(world.network.own_port())),
         ("net.receive buffer", world.network.receive_buffer() as u64),
@@ -321,6 +349,10 @@ fn status(now: Instant, user: UserId, world: &World<'_>) -> chalktalk_ipc::event
         ));
     }
     status
+}
+
+fn storage(error: IdentityError) -> Refusal {
+    Refusal::new(RefusalCode::Storage, error.to_string())
 }
 
 fn refusal(code: RefusalCode, message: &str) -> Refusal {

@@ -5,6 +5,7 @@ use crate::{
     request::{Availability, HistoryPoint, SessionKind, Topic},
 };
 use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
 
 /// One control frame from the daemon.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -72,6 +73,11 @@ pub enum Answer {
     Who(Vec<Person>),
     /// To `find_person` and `mark_person`.
     Person(Person),
+    /// To `export_identity`.
+    Identity {
+        /// The user's identity, sealed with the key given.
+        sealed: ByteBuf,
+    },
     /// To `instances`.
     Instances(Vec<InstanceSummary>),
     /// To `sessions`.

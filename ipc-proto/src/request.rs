@@ -8,6 +8,7 @@ use crate::{
     ids::{AppId, InstanceId, Position, SessionId, UserId},
 };
 use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
 
 /// A request with the number its reply will carry.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -150,6 +151,18 @@ pub enum Request {
         user: UserId,
         /// What the user decides.
         mark: Mark,
+    },
+    /// Have the user's identity, sealed, to take it to another host of theirs. Answer: `identity`.
+    ExportIdentity {
+        /// What to seal it with.
+        key: Secret,
+    },
+    /// Become who `export_identity` has told of elsewhere. All connections of the user end. Answer: `done`.
+    ImportIdentity {
+        /// What it is sealed with.
+        key: Secret,
+        /// What `export_identity` has told.
+        sealed: ByteBuf,
     },
     /// Seal this LAN with the key of a passphrase, or no more. For the operator. Answer: `done`.
     SetPassphrase {

@@ -92,6 +92,9 @@ pub(crate) enum Command {
         /// @name, or @ and at least 8 digits of their key
         user: Person,
     },
+    /// Be the same person on several hosts
+    #[command(subcommand)]
+    Identity(Identity),
     /// Seal this network with a passphrase, or no more
     #[command(subcommand)]
     Passphrase(PassphraseCommand),
@@ -216,6 +219,23 @@ pub(crate) struct Verify {
     pub(crate) undo: bool,
     #[command(flatten)]
     pub(crate) format: Format,
+}
+
+/// What to do with one's identity.
+#[derive(Subcommand, Debug)]
+pub(crate) enum Identity {
+    /// Write your identity into a file that a passphrase opens
+    Export {
+        /// The file; it must not exist yet
+        file: PathBuf,
+    },
+    /// Become the person whose identity is in a file
+    ///
+    /// Replaces who you are on this host. Rooms go on; direct conversations stay with whom you were.
+    Import {
+        /// The file
+        file: PathBuf,
+    },
 }
 
 /// What to do with the network's passphrase.
@@ -403,6 +423,8 @@ mod tests {
             "chalktalk chat",
             "chalktalk chat @ana --tui",
             "chalktalk chat --headless --transcript /tmp/x",
+            "chalktalk identity export /tmp/x",
+            "chalktalk identity import /tmp/x",
             "chalktalk passphrase set",
             "chalktalk passphrase clear",
             "chalktalk verify @ana --yes",

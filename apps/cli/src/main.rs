@@ -9,6 +9,7 @@ mod connect;
 mod demo;
 mod facts;
 mod failure;
+mod identity;
 mod lines;
 mod manual;
 mod messages;
@@ -91,6 +92,7 @@ fn run(command: Option<Command>, socket: Option<&Path>) -> Result<(), Failure> {
         Some(Command::Verify(verify)) => people::verify(&verify, socket, screen),
         Some(Command::Block { user }) => people::mark(&user, Mark::Blocked, socket, screen),
         Some(Command::Unblock { user }) => people::mark(&user, Mark::Unblocked, socket, screen),
+        Some(Command::Identity(command)) => identity::run(&command, socket, screen),
         Some(Command::Passphrase(command)) => passphrase::run(&command, socket, screen),
         Some(Command::Demo { headless: _ }) => demo::run(screen),
         Some(Command::Completions { shell }) => manual::completions(shell, screen),

@@ -9,6 +9,15 @@ use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr
 use std::io::{self, BufRead, IsTerminal, Stdin};
 use zeroize::Zeroizing;
 
+/// A passphrase that opens something. What it opens says whether it is right.
+pub(crate) fn ask(prompt: &str) -> Result<Passphrase, Failure> {
+    let line = read_hidden(prompt)?;
+    if line.trim().is_empty() {
+        return Err(Failure::Failed("no passphrase was given".into()));
+    }
+    Ok(Passphrase::typed(&line))
+}
+
 /// A new passphrase: typed (twice, where it is not seen), or made here if nothing is typed. True: it was made here, and the
 /// person has to be shown it.
 pub(crate) fn ask_new(prompt: &str) -> Result<(Passphrase, bool), Failure> {

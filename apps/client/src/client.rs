@@ -237,6 +237,26 @@ impl Client {
         person(self.request(Request::MarkPerson { user, mark })?)
     }
 
+    /// The user's identity, sealed with this key, to be taken to another host of theirs.
+    ///
+    /// # Errors
+    /// As [`Client::request`].
+    pub fn export_identity(&self, key: Secret) -> Result<Vec<u8>, ClientError> {
+        match self.request(Request::ExportIdentity { key })? {
+            Answer::Identity { sealed } => Ok(sealed.into_vec()),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Becomes, on this host, who [`Client::export_identity`] has told of elsewhere. The connection ends and comes back as that
+    /// user's.
+    ///
+    /// # Errors
+    /// As [`Client::request`]; refused if the key is wrong.
+    pub fn import_identity(&self, key: Secret, sealed: Vec<u8>) -> Result<(), ClientError> {
+        self.request(Request::ImportIdentity { key, sealed: sealed.into() }).map(drop)
+    }
+
     /// Seals the LAN with the key of a passphrase ([`crate::passphrase::Passphrase::lan_key`]), or no more. For the
     /// machine's operator.
     ///

@@ -9,7 +9,7 @@ use chalktalk_tests::{
     tests, wait,
 };
 use serde_json::Value;
-use std::time::Duration;
+use std::{os::unix::fs::PermissionsExt, time::Duration};
 
 pub(crate) const TESTS: &[Test] = tests![
     both_sides_compare_the_same_words_and_the_mark_is_kept,
@@ -19,6 +19,7 @@ pub(crate) const TESTS: &[Test] = tests![
     a_name_that_recurs_elsewhere_is_marked,
     hosts_with_the_same_passphrase_meet_and_others_are_told_why_not,
     a_passphrase_is_made_for_who_types_none,
+    an_identity_taken_to_another_host_is_one_person_on_both,
 ];
 
 /// Long enough for anything that is going to arrive.
@@ -229,4 +230,51 @@ fn a_passphrase_is_made_for_who_types_none() {
     let short = lab.host(1).chalktalk_fed(&["passphrase", "set"], "secret\n");
     assert_eq!(short.code(), 1);
     assert!(short.log.contains("at least 12 characters"), "{}", short.log);
+}
+
+fn an_identity_taken_to_another_host_is_one_person_on_both() {
+    let (lab, mut daemons) = Lab::talking(3);
+    let [h1, h2, h3] = [1, 2, 3].map(|n| lab.host(n));
+    h3.send("#lobby", "from cleo");
+    let file = h1.dir().join("ana.identity");
+    let path: &str = file.to_str().unwrap();
+    let words = "copper lantern kettle orbit\n";
+    let exported = h1.chalktalk_fed(&["identity", "export", path], words);
+    assert_eq!(exported.code(), 0, "{}", exported.log);
+    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    let seed = std::fs::read(h1.dir().join("state/chalktalk/user-0.key")).unwrap();
+    let hex: String = seed.iter().map(|byte| format!("{byte:02x}")).collect();
+    assert!(!std::fs::read_to_string(&file).unwrap().contains(&hex), "the key is in the file as it is");
+    assert_eq!(h1.chalktalk_fed(&["identity", "export", path], words).code(), 1, "never over another file");
+
+    let reader = App::attach(&h3.socket(), "chalktalk.chat");
+    let wrong = h3.chalktalk_fed(&["identity", "import", path], "copper lantern kettle orbits\n");
+    assert_eq!(wrong.code(), 4);
+    assert!(wrong.log.contains("the passphrase is wrong"), "{}", wrong.log);
+    let imported = h3.chalktalk_fed(&["identity", "import", path], words);
+    assert_eq!(imported.code(), 0, "{}", imported.log);
+    reader.await_close();
+
+    let (here, there) = (seen(h2, h1), seen(h2, h3));
+    let is_ana = || seen(h2, h3)["user"] == here["user"] && seen(h2, h3)["name"] == "ana";
+    wait::until(SOON, &format!("{there} to be ana"), is_ana);
+    assert_eq!(seen(h2, h3)["changed"], false, "somebody known sits at one more machine");
+    assert!(h3.history("#lobby").contains(&"from cleo".to_owned()), "rooms go on");
+    h2.send("@ana", "to both of you");
+    for host in [h1, h3] {
+        let arrived = || host.chalktalk(&["history", "@ben"]).log.contains("to both of you");
+        wait::until(SOON, "the direct message to be on both hosts", arrived);
+    }
+    h3.send("@ben", "from my other host");
+    for (host, with) in [(h1, "@ben"), (h2, "@ana")] {
+        let arrived = || host.chalktalk(&["history", with]).log.contains("from my other host");
+        wait::until(SOON, "the answer to be everywhere", arrived);
+    }
+    daemons[2].kill();
+    daemons[2].restart();
+    wait::until(SOON, "it to last", is_ana);
+    h3.send("#lobby", "after a restart");
+    wait::until(SOON, "it to arrive", || h1.history("#lobby").contains(&"after a restart".to_owned()));
+    let again = h3.chalktalk_fed(&["identity", "import", path], words);
+    assert!(again.log.contains("who you are here already"), "{}", again.log);
 }

@@ -315,7 +315,7 @@ impl Node {
         }
     }
 
-    fn save_session(&mut self, id: SessionId) {
+    pub(super) fn save_session(&mut self, id: SessionId) {
         let Some(session) = self.sessions.get(&id) else { return };
         let record = SessionRecord {
             descriptor: session.descriptor.clone(),

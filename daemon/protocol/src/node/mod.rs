@@ -9,6 +9,7 @@
 mod acquaintance;
 mod demux;
 mod facts;
+mod identity;
 mod lan;
 mod local;
 mod presence;

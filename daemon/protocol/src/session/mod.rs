@@ -276,6 +276,25 @@ impl Session {
         }
     }
 
+    /// A local user becomes another one, who goes on reading where they were; or leaves.
+    pub fn replace_user(&mut self, old: UserId, new: Option<UserId>, now: Instant) {
+        self.joined.remove(&old);
+        self.own.remove(&old);
+        self.shut.remove(&old);
+        self.moved_users.remove(&old);
+        self.held.retain(|message| message.user != old);
+        let (positions, acked) = (self.positions.remove(&old), self.acked.remove(&old));
+        self.shown.remove(&old);
+        let Some(new) = new else { return };
+        self.joined.insert(new);
+        self.acked.extend(acked.map(|acked| (new, acked)));
+        if let Some(positions) = positions {
+            self.positions.insert(new, positions);
+            self.moved_users.insert(new);
+            self.save_at.get_or_insert(now);
+        }
+    }
+
     /// The store has everything of a log up to `seq`.
     pub fn on_stored(&mut self, id: LogId, seq: Seq, out: &mut Outbox) {
         let Some(log) = self.logs.get_mut(&id) else { return };
