@@ -7,6 +7,7 @@
 //! Invariant: only the user's decision, or a key that the user knows by that name already, takes a place from a key.
 
 use crate::ids::normalised;
+pub use chalktalk_ipc::request::Mark;
 use chalktalk_ipc::{HostId, UserId};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -42,9 +43,6 @@ struct Place {
     /// Another key has the place now.
     taken: bool,
 }
-
-/// What a user decides about a key.
-pub use chalktalk_ipc::request::Mark;
 
 impl Person {
     /// Whether the user has compared the key in person.
