@@ -56,14 +56,22 @@ impl Serialize for Wire<'_> {
     }
 }
 
-/// Ids without their dress: `x:` in the document, hyphens in JSON.
+/// Bytes without their dress: `x:` in the document; in JSON hyphens in ids, numbers elsewhere.
 fn plain(value: &mut Value) {
     match value {
         Value::String(text) => {
             let digits: String = text.trim_start_matches("x:").chars().filter(|c| *c != '-').collect();
-            if matches!(digits.len(), 32 | 64) && digits.chars().all(|c| c.is_ascii_hexdigit()) {
+            if (text.starts_with("x:") || matches!(digits.len(), 32 | 64))
+                && digits.chars().all(|c| c.is_ascii_hexdigit())
+            {
                 *text = digits;
             }
+        }
+        Value::Array(items)
+            if !items.is_empty() && items.iter().all(|item| item.as_u64() < Some(256) && item.is_u64()) =>
+        {
+            let digits = items.iter().filter_map(Value::as_u64).map(|byte| format!("{byte:02x}"));
+            *value = Value::String(digits.collect());
         }
         Value::Array(items) => items.iter_mut().for_each(plain),
         Value::Object(fields) => fields.values_mut().for_each(plain),
