@@ -386,7 +386,7 @@ mod tests {
         @bo      chalktalk.chat  direct, kept  no      2000     user0, user1                    02020202-0202-0202-0202-020202020202
         #crowd   chalktalk.chat  open, kept    no      6000     user0, user1, user2, user3, +2  06060606-0606-0606-0606-060606060606
         ");
-        assert_snapshot!(serde_json::to_string(&Sessions(vec![session("#lobby", 1)])).unwrap(), @r##"[{"session":"01010101-0101-0101-0101-010101010101","app":"chalktalk.chat","title":"#lobby","scope":"open","kind":"kept","parent":null,"members":["user0"],"joined":true,"entries":1000}]"##);
+        assert_snapshot!(serde_json::to_string(&Sessions(vec![session("#lobby", 1)])).unwrap(), @r##"[{"session":"01010101-0101-0101-0101-010101010101","app":"chalktalk.chat","title":"#lobby","scope":"open","kind":"kept","parent":null,"sealed":false,"members":["user0"],"joined":true,"entries":1000}]"##);
         assert_eq!(Sessions(vec![]).for_people(false), "No session is known yet.\n");
     }
 }
