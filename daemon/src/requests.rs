@@ -18,7 +18,7 @@ use chalktalk_ipc::{
 };
 use chalktalk_protocol::{
     Instant,
-    node::{Attach, Node},
+    node::{Attach, Node, Wish},
     seal::Key,
 };
 
@@ -195,6 +195,16 @@ impl Caller<'_> {
             }
             Request::Join { target, app, kind, history } => {
                 node.join(now, user, &target, &app, kind, history)?
+            }
+            Request::Create { title, app, kind, history, invite } => {
+                let wish = Wish { title: &title, app: &app, kind, history, invite: &invite };
+                node.create(now, user, &wish)?
+            }
+            Request::Invite { target, app, users } => node.invite(now, user, &target, &app, &users)?,
+            Request::Remove { target, app, user: other } => node.remove(now, user, &target, &app, &other)?,
+            Request::Invitations => Answer::Invitations(node.invitations(user)),
+            Request::AnswerInvitation { session, accept } => {
+                node.answer_invitation(now, user, session, accept)?
             }
             Request::Leave { target, app } => node.leave(now, user, &target, &app)?,
             Request::Open { session, from } => {

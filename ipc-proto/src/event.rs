@@ -82,6 +82,8 @@ pub enum Answer {
     Instances(Vec<InstanceSummary>),
     /// To `sessions`.
     Sessions(Vec<SessionSummary>),
+    /// To `invitations`.
+    Invitations(Vec<InvitationSummary>),
     /// To `history`, behind the messages.
     HistoryEnd {
         /// What to ask for next; absent: the beginning was reached.
@@ -278,6 +280,23 @@ pub struct SessionSummary {
     pub joined: bool,
     /// Entries held here.
     pub entries: u64,
+}
+
+/// An invitation that waits for the user's answer.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct InvitationSummary {
+    /// The session, by which it is answered.
+    pub session: SessionId,
+    /// Its app.
+    pub app: AppId,
+    /// `#name` of the session.
+    pub title: String,
+    /// Who asks.
+    pub user: UserId,
+    /// Their name, fit for display.
+    pub name: String,
+    /// When it came, in ms since 1970.
+    pub time: u64,
 }
 
 /// Who may enter a session.

@@ -64,6 +64,49 @@ pub enum Request {
         #[serde(default = "yes")]
         history: bool,
     },
+    /// Make a session that only those enter who are invited. Answer: `session`.
+    Create {
+        /// Its name, as in `#name`. Several sessions may have the same.
+        title: String,
+        /// The app type of the session.
+        app: AppId,
+        /// Which kind it is; only `kept` is possible now.
+        #[serde(default)]
+        kind: SessionKind,
+        /// Whether newcomers see its past.
+        #[serde(default = "yes")]
+        history: bool,
+        /// Whom to invite: names, or the first digits of their keys.
+        #[serde(default)]
+        invite: Vec<String>,
+    },
+    /// Invite others to a session by invitation. Answer: `done`.
+    Invite {
+        /// `#room` or a session GUID.
+        target: String,
+        /// The app type of the session.
+        app: AppId,
+        /// Whom: names, or the first digits of their keys.
+        users: Vec<String>,
+    },
+    /// Remove somebody from a session by invitation: they read nothing that is written from then on. Answer: `done`.
+    Remove {
+        /// `#room` or a session GUID.
+        target: String,
+        /// The app type of the session.
+        app: AppId,
+        /// Whom: a name, or the first digits of their key.
+        user: String,
+    },
+    /// Invitations that wait for the user's answer. Answer: `invitations`.
+    Invitations,
+    /// Accept an invitation, and be in the session; or decline it. Answer: `session` or `done`.
+    AnswerInvitation {
+        /// The session invited to.
+        session: SessionId,
+        /// Whether to accept.
+        accept: bool,
+    },
     /// Take the user out of a session. Answer: `done`.
     Leave {
         /// `#room`, `@user` or a session GUID.
@@ -254,6 +297,8 @@ pub enum Topic {
     Instances,
     /// Sessions and their members.
     Sessions,
+    /// Invitations that wait for an answer.
+    Invitations,
 }
 
 /// A point in a session's history, as the answer `history_end` gives it.

@@ -32,6 +32,7 @@ pub const CONTINUES: u16 = u16::MAX;
 const SIGNED: u8 = 1;
 const GENESIS: u8 = 2;
 const URGE: u8 = 4;
+const STATEMENT: u8 = 8;
 
 /// One slot of a log.
 #[derive(Clone, Copy, Debug)]
@@ -52,6 +53,8 @@ pub struct Entry<'a> {
     pub genesis: bool,
     /// Whether the author waits for reports before it can go on.
     pub urge: bool,
+    /// Whether the body says something of the membership rather than messages.
+    pub statement: bool,
     /// Which key seals the body; 0: none.
     pub key_id: u32,
     /// Where in the body the first message starts; the body's length if none does but the continued one ends here.
@@ -86,10 +89,15 @@ impl Proof<'_> {
     }
 }
 
+/// Whether a frame hands out keys: an entry that is sealed only to those who get them.
+pub fn hands_out_keys(header: &Header) -> bool {
+    header.kind == Kind::Entry && header.key_id == 0 && header.flags & STATEMENT != 0
+}
+
 impl<'a> Entry<'a> {
     /// Reads an entry whose header is parsed; `datagram` is the whole of it.
     pub fn parse(header: &Header, datagram: &'a [u8], rest: &'a [u8]) -> Result<Self, Malformed> {
-        if header.flags & !(SIGNED | GENESIS | URGE) != 0 {
+        if header.flags & !(SIGNED | GENESIS | URGE | STATEMENT) != 0 {
             return Err(Malformed::Kind);
         }
         let (fixed, rest) = rest.split_first_chunk::<48>().ok_or(Malformed::Length)?;
@@ -107,6 +115,7 @@ impl<'a> Entry<'a> {
             time: u64_at(36),
             genesis: header.flags & GENESIS != 0,
             urge: header.flags & URGE != 0,
+            statement: header.flags & STATEMENT != 0,
             key_id: header.key_id,
             first: u16_at(44),
             clear,
@@ -175,6 +184,7 @@ pub struct Draft {
     /// Instance it is for; nil: all.
     pub destination: InstanceId,
     first: u16,
+    statement: bool,
     overhead: usize,
 }
 
@@ -183,7 +193,14 @@ impl Draft {
     pub fn new(destination: InstanceId, overhead: usize) -> Self {
         let mut datagram = Vec::with_capacity(MAX_DATAGRAM);
         datagram.resize(PREFIX, 0);
-        Self { datagram, destination, first: CONTINUES, overhead }
+        Self { datagram, destination, first: CONTINUES, statement: false, overhead }
+    }
+
+    /// A body that says something of the membership. An empty one stands for nothing.
+    pub fn statement(body: &[u8], overhead: usize) -> Self {
+        let mut draft = Self { statement: true, ..Self::new(InstanceId::NIL, overhead) };
+        draft.push(body);
+        draft
     }
 
     /// Bytes that still fit.
@@ -259,6 +276,7 @@ impl Draft {
         fixed[36..44].copy_from_slice(&place.time.to_le_bytes());
         fixed[44..46].copy_from_slice(&self.first.to_le_bytes());
         fixed[46..48].copy_from_slice(&(body as u16).to_le_bytes());
+        let flags = flags | if self.statement { STATEMENT } else { 0 };
         let mut header = Header::new(Kind::Entry, place.session);
         (header.flags, header.destination, header.key_id) = (flags, self.destination, ring.sending_id());
         header.write_over(&mut self.datagram, ring.overhead() + more);

@@ -34,6 +34,10 @@ pub enum Kind {
     Failure = 6,
     /// A heartbeat or leave: a host frame.
     Host = 7,
+    /// Asks somebody into a session whose key they do not have.
+    Invitation = 8,
+    /// Tells those who asked that it has come, or that the answer is no.
+    Answer = 9,
 }
 
 /// Why bytes are not a frame.
@@ -101,6 +105,8 @@ impl Header {
             5 => Kind::Vector,
             6 => Kind::Failure,
             7 => Kind::Host,
+            8 => Kind::Invitation,
+            9 => Kind::Answer,
             _ => return Err(Malformed::Kind),
         };
         let guid = |i: usize| <[u8; 16]>::try_from(&datagram[i..i + 16]).expect("length was checked");

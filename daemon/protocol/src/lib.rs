@@ -11,6 +11,7 @@ pub mod heartbeat;
 pub mod ids;
 pub mod launch;
 pub mod log;
+pub mod members;
 pub mod net;
 pub mod node;
 pub mod outbox;

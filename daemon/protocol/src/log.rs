@@ -25,6 +25,9 @@ const MAX_CANDIDATE_BYTES: usize = 1 << 20;
 /// The counter of entries whose signature does not hold.
 pub const BAD_SIGNATURE: &str = "bad signature";
 
+/// The counter of entries by somebody who is not in the session.
+pub const NO_MEMBER: &str = "drop.not a member";
+
 type Hash = [u8; 16];
 
 #[derive(Default, Debug)]
@@ -97,6 +100,8 @@ pub struct Log {
     own: bool,
     restored: Seq,
     former: Option<(Epoch, Seq)>,
+    /// Up to where it counts; `None`: all of it.
+    limit: Option<Seq>,
 }
 
 impl Log {
@@ -121,6 +126,7 @@ impl Log {
             own: false,
             restored: Seq(0),
             former: None,
+            limit: None,
         }
     }
 
@@ -149,6 +155,23 @@ impl Log {
     /// End of the run that is safe: on disk, or in live sessions in memory.
     pub fn stored(&self) -> Seq {
         if self.memory_only { self.have } else { self.stored }
+    }
+
+    /// End of the run that others are told of: what is stored of what counts.
+    pub fn counted(&self) -> Seq {
+        self.limit.map_or(self.stored(), |limit| limit.min(self.stored()))
+    }
+
+    /// Says up to where it counts: what is behind is neither asked for nor taken.
+    pub fn set_limit(&mut self, limit: Option<Seq>) {
+        self.limit = limit;
+        let Some(limit) = limit else { return };
+        self.head = self.head.min(limit.max(self.have));
+        while self.base.0 + self.slots.len() as u64 > self.head.0 {
+            let Some(slot) = self.slots.pop_back() else { break };
+            self.cached_bytes -= slot.accepted.map_or(0, |datagram| datagram.len());
+            self.candidate_bytes -= slot.candidates.iter().flatten().map(Bytes::len).sum::<usize>();
+        }
     }
 
     /// Says that it is written here.
@@ -246,6 +269,9 @@ impl Log {
         if entry.seq <= self.have || entry.seq <= self.base {
             return Received::Duplicate;
         }
+        if self.limit.is_some_and(|limit| entry.seq > limit) {
+            return Received::Refused(NO_MEMBER);
+        }
         self.note_head(if entry.proof.is_some() { entry.seq } else { entry.seq.next() }, now, grace);
         let Some(slot) = self.slot(entry.seq) else { return Received::Refused("too far ahead") };
         if slot.accepted.is_some() || slot.candidates.iter().flatten().any(|c| c == datagram) {
@@ -278,6 +304,7 @@ impl Log {
 
     /// Learns that the log reaches at least to `head`.
     pub fn note_head(&mut self, head: Seq, now: Instant, grace: Duration) {
+        let head = self.limit.map_or(head, |limit| head.min(limit));
         if head > self.head && !self.frozen {
             self.head = head;
             self.extend_slots(now + grace);

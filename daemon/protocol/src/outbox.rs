@@ -66,6 +66,8 @@ pub struct Outbox {
     pub ready: BTreeSet<InstanceId>,
     /// Accepted entries.
     pub news: Vec<News>,
+    /// Sessions whose membership or keys have changed.
+    pub memberships: BTreeSet<SessionId>,
     /// Catch-ups wanted.
     pub catch_ups: Vec<CatchUpWish>,
     /// Whether something changed that a heartbeat should tell soon.

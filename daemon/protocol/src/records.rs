@@ -8,9 +8,14 @@ use crate::{
     control::Descriptor,
     crypto::Certificate,
     ids::{Epoch, LogId, Seq},
+    members::{
+        invitation::Invitation,
+        statement::{Place, Said, Secret, Statement},
+    },
     people::Person,
     seal::{Key, KeyName},
 };
+use bytes::Bytes;
 use chalktalk_ipc::{InstanceId, OriginId, Position, SessionId, UserId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -32,6 +37,45 @@ pub struct SessionRecord {
     pub lan: Option<KeyName>,
 }
 
+/// An invite session: who made it, and the keys held. What was said of its members has records of its own.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct MembersRecord {
+    /// Who made it.
+    pub creator: UserId,
+    /// With the creator, what its id is made of.
+    pub nonce: [u8; 16],
+    /// The key of its frames that say nothing of what people write.
+    pub frames: Secret,
+    /// Local users in it, and the stamp of what asked them in.
+    pub came: Vec<(UserId, u64)>,
+    /// Local users who have left without anybody knowing yet.
+    pub leaving: Vec<UserId>,
+    /// The keys.
+    pub keys: Vec<KeyRecord>,
+}
+
+/// A key of an invite session.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum KeyRecord {
+    /// A session key.
+    Session(Secret),
+    /// A membership key alone, and what headers call the session key.
+    Membership(Secret, u32),
+}
+
+/// An invitation that a local user has got.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct InvitationRecord {
+    /// What it says.
+    pub invitation: Invitation,
+    /// Who signed it.
+    pub from: UserId,
+    /// When it came, ms since 1970.
+    pub time: u64,
+    /// Whether the user has said no.
+    pub declined: bool,
+}
+
 /// A record, read back.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Known {
@@ -51,6 +95,14 @@ pub enum Known {
     Resume(SessionId, OriginId, u64, [u8; 16]),
     /// The life of the daemon that was stopped cleanly.
     CleanStop(u64),
+    /// An invite session.
+    Members(SessionId, MembersRecord),
+    /// Something said of its members.
+    Statement(SessionId, Place, Said),
+    /// Something said of its members that could not be read yet.
+    Locked(SessionId, Bytes),
+    /// An invitation of a local user.
+    Invitation(UserId, SessionId, Box<InvitationRecord>),
     /// The key of the LAN's passphrase; none: the LAN has none.
     Lan(Option<[u8; 32]>),
 }
@@ -106,6 +158,37 @@ pub fn lan(key: Option<&Key>) -> Record {
     (self::key(b'l', &[]), pack(&key.map(Key::secret)))
 }
 
+/// An invite session.
+pub fn members(id: SessionId, record: &MembersRecord) -> Record {
+    (key(b'm', &[&id.0]), pack(record))
+}
+
+/// Something said of an invite session's members.
+pub fn statement(id: SessionId, place: Place, said: &Said) -> Record {
+    let value = pack(&(place.stamp, said.author, said.under, &said.statement));
+    (log_key(b't', id, place.log, place.seq), value)
+}
+
+/// The same, as it is, where it could not be read yet.
+pub fn locked(id: SessionId, log: LogId, seq: Seq, datagram: &Bytes) -> Record {
+    (locked_key(id, log, seq), datagram.to_vec())
+}
+
+/// The key of that record.
+pub fn locked_key(id: SessionId, log: LogId, seq: Seq) -> Vec<u8> {
+    log_key(b'u', id, log, seq)
+}
+
+/// An invitation of a local user.
+pub fn invitation(user: UserId, id: SessionId, record: &InvitationRecord) -> Record {
+    (invitation_key(user, id), pack(record))
+}
+
+/// The key of that record.
+pub fn invitation_key(user: UserId, id: SessionId) -> Vec<u8> {
+    key(b'i', &[&user.0, &id.0])
+}
+
 /// Reads a record back; `None` if it is of another version.
 pub fn read(key: &[u8], value: &[u8]) -> Option<Known> {
     let (&letter, ids) = key.split_first()?;
@@ -129,8 +212,27 @@ pub fn read(key: &[u8], value: &[u8]) -> Option<Known> {
         }
         b'c' => Known::CleanStop(unpack(value)?),
         b'l' => Known::Lan(unpack(value)?),
+        b'm' => Known::Members(SessionId(id(0)?), unpack(value)?),
+        b't' => {
+            let (stamp, author, under, statement): (u64, UserId, KeyName, Statement) = unpack(value)?;
+            let (log, seq) = read_log_key(ids)?;
+            Known::Statement(SessionId(id(0)?), Place { stamp, log, seq }, Said { author, under, statement })
+        }
+        b'u' => Known::Locked(SessionId(id(0)?), Bytes::copy_from_slice(value)),
+        b'i' => Known::Invitation(user(0)?, SessionId(id(32)?), unpack(value)?),
         _ => return None,
     })
+}
+
+fn log_key(letter: u8, session: SessionId, log: LogId, seq: Seq) -> Vec<u8> {
+    key(letter, &[&session.0, &log.origin.0, &log.epoch.0.to_be_bytes(), &seq.0.to_be_bytes()])
+}
+
+fn read_log_key(ids: &[u8]) -> Option<(LogId, Seq)> {
+    let origin = OriginId(ids.get(16..32)?.try_into().ok()?);
+    let epoch = Epoch(u32::from_be_bytes(ids.get(32..36)?.try_into().ok()?));
+    let seq = Seq(u64::from_be_bytes(ids.get(36..44)?.try_into().ok()?));
+    Some((LogId { origin, epoch }, seq))
 }
 
 fn key(letter: u8, ids: &[&[u8]]) -> Vec<u8> {
@@ -161,6 +263,23 @@ mod tests {
         assert_eq!(back(lan(None)), Known::Lan(None));
         let known = Known::Person(u, UserId([7; 32]), Person::default());
         assert_eq!(back(person(u, UserId([7; 32]), &Person::default())), known);
+        let secret = Secret::of(&Key::new([8; 32]));
+        let keys = vec![KeyRecord::Session(secret.clone()), KeyRecord::Membership(secret.clone(), 3)];
+        let record = MembersRecord {
+            creator: u,
+            nonce: [1; 16],
+            frames: secret.clone(),
+            came: vec![(u, 2)],
+            leaving: vec![u],
+            keys,
+        };
+        assert_eq!(back(members(s, &record)), Known::Members(s, record));
+        let place =
+            Place { stamp: 5, log: LogId { origin: OriginId([6; 16]), epoch: Epoch(7) }, seq: Seq(8) };
+        let said = Said { author: u, under: [9; 16], statement: Statement::Invite { user: u } };
+        assert_eq!(back(statement(s, place, &said)), Known::Statement(s, place, said));
+        let datagram = Bytes::from_static(b"sealed");
+        assert_eq!(back(locked(s, place.log, place.seq, &datagram)), Known::Locked(s, datagram));
         let origin = OriginId([4; 16]);
         assert_eq!(back(resume(s, origin, 9, [5; 16])), Known::Resume(s, origin, 9, [5; 16]));
         let log = LogId { origin: OriginId([6; 16]), epoch: Epoch(2) };

@@ -8,7 +8,7 @@
 
 use crate::{
     entry::{Entry, PREFIX},
-    frame::{HEADER, Header},
+    frame::{HEADER, Header, Kind},
     ids::{LogId, Seq, first_16},
 };
 use chacha20poly1305::{
@@ -16,7 +16,10 @@ use chacha20poly1305::{
     aead::{AeadInOut, inout::InOutBuf},
 };
 use chalktalk_ipc::AppId;
-use std::{collections::VecDeque, fmt};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    fmt,
+};
 use zeroize::Zeroizing;
 
 /// Bytes that sealing adds: tag and nonce.
@@ -152,12 +155,16 @@ pub struct Ring {
     keys: VecDeque<Key>,
     /// Name of the key that is sealed with.
     sending: Option<KeyName>,
+    /// Name of the key that seals frames which say nothing of what people write, if that is another one.
+    frames: Option<KeyName>,
+    /// Keys that are not for us, as headers name them: what they seal was said before we came.
+    closed: BTreeSet<u32>,
 }
 
 impl Ring {
     /// Of a session that everybody on the LAN can read.
     pub fn open() -> Self {
-        Self { sealed: false, keys: VecDeque::new(), sending: None }
+        Self { sealed: false, keys: VecDeque::new(), sending: None, frames: None, closed: BTreeSet::new() }
     }
 
     /// Of a sealed session whose keys are not known (yet).
@@ -167,7 +174,7 @@ impl Ring {
 
     /// Of a session with one key for good.
     pub fn of(key: Key) -> Self {
-        Self { sealed: true, sending: Some(key.name()), keys: VecDeque::from([key]) }
+        Self { sending: Some(key.name()), keys: VecDeque::from([key]), ..Self::locked() }
     }
 
     /// Whether the session is sealed.
@@ -190,6 +197,21 @@ impl Ring {
         if self.sealed { self.keys.iter().any(|key| key.id() == key_id) } else { key_id == 0 }
     }
 
+    /// Whether this is the key that everybody in the session seals with now.
+    pub fn is_current(&self, key_id: u32) -> bool {
+        self.sending_id() == key_id
+    }
+
+    /// Whether what this key seals can be read once the key has come.
+    pub fn waits_for(&self, key_id: u32) -> bool {
+        !self.knows(key_id) && !self.closed.contains(&key_id)
+    }
+
+    /// Says that this key is not for us.
+    pub fn close(&mut self, key_id: u32) {
+        self.closed.insert(key_id);
+    }
+
     /// Keeps a key for opening. True if it is new.
     pub fn add(&mut self, key: Key) -> bool {
         if self.keys.iter().any(|known| known.name() == key.name()) {
@@ -207,6 +229,12 @@ impl Ring {
         self.sending = name;
     }
 
+    /// Seals frames that say nothing of what people write with this key, whatever they write under.
+    pub fn frame_under(&mut self, key: Key) {
+        self.frames = Some(key.name());
+        self.add(key);
+    }
+
     /// The keys, oldest first.
     pub fn keys(&self) -> impl Iterator<Item = &Key> {
         self.keys.iter()
@@ -218,7 +246,14 @@ impl Ring {
     }
 
     fn sending_key(&self) -> Option<&Key> {
-        let name = self.sending?;
+        self.named(self.sending?)
+    }
+
+    fn frame_key(&self) -> Option<&Key> {
+        self.frames.and_then(|name| self.named(name)).or_else(|| self.sending_key())
+    }
+
+    fn named(&self, name: KeyName) -> Option<&Key> {
         self.keys.iter().rev().find(|key| key.name() == name)
     }
 
@@ -255,8 +290,8 @@ impl Ring {
         if !self.sealed {
             return Some(datagram);
         }
-        let key = self.sending_key()?;
         let (header, _) = Header::parse(&datagram).expect("frames are built whole");
+        let key = if header.kind == Kind::Volatile { self.sending_key() } else { self.frame_key() }?;
         let sealed = Header { key_id: key.id(), ..header };
         sealed.write_over(&mut datagram, OVERHEAD);
         let clear: [u8; HEADER] = datagram[..HEADER].try_into().expect("frames have a header");
@@ -273,7 +308,7 @@ impl Ring {
 
     /// A part of a frame that only who has the key shall read.
     pub fn seal_part(&self, about: &[u8], mut part: Vec<u8>, nonces: &mut Nonces) -> Option<(u32, Vec<u8>)> {
-        let key = self.sending_key()?;
+        let key = self.frame_key()?;
         key.seal(about, &mut part, 0, nonces.next());
         Some((key.id(), part))
     }
@@ -334,7 +369,6 @@ impl Replays {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::frame::Kind;
     use chalktalk_ipc::SessionId;
 
     fn frame() -> Vec<u8> {
@@ -378,9 +412,22 @@ mod tests {
         ring.send_under(Some(new.name()));
         let after = ring.seal_frame(frame(), &mut nonces).unwrap();
         assert!(opened(&ring, &before).is_some() && opened(&ring, &after).is_some());
-        assert!(opened(&Ring::of(old), &after).is_none());
+        assert!(opened(&Ring::of(old.clone()), &after).is_none());
         ring.send_under(None);
         assert!(!ring.can_send() && ring.seal_frame(frame(), &mut nonces).is_none());
+        ring.frame_under(old.clone());
+        ring.send_under(Some(new.name()));
+        let nack = ring.seal_frame(frame(), &mut nonces).unwrap();
+        assert!(
+            opened(&Ring::of(old.clone()), &nack).is_some(),
+            "what says nothing of messages is for all keys' holders"
+        );
+        let volatile = Header::new(Kind::Volatile, SessionId([1; 16])).datagram(b"where my pen is");
+        let volatile = ring.seal_frame(volatile, &mut nonces).unwrap();
+        assert!(opened(&Ring::of(old.clone()), &volatile).is_none());
+        assert!(ring.waits_for(1));
+        ring.close(1);
+        assert!(!ring.waits_for(1) && !ring.waits_for(old.id()) && !ring.knows(1));
         assert!(!Ring::locked().knows(0) && Ring::open().knows(0) && !Ring::open().knows(1));
     }
 

@@ -173,8 +173,12 @@ impl StreamReader {
         !self.partial.is_empty()
     }
 
-    /// Feeds the next entry and hands every message that ends in it to `sink`.
+    /// Feeds the next entry and hands every message that ends in it to `sink`. Statements may stand between the slices of a
+    /// message.
     pub fn read(&mut self, entry: &Entry<'_>, mut sink: impl FnMut(StreamMessage<'_>)) -> Result<(), Broken> {
+        if entry.statement {
+            return Ok(());
+        }
         if entry.genesis {
             self.joined = true;
             return Ok(());

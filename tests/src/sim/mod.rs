@@ -8,6 +8,7 @@ pub mod disk;
 pub mod host;
 pub mod ledger;
 pub mod network;
+pub mod rooms;
 pub mod swarm;
 pub mod trace;
 pub mod world;

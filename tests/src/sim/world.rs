@@ -535,7 +535,7 @@ impl World {
     }
 
     /// Carries a node's outputs away.
-    fn pump(&mut self, host: usize) {
+    pub(super) fn pump(&mut self, host: usize) {
         loop {
             let now = self.now;
             let Some(node) = &mut self.hosts[host].node else { return };
@@ -727,7 +727,7 @@ impl World {
         sessions.into_iter().for_each(|session| self.open_seat(app, session));
     }
 
-    fn open_seat(&mut self, app: usize, session: SessionId) {
+    pub(super) fn open_seat(&mut self, app: usize, session: SessionId) {
         let now = self.now;
         let App { host, user, instance, connection, ref habits, ref seats, .. } = self.apps[app];
         let from = seats[&session].opening(habits.keeps);

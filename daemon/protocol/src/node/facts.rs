@@ -88,12 +88,15 @@ impl Node {
     /// Sessions known on the LAN, the joined ones first.
     pub fn session_list(&self, me: UserId) -> Vec<SessionSummary> {
         let here = self.sessions.values().filter(|session| !session.elsewhere);
-        let mine = here.filter(|session| session.pair.is_none_or(|(local, _)| local == me));
+        let mine = here.filter(|session| {
+            session.pair.is_none_or(|(local, _)| local == me)
+                && (session.members.is_none() || session.joined.contains(&me))
+        });
         let mut list: Vec<SessionSummary> = mine.map(|session| self.summary(session.id(), me)).collect();
         let mut others = BTreeMap::<SessionId, SessionSummary>::new();
         for (id, host) in self.directory.hosts() {
             for item in host.sessions() {
-                if self.sessions.contains_key(&item.session) || item.descriptor.scope == Scope::Direct {
+                if self.sessions.contains_key(&item.session) || item.descriptor.scope != Scope::Open {
                     continue;
                 }
                 let summary = others.entry(item.session).or_insert_with(|| SessionSummary {

@@ -14,8 +14,8 @@ use crate::{
     time::Instant,
 };
 use chalktalk_ipc::{
-    Answer, AppId, Event, FailReason, InstanceId, MAX_VOLATILE, Position, Refusal, RefusalCode, SessionId,
-    Target, UserId,
+    Answer, AppId, FailReason, InstanceId, MAX_VOLATILE, Position, Refusal, RefusalCode, SessionId, Target,
+    UserId,
     batch::{Class, Outgoing, PublishHead},
     event::{Scope, SessionSummary},
     request::{Availability, From, LaunchOutcome, RegisteredApp, Role, SessionKind, Topic},
@@ -67,7 +67,7 @@ pub struct Attach<'a> {
     pub token: Option<&'a str>,
 }
 
-fn refuse<T>(code: RefusalCode, message: impl Into<String>) -> Result<T, Refusal> {
+pub(super) fn refuse<T>(code: RefusalCode, message: impl Into<String>) -> Result<T, Refusal> {
     Err(Refusal::new(code, message))
 }
 
@@ -190,6 +190,14 @@ impl Node {
     ) -> Result<Answer, Refusal> {
         self.at(now);
         let id = match target.parse::<Target>()? {
+            Target::Room(name)
+                if self.session_named(user, app, &name)?.is_some_and(|id| id != self.room(app, &name)) =>
+            {
+                self.resolve(user, target, app)?
+            }
+            Target::Room(name) if let Some(id) = self.invitation_named(user, app, &name) => {
+                self.join_known(user, id)?
+            }
             Target::Room(name) => {
                 let id = self.room(app, &name);
                 self.check_session_limit(id)?;
@@ -210,7 +218,7 @@ impl Node {
         Ok(Answer::Session(self.summary(id, user)))
     }
 
-    fn check_session_limit(&self, id: SessionId) -> Result<(), Refusal> {
+    pub(super) fn check_session_limit(&self, id: SessionId) -> Result<(), Refusal> {
         if self.sessions.len() < MAX_SESSIONS || self.sessions.contains_key(&id) {
             return Ok(());
         }
@@ -256,6 +264,10 @@ impl Node {
             self.join_direct(id, local, other, &app);
             return Ok(id);
         }
+        if self.is_invited(user, id) {
+            self.answer_invitation(self.out.now, user, id, true)?;
+            return Ok(id);
+        }
         let local = self.sessions.get(&id).map(|session| session.descriptor.clone());
         let descriptor = local.or_else(|| self.directory.session(id).map(|item| item.descriptor.clone()));
         match descriptor {
@@ -278,7 +290,13 @@ impl Node {
         }
     }
 
-    fn enter(&mut self, id: SessionId, user: UserId, descriptor: Descriptor, pair: Option<(UserId, UserId)>) {
+    pub(super) fn enter(
+        &mut self,
+        id: SessionId,
+        user: UserId,
+        descriptor: Descriptor,
+        pair: Option<(UserId, UserId)>,
+    ) {
         let now = self.out.now;
         let known = self.sessions.get(&id).is_some_and(Session::is_active);
         if !self.sessions.contains_key(&id) {
@@ -346,12 +364,10 @@ impl Node {
             return refuse(RefusalCode::NotJoined, format!("you are not in {target}"));
         };
         session.joined.remove(&user);
-        let readers: Vec<InstanceId> = session.readers().collect();
-        let theirs: Vec<InstanceId> =
-            readers.into_iter().filter(|i| self.instances[i].user == user).collect();
-        for instance in theirs {
-            self.detach_from(now, instance, id, "you left the session");
+        if session.members.is_some() {
+            self.leave_invited(user, id);
         }
+        self.close_all(id, user, "you left the session");
         self.save_session(id);
         self.heartbeat.at_once(now);
         self.changed.insert(Topic::Sessions);
@@ -566,9 +582,33 @@ impl Node {
     /// Which session a target is, without joining it.
     pub fn resolve(&self, user: UserId, target: &str, app: &AppId) -> Result<SessionId, Refusal> {
         match target.parse::<Target>()? {
-            Target::Room(name) => Ok(self.room(app, &name)),
+            Target::Room(name) => Ok(self.session_named(user, app, &name)?.unwrap_or(self.room(app, &name))),
             Target::User(name) => self.direct_id(user, self.resolve_user(user, &name)?, app),
             Target::Session(id) => Ok(id),
+        }
+    }
+
+    /// The session of this name that a user is in. Two of them have to be told apart by their ids.
+    fn session_named(&self, user: UserId, app: &AppId, name: &str) -> Result<Option<SessionId>, Refusal> {
+        let named = |session: &&Session| {
+            let descriptor = &session.descriptor;
+            session.joined.contains(&user)
+                && session.is_active()
+                && session.pair.is_none()
+                && descriptor.app == *app
+                && ids::normalised(&descriptor.title) == ids::normalised(name)
+        };
+        let found: Vec<SessionId> = self.sessions.values().filter(named).map(Session::id).collect();
+        match &found[..] {
+            [] => Ok(None),
+            [id] => Ok(Some(*id)),
+            several => {
+                let ids: Vec<String> = several.iter().map(ToString::to_string).collect();
+                refuse(
+                    RefusalCode::Ambiguous,
+                    format!("you are in several rooms called #{name}: {}", ids.join(", ")),
+                )
+            }
         }
     }
 

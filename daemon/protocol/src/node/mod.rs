@@ -10,6 +10,7 @@ mod acquaintance;
 mod demux;
 mod facts;
 mod identity;
+mod inviting;
 mod lan;
 mod local;
 mod presence;
@@ -20,7 +21,7 @@ use crate::{
     counters::Counters,
     crypto::{self, Author, Certificate},
     directory::Directory,
-    entry::Entry,
+    entry::{self, Entry},
     frame::{Header, Kind},
     heartbeat::Heartbeat,
     ids::{LogId, Seq},
@@ -51,6 +52,7 @@ use std::{
     time::Duration,
 };
 
+pub use inviting::Wish;
 pub use local::{Attach, PublishError};
 
 /// The room that exists on every LAN and that everybody has joined.
@@ -188,6 +190,7 @@ pub struct Node {
     strangers: Strangers,
     /// Whom each local user knows.
     people: BTreeMap<UserId, People>,
+    inviting: inviting::Inviting,
     directory: Directory,
     heartbeat: Heartbeat,
     paths: Paths,
@@ -234,6 +237,7 @@ impl Node {
             budgets: Budgets::default(),
             strangers: Strangers::default(),
             people: BTreeMap::new(),
+            inviting: inviting::Inviting::default(),
             directory: Directory::default(),
             heartbeat: Heartbeat::new(now),
             paths: Paths::new(config.mode, config.peers),
@@ -254,6 +258,7 @@ impl Node {
                 events: VecDeque::new(),
                 ready: BTreeSet::new(),
                 news: Vec::new(),
+                memberships: BTreeSet::new(),
                 catch_ups: Vec::new(),
                 changed: false,
                 counters: Counters::default(),
@@ -303,6 +308,9 @@ impl Node {
                 Known::Person(local, other, person) => {
                     self.people.entry(*local).or_default().restore(*other, person.clone());
                 }
+                Known::Invitation(user, id, record) => {
+                    self.inviting.restore(*user, *id, (**record).clone());
+                }
                 // Not one of an earlier stop: the log has gone on since, and slots behind its end were given out.
                 Known::Resume(session, origin, life, hash) if self.clean && life + 1 == self.incarnation => {
                     self.resumes.insert((*session, *origin), *hash);
@@ -326,6 +334,21 @@ impl Node {
                 Known::Former(id, log, epoch, seq) => {
                     if let Some(session) = self.sessions.get_mut(&id) {
                         session.restore_former(log, (epoch, seq));
+                    }
+                }
+                Known::Members(id, record) => {
+                    if let Some(session) = self.sessions.get_mut(&id) {
+                        session.restore_members(&record);
+                    }
+                }
+                Known::Statement(id, place, said) => {
+                    if let Some(session) = self.sessions.get_mut(&id) {
+                        session.restore_statement(place, said);
+                    }
+                }
+                Known::Locked(id, datagram) => {
+                    if let Some(session) = self.sessions.get_mut(&id) {
+                        session.restore_locked(datagram);
                     }
                 }
                 Known::Number(id, _, instance, number) => {
@@ -372,9 +395,10 @@ impl Node {
         self.out.urgent = true;
         self.meet_everybody(user);
         self.unlock_directs(user);
+        self.unlock_invited(user);
         self.join_room(user, &AppId::chat(), LOBBY, SessionKind::Kept, true);
         let joined: Vec<SessionId> =
-            self.sessions.values().filter(|s| s.joined.contains(&user)).map(Session::id).collect();
+            self.sessions.values().filter(|s| s.is_of(&user)).map(Session::id).collect();
         joined.into_iter().for_each(|id| self.add_writer(id, user));
         self.hold_back(user);
         self.heartbeat.at_once(now);
@@ -398,6 +422,8 @@ impl Node {
             Ok((header, rest)) if header.kind == Kind::Host => {
                 self.on_host_frame(arrival, &header, datagram, rest)
             }
+            Ok((header, rest)) if header.kind == Kind::Invitation => self.on_invitation(arrival, rest),
+            Ok((header, rest)) if header.kind == Kind::Answer => self.on_answer(header.session, rest),
             Ok((header, rest)) => self.on_session_frame(arrival, &header, datagram, rest),
             Err(_) => self.out.counters.add("drop.malformed", 1),
         }
@@ -414,8 +440,9 @@ impl Node {
         if !self.find_session(header, datagram, rest) {
             return self.out.counters.add("drop.unknown session", 1);
         }
-        let keys = &self.sessions[&header.session].keys;
-        if keys.is_sealed() != (header.key_id != 0) {
+        let Session { keys, members, .. } = &self.sessions[&header.session];
+        let hands_out_keys = members.is_some() && entry::hands_out_keys(header);
+        if keys.is_sealed() != (header.key_id != 0) && !hands_out_keys {
             return self.out.counters.add("drop.unknown key", 1);
         }
         if !keys.is_sealed() || header.kind == Kind::Entry {
@@ -453,6 +480,10 @@ impl Node {
                     session.on_vector(&vector, history, &mut node.out);
                 }
             }),
+            Kind::Volatile if !self.sessions[&header.session].keys.is_current(header.key_id) => {
+                self.out.counters.add("drop.old key", 1); // its author may be out by now
+                false
+            }
             Kind::Volatile => self.on_control(header, rest, |node, session, body: control::Volatile| {
                 if node.authors.get(&body.log.origin).is_none_or(|author| author.host != node.host) {
                     session.on_volatile(header.destination, body, &mut node.out);
@@ -465,7 +496,7 @@ impl Node {
                 }
                 Err(_) => true,
             },
-            Kind::Host => false,
+            Kind::Host | Kind::Invitation | Kind::Answer => false,
         };
         if malformed {
             self.out.counters.add("drop.malformed", 1);
@@ -526,6 +557,7 @@ impl Node {
         self.failures = later;
         let due: Vec<(Instant, HostId, Bytes)> = due;
         due.into_iter().for_each(|(_, host, datagram)| self.out.unicast.push_back((host, datagram)));
+        self.send_invitations();
         self.beat(false);
         self.settle();
     }
@@ -537,8 +569,15 @@ impl Node {
         let failures = self.failures.iter().map(|(at, _, _)| *at).min();
         let look = self.users.values().filter_map(|local| local.look_at).min();
         let writes = self.writes_since.map(|since| since + LAZY_WRITES);
-        let parts =
-            [sessions, failures, writes, look, self.directory.next_timeout(), self.launcher.next_timeout()];
+        let parts = [
+            sessions,
+            failures,
+            writes,
+            look,
+            self.inviting.next_timeout(),
+            self.directory.next_timeout(),
+            self.launcher.next_timeout(),
+        ];
         parts.into_iter().flatten().chain([self.heartbeat.next_timeout()]).min()
     }
 
@@ -664,7 +703,8 @@ impl Node {
 
     /// What is held here of each session, as a hash: equal where the same is held.
     pub fn digests(&self) -> impl Iterator<Item = (SessionId, u64)> + '_ {
-        self.sessions.values().map(|session| (session.id(), session.digest()))
+        let active = self.sessions.values().filter(|session| session.is_active());
+        active.map(|session| (session.id(), session.digest()))
     }
 
     /// Counters by name.
@@ -706,6 +746,9 @@ impl Node {
 
     /// Brings what the parts have put into the outbox on its way.
     fn settle(&mut self) {
+        while let Some(id) = self.out.memberships.pop_first() {
+            self.on_membership(id);
+        }
         let news = std::mem::take(&mut self.out.news);
         news.into_iter().for_each(|news| self.on_news(news));
         let wishes = std::mem::take(&mut self.out.catch_ups);
@@ -740,8 +783,11 @@ impl Node {
     /// A frame as it leaves: entries are sealed when they are written, other frames of sealed sessions now.
     fn sealed(&mut self, datagram: Bytes) -> Option<Bytes> {
         let (header, _) = Header::parse(&datagram).expect("our own frames are whole");
+        if matches!(header.kind, Kind::Entry | Kind::Invitation | Kind::Answer) {
+            return Some(datagram);
+        }
         let session = self.sessions.get(&header.session)?;
-        if header.kind == Kind::Entry || !session.keys.is_sealed() {
+        if !session.keys.is_sealed() {
             return Some(datagram);
         }
         session.keys.seal_frame(datagram.to_vec(), &mut self.nonces).map(Bytes::from)

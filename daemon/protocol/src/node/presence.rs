@@ -130,10 +130,12 @@ impl Node {
                 self.replays.retain(|_, (other, _)| *other != host);
                 self.replays.insert(boot, (host, Replays::default()));
                 self.on_announced(host, &sessions);
+                self.plan_invitations();
             }
             Heard::Changed => {
                 self.changed.extend([Topic::Who, Topic::Instances, Topic::Sessions]);
                 self.on_announced(host, &sessions);
+                self.plan_invitations();
             }
             Heard::Known => self.on_announced(host, &sessions),
         }
@@ -159,21 +161,23 @@ impl Node {
             self.join_if_direct(item.session);
         }
         let announced = |node: &Self, id| {
-            node.directory.host(host).is_some_and(|h| h.sessions().any(|i| i.session == id))
+            let item = node.directory.host(host)?.sessions().find(|item| item.session == id)?;
+            Some(node.counts(host, item))
         };
         let window = self.directory.host(host).map_or(0, |host| host.window);
         let ids: Vec<_> = self.sessions.keys().copied().collect();
         for id in ids {
-            let is_in = announced(self, id);
+            let is_in = announced(self, id) == Some(true);
             let session = self.sessions.get_mut(&id).expect("just listed");
             if session.set_host(host, is_in.then_some(window), self.out.now) {
+                session.plan_rotation(&self.out);
                 self.on_roster_changed(id);
             }
         }
-        for item in items {
+        for item in items.iter().filter(|item| self.counts(host, item)).cloned().collect::<Vec<_>>() {
             let Some(mut session) = self.sessions.remove(&item.session) else { continue };
             let history = session.is_introduction(host, self.out.now) && session.pair.is_none();
-            session.on_announcement(host, item, history, &mut self.out);
+            session.on_announcement(host, &item, history, &mut self.out);
             session.tell_progress(&mut self.out);
             self.sessions.insert(item.session, session);
         }
@@ -237,7 +241,13 @@ impl Node {
         let now = self.out.now;
         let left: Vec<_> =
             self.sessions.values_mut().filter_map(|s| s.set_host(host, None, now).then(|| s.id())).collect();
-        left.into_iter().for_each(|id| self.on_roster_changed(id));
+        for id in left {
+            if let Some(session) = self.sessions.get_mut(&id) {
+                session.plan_rotation(&self.out);
+            }
+            self.on_roster_changed(id);
+        }
+        self.plan_invitations();
         self.replays.retain(|_, (other, _)| *other != host);
         self.changed.extend([Topic::Who, Topic::Instances, Topic::Sessions]);
     }

@@ -31,8 +31,10 @@ impl Session {
     /// Hash of what is held here.
     pub fn digest(&self) -> u64 {
         let mut hash = blake3::Hasher::new();
-        for (id, log) in self.logs.iter().filter(|(_, log)| log.stored() > Seq(0)) {
-            hash.update(&id.origin.0).update(&id.epoch.0.to_le_bytes()).update(&log.stored().0.to_le_bytes());
+        for (id, log) in self.logs.iter().filter(|(_, log)| log.counted() > Seq(0)) {
+            hash.update(&id.origin.0)
+                .update(&id.epoch.0.to_le_bytes())
+                .update(&log.counted().0.to_le_bytes());
         }
         u64::from_le_bytes(hash.finalize().as_bytes()[..8].try_into().expect("a hash has 32 bytes"))
     }
@@ -47,7 +49,12 @@ impl Session {
         ids.extend(recent.into_iter().map(|(_, id)| id));
         ids.dedup();
         let rows = ids.into_iter().take(ROWS_PER_BEAT).filter_map(|id| self.row(id)).collect();
-        let users = if self.pair.is_some() { Vec::new() } else { self.joined.iter().copied().collect() };
+        let leaving = self.members.iter().flat_map(|members| members.leaving.iter());
+        let users = if self.pair.is_some() {
+            Vec::new()
+        } else {
+            self.joined.iter().chain(leaving).copied().collect()
+        };
         SessionItem { session: self.id, descriptor: self.announced(), users, digest: self.digest(), rows }
     }
 
@@ -58,7 +65,7 @@ impl Session {
             .iter()
             .map(|user| self.acked.get(user).and_then(|logs| logs.get(&id)).copied().unwrap_or_default());
         let first = log.start().next();
-        let seq = log.stored();
+        let seq = log.counted();
         (seq > Seq(0)).then(|| Row {
             origin: id.origin,
             epoch: id.epoch,
@@ -112,11 +119,11 @@ impl Session {
 
     /// Learns who an origin is, from elsewhere than its log.
     pub fn on_author(&mut self, author: &Author, out: &mut Outbox) {
-        if !self.may_write(author.user) {
-            return;
-        }
         let ids: Vec<LogId> = self.logs.range(lives(author.origin)).map(|(id, _)| *id).collect();
         for id in ids {
+            if !self.may_write(author.user, id) {
+                continue;
+            }
             let log = self.logs.get_mut(&id).expect("just listed");
             let before = log.have();
             if log.set_author(author.clone(), out.now, &mut out.signatures) {

@@ -11,7 +11,6 @@
 use super::lives::{self, LONGEST};
 use crate::{
     entry::Entry,
-    frame::Header,
     ids::{Epoch, LogId, Seq},
     log::Log,
     seal::Ring,
@@ -422,7 +421,7 @@ impl Reader {
         let mut best: Option<(u64, LogId, &Log)> = None;
         for (id, log, cursor) in waiting {
             let next = log.entry(cursor.next).or(cursor.loaded.front());
-            if next.is_some_and(|datagram| !source.keys.knows(key_id_of(datagram))) {
+            if next.is_some_and(|datagram| waits_for_key(source.keys, datagram)) {
                 continue;
             }
             let stamp = next.map_or(0, |d| stamp_of(d));
@@ -460,8 +459,13 @@ impl Reader {
         let cursor = self.cursors.get_mut(&id).expect("deliver made one for every log");
         let mut scratch = Vec::new();
         let sealed = Entry::from_datagram(datagram).expect("accepted entries were parsed");
+        if sealed.statement {
+            cursor.next = sealed.seq.next();
+            return 0;
+        }
         let Some(entry) = keys.open_entry(sealed, &mut scratch) else {
-            cursor.stream = StreamReader::in_middle(); // its author sealed it wrongly: there is nothing to hand over
+            // Said before we came, or sealed wrongly by its author: there is nothing to hand over.
+            cursor.stream = StreamReader::in_middle();
             cursor.next = sealed.seq.next();
             return 0;
         };
@@ -557,8 +561,9 @@ fn other_lives(cursors: &BTreeMap<LogId, Cursor>, id: LogId) -> Vec<BTreeMap<Ins
     others.map(|(_, cursor)| cursor.numbers.clone()).collect()
 }
 
-fn key_id_of(datagram: &[u8]) -> u32 {
-    Header::parse(datagram).map_or(0, |(header, _)| header.key_id)
+/// Whether an entry's key may still come. What is said of members is not for readers, so nothing waits for it.
+fn waits_for_key(keys: &Ring, datagram: &[u8]) -> bool {
+    Entry::from_datagram(datagram).is_ok_and(|entry| !entry.statement && keys.waits_for(entry.key_id))
 }
 
 /// Whether a log is by one of these.

@@ -9,6 +9,7 @@ pub mod delivery;
 pub mod flow;
 pub mod gaps;
 mod lives;
+pub mod members;
 pub mod progress;
 mod reading;
 mod receiving;
@@ -37,6 +38,7 @@ use chalktalk_ipc::{HostId, InstanceId, Position, SessionId, UserId, request::Se
 use delivery::{Point, Reader};
 use flow::Flow;
 use gaps::Gaps;
+use members::Members;
 use progress::{LogProgress, Progress};
 use repair::Repair;
 use reports::Reports;
@@ -100,6 +102,8 @@ pub struct Session {
     pub pair: Option<(UserId, UserId)>,
     /// What its entries and frames are sealed with.
     pub keys: Ring,
+    /// Who is in it, if that follows from invitations.
+    pub members: Option<Members>,
     /// Whether it is a room of another LAN: one with another passphrase, or without one.
     pub elsewhere: bool,
     logs: BTreeMap<LogId, Log>,
@@ -141,6 +145,7 @@ impl Session {
             joined: BTreeSet::new(),
             pair: None,
             keys,
+            members: None,
             elsewhere: false,
             logs: BTreeMap::new(),
             own: BTreeMap::new(),
@@ -185,12 +190,13 @@ impl Session {
     /// Whether a local user is in it. One that all have left is kept, so that coming back goes on with the same logs; but it takes
     /// no part in anything.
     pub fn is_active(&self) -> bool {
-        !self.joined.is_empty() && !self.elsewhere
+        (!self.joined.is_empty() || self.is_leaving()) && !self.elsewhere
     }
 
     /// Whether this user's messages belong here.
-    pub fn may_write(&self, user: UserId) -> bool {
+    pub fn may_write(&self, user: UserId, log: LogId) -> bool {
         self.pair.is_none_or(|(local, other)| user == local || user == other)
+            && self.members.as_ref().is_none_or(|members| members.roll().may_write(user, log))
     }
 
     /// Hosts that are in it now.
@@ -266,6 +272,7 @@ impl Session {
             log.trim(KEPT_CACHE, all.unwrap_or(have).min(read));
             log.trim(LIVE_WINDOW, have);
         }
+        self.take_statements(id, before, have, out);
         out.ready.extend(self.readers.keys().copied());
         let mine = self.own.values().any(|own| own.writer.log() == id);
         if !mine {

@@ -42,7 +42,7 @@ impl Session {
             true => author_of(*entry, &self.keys, out),
             false => author.cloned(),
         };
-        let claimed = claimed.filter(|author| author.origin == id.origin && self.may_write(author.user));
+        let claimed = claimed.filter(|author| author.origin == id.origin && self.may_write(author.user, id));
         let log = self.logs.get_mut(&id).expect("log_for made it");
         let before = log.have();
         if let Some(author) = claimed {
@@ -192,13 +192,15 @@ impl Session {
             let log = self.logs.get_mut(&id).expect("still there");
             log.note_head(row.seq, out.now, grace);
         }
+        self.part_with_leaving(out);
     }
 
     /// Up to where a log is not to be had, going by what a host says it holds: what newcomers are not to see, and in a live
     /// session what has left the window. There the author's word counts, and without the author that of all others.
     pub(super) fn gone(&self, host: HostId, row: &Row, unseen: bool) -> Option<Seq> {
         let log = &self.logs[&row.log()];
-        if !self.descriptor.history && unseen && log.have() == Seq(0) {
+        let sees_past = self.descriptor.history || self.members.is_some(); // without the keys there is nothing to see
+        if !sees_past && unseen && log.have() == Seq(0) {
             return Some(row.seq);
         }
         if !self.is_live() || row.first <= log.have().next() {

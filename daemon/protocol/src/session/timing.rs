@@ -2,7 +2,7 @@
 //!
 //! Invariant: whatever is due makes `next_timeout` say so; nothing waits for the next frame by chance.
 
-use super::{Session, delivery::Reader};
+use super::{Session, delivery::Reader, members::Members};
 use crate::{
     control::{self, Nack, Report, Row},
     frame::Kind,
@@ -45,6 +45,7 @@ impl Session {
         let goes_on =
             self.readers.iter_mut().filter_map(|(id, reader)| reader.take_due(out.now).then_some(*id));
         out.ready.extend(goes_on);
+        self.rotate_if_due(out);
         self.probe(out);
         let live = self.is_live();
         for id in self.reports.take_due(out.now) {
@@ -67,7 +68,7 @@ impl Session {
         if !self.is_active() {
             return None;
         }
-        let waiting = self.own.values().filter(|own| own.writer.is_waiting());
+        let waiting = self.own.values().filter(|own| self.is_ready(own));
         let flow = waiting.filter_map(|own| {
             own.flow.next_timeout(now).or((now < self.hold_until).then_some(self.hold_until))
         });
@@ -84,6 +85,7 @@ impl Session {
             probes,
             self.tell_at,
             self.save_at,
+            self.members.as_ref().and_then(Members::next_timeout),
         ];
         parts.into_iter().flatten().chain(flow).min()
     }

@@ -72,6 +72,10 @@ pub struct Writer {
     previous: [u8; 16],
     stream: StreamWriter,
     drafts: Vec<Draft>,
+    /// What is to be said of the membership, with what seals it. It goes before messages.
+    statements: VecDeque<(Ring, Vec<u8>)>,
+    /// What seals the first entry, where that is not what seals messages.
+    genesis_ring: Option<Ring>,
     /// Number of the first of `drafts`, counting all that ever were.
     first_draft: u64,
     pending: VecDeque<Pending>,
@@ -107,6 +111,8 @@ impl Writer {
             previous,
             stream: StreamWriter::new(overhead),
             drafts: Vec::new(),
+            statements: VecDeque::new(),
+            genesis_ring: None,
             first_draft: 0,
             pending: VecDeque::new(),
             grants: BTreeMap::new(),
@@ -130,7 +136,22 @@ impl Writer {
 
     /// Whether something waits to be sent.
     pub fn is_waiting(&self) -> bool {
-        !self.drafts.is_empty()
+        !self.drafts.is_empty() || !self.statements.is_empty()
+    }
+
+    /// Whether some of that may be sent. `messages`: there is a key to seal messages with.
+    pub fn is_ready(&self, messages: bool) -> bool {
+        !self.statements.is_empty() || messages && !self.drafts.is_empty()
+    }
+
+    /// Takes in something to be said of the membership, and what seals it.
+    pub fn say(&mut self, ring: Ring, body: Vec<u8>) {
+        self.statements.push_back((ring, body));
+    }
+
+    /// Says what seals the first entry: newcomers must be able to read who writes, whatever else they may read.
+    pub fn seal_genesis_with(&mut self, ring: Ring) {
+        self.genesis_ring = Some(ring);
     }
 
     /// Takes in a message. The caller has checked length, mentions and credit.
@@ -188,15 +209,18 @@ impl Writer {
         let mut marks = Vec::new();
         let mut place = Place { session, log: self.log, seq: self.next, stamp, time };
         if let Some(genesis) = self.genesis.take() {
+            let ring = self.genesis_ring.take().unwrap_or_else(|| ring.clone());
             let mut draft = Draft::new(InstanceId::NIL, ring.overhead());
             draft.push(&rmp_serde::to_vec(&genesis).expect("our own types always encode"));
-            self.sign(draft, &mut place, false, &[], ring, &mut written);
+            self.sign(draft, &mut place, false, &[], &ring, &mut written);
         }
-        let count = self.drafts.len().min(limit).min(MAX_COVERED);
+        self.flush_statements(limit, &mut place, &mut written);
+        let room = limit.saturating_sub(written.len());
+        let count = if ring.can_send() { self.drafts.len().min(room).min(MAX_COVERED) } else { 0 };
         let mut covered = Vec::with_capacity(count);
         let rest = self.drafts.split_off(count);
         let batch = std::mem::replace(&mut self.drafts, rest);
-        if self.drafts.is_empty() {
+        if self.drafts.is_empty() && count > 0 {
             self.stream.cut();
         }
         // What is left could not leave in a full burst: let the others say soon how far they are.
@@ -219,6 +243,29 @@ impl Writer {
         }
         self.next = place.seq;
         (written, marks)
+    }
+
+    /// A burst of statements, with a signature of its own.
+    fn flush_statements(&mut self, limit: usize, place: &mut Place, written: &mut Vec<Written>) {
+        let count = self.statements.len().min(limit).min(MAX_COVERED);
+        let mut covered = Vec::with_capacity(count);
+        let batch: Vec<(Ring, Vec<u8>)> = self.statements.drain(..count).collect();
+        for (i, (ring, body)) in batch.into_iter().enumerate() {
+            let last = i + 1 == count;
+            let draft = Draft::statement(&body, ring.overhead());
+            if last && draft.fits_signature(covered.len()) {
+                self.sign(draft, place, false, &covered, &ring, written);
+                continue;
+            }
+            let datagram = draft.finish(place, &ring);
+            covered.push(entry_hash(&datagram));
+            written.push(Written { seq: place.seq, stamp: place.stamp, datagram: datagram.into() });
+            step(place);
+            if last {
+                let draft = Draft::statement(&[], ring.overhead());
+                self.sign(draft, place, false, &covered, &ring, written);
+            }
+        }
     }
 
     fn sign(

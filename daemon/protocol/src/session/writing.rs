@@ -40,7 +40,7 @@ impl Session {
         }
         let (origin, overhead) = (author.origin, self.keys.overhead());
         let newest = self.logs.range(lives(origin)).next_back().map(|(id, log)| (*id, log.have()));
-        let (id, writer) = match (resume, newest) {
+        let (id, mut writer) = match (resume, newest) {
             (Some(previous), Some((id, last))) if last > Seq(0) => {
                 (id, Writer::resume(key, id, last, previous, overhead))
             }
@@ -54,6 +54,9 @@ impl Session {
         let log = self.logs.entry(id).or_insert_with(|| Log::new(id, live));
         log.set_author(author, out.now, &mut out.signatures);
         log.set_own();
+        if let Some(members) = &self.members {
+            members.prepare(&mut writer);
+        }
         let mut flow = Flow::new(writer.last());
         flow.set_members(self.present.iter().map(|(host, p)| (*host, p.window)), out.now);
         self.own.insert(user, Own { writer, flow });
@@ -120,7 +123,7 @@ impl Session {
         message: &Outgoing<'_>,
         out: &mut Outbox,
     ) {
-        let Some(own) = self.own.get(&user) else { return };
+        let Some(own) = self.own.get(&user).filter(|_| self.keys.can_send()) else { return };
         let log = own.writer.log();
         let body = control::Volatile {
             log,
@@ -138,10 +141,13 @@ impl Session {
     /// Whether messages wait to be sent and may be.
     pub fn can_flush(&self, now: Instant) -> bool {
         self.is_active()
-            && self.keys.can_send()
             && now >= self.hold_until
             && (!self.held.is_empty()
-                || self.own.values().any(|own| own.writer.is_waiting() && own.flow.allowance(now) > 0))
+                || self.own.values().any(|own| self.is_ready(own) && own.flow.allowance(now) > 0))
+    }
+
+    pub(super) fn is_ready(&self, own: &Own) -> bool {
+        own.writer.is_ready(self.keys.can_send())
     }
 
     /// The time to learn our own tail is over: what was published meanwhile goes on, unless it was in that tail.
@@ -167,7 +173,8 @@ impl Session {
         if !self.held.is_empty() {
             self.release(out);
         }
-        let ready = |own: &Own| own.writer.is_waiting() && own.flow.allowance(now) > 0;
+        let messages = self.keys.can_send();
+        let ready = |own: &Own| own.writer.is_ready(messages) && own.flow.allowance(now) > 0;
         let Some((user, own)) = self.own.iter_mut().find(|(_, own)| ready(own)) else { return Vec::new() };
         let limit = own.flow.allowance(now);
         if own.writer.last() == Seq(0) {
@@ -192,6 +199,7 @@ impl Session {
         self.repair.on_sent(written.len());
         self.progress.on_appended(&marks);
         self.on_accepted(id, before, out);
+        self.rotate_now(out);
         if !self.is_live() {
             for mark in marks {
                 let (key, value) = records::number(self.id, user, mark.author.instance, mark.author.number);

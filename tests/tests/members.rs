@@ -1,0 +1,313 @@
+//! Sessions by invitation in simulated worlds: who comes in, who goes, and which key everybody writes under.
+
+use chalktalk_ipc::{SessionId, request::From};
+use chalktalk_protocol::frame::{HEADER, Header, Kind};
+use chalktalk_tests::sim::World;
+use std::{cell::RefCell, collections::BTreeSet, rc::Rc, time::Duration};
+
+/// Two heartbeats of a small LAN: 2 s each, and a fifth more at the most.
+const TWO_HEARTBEATS: Duration = Duration::from_millis(4800);
+
+fn ms(n: u64) -> Duration {
+    Duration::from_millis(n)
+}
+
+/// So many hosts with a chat each, that have met.
+fn lan(seed: u64, hosts: usize) -> (World, Vec<usize>) {
+    let mut world = World::new(seed);
+    let hosts = world.hosts(hosts);
+    let chats = hosts.into_iter().map(|host| world.chat(host)).collect();
+    world.run(ms(2000));
+    (world, chats)
+}
+
+/// A room of the first host that these others have been asked into and are in.
+fn room(world: &mut World, chats: &[usize], history: bool, others: &[usize]) -> SessionId {
+    let room = world.create(chats[0], "den", history, others);
+    for other in others {
+        world.run_until(ms(2000), "the invitation comes", |world| !world.invitations(*other).is_empty());
+        world.accept(chats[*other], room);
+    }
+    world.run(ms(1500));
+    room
+}
+
+type Seen = Rc<RefCell<Vec<(usize, Vec<u8>)>>>;
+
+/// Notes every entry of a session that is sent, by whom.
+fn record(world: &mut World, room: SessionId) -> Seen {
+    let seen = Seen::default();
+    let notes = seen.clone();
+    world.network.lose = Some(Box::new(move |from, _, datagram| {
+        let (header, _) = Header::parse(datagram).expect("nobody sends anything else");
+        if header.kind == Kind::Entry && header.session == room {
+            notes.borrow_mut().push((from, datagram.to_vec()));
+        }
+        false
+    }));
+    seen
+}
+
+fn is_statement(datagram: &[u8]) -> bool {
+    datagram[4] & 8 != 0
+}
+
+/// The keys that messages were sealed with.
+fn keys(seen: &Seen) -> BTreeSet<[u8; 4]> {
+    let key = |datagram: &[u8]| <[u8; 4]>::try_from(&datagram[40..HEADER]).expect("4 bytes");
+    let seen = seen.borrow();
+    seen.iter().filter(|(_, datagram)| !is_statement(datagram)).map(|(_, datagram)| key(datagram)).collect()
+}
+
+/// Two sides that do not hear each other.
+fn part(world: &mut World, one: &[usize], other: &[usize]) {
+    let sides = one.iter().map(|host| (*host, 1)).chain(other.iter().map(|host| (*host, 2)));
+    world.network.partition(sides);
+}
+
+fn say(world: &mut World, chats: &[usize], who: &[usize], room: SessionId) {
+    who.iter().for_each(|who| world.publish(chats[*who], room, 1, 100));
+}
+
+#[test]
+fn who_is_asked_in_comes_in_and_a_stranger_reads_nothing() {
+    let (mut world, chats) = lan(1, 3);
+    let room = world.create(chats[0], "den", true, &[1]);
+    let seen = record(&mut world, room);
+    world.publish(chats[0], room, 3, 200);
+    world.run_until(ms(1000), "the invitation comes", |world| world.invitations(1).len() == 1);
+    assert_eq!(world.invitations(1)[0].title, "#den");
+    assert!(world.invitations(2).is_empty() && !world.is_in(1, room), "nobody is put into a session");
+    world.accept(chats[1], room);
+    say(&mut world, &chats, &[1], room);
+    world.converge(ms(3000));
+    assert_eq!(
+        (world.heard(chats[0], room), world.heard(chats[1], room)),
+        (4, 4),
+        "also what was said before"
+    );
+    assert_eq!(world.present(0, room).len(), 2);
+    assert!(
+        seen.borrow().len() > 5 && seen.borrow().iter().all(|(_, datagram)| !world.can_read(2, datagram))
+    );
+    let text = b"published";
+    assert!(!seen.borrow().iter().any(|(_, datagram)| datagram.windows(text.len()).any(|part| part == text)));
+}
+
+#[test]
+fn an_invitation_waits_for_a_host_that_is_away_and_for_the_inviter_to_be_gone() {
+    let (mut world, chats) = lan(2, 3);
+    let room = room(&mut world, &chats, true, &[1]);
+    world.crash(2);
+    world.run(ms(10_000));
+    world.invite(0, room, &[2]);
+    world.run(ms(3000));
+    world.stop(0);
+    world.start(2);
+    world.run_until(ms(8000), "another member passes it on", |world| world.invitations(2).len() == 1);
+    world.accept(chats[2], room);
+    say(&mut world, &chats, &[1, 2], room);
+    world.run(ms(3000));
+    world.start(0);
+    world.converge(ms(8000));
+}
+
+#[test]
+fn an_invitation_arrives_through_loss_and_is_not_sent_for_ever() {
+    let (mut world, _) = lan(3, 2);
+    world.network.faults.loss = 0.6;
+    let chat = world.chat(0);
+    world.create(chat, "den", true, &[1]);
+    world.run_until(ms(60_000), "the invitation comes", |world| world.invitations(1).len() == 1);
+    world.network.faults.loss = 0.0;
+    world.run(ms(60_000));
+    let sent = world.counter("invitations.sent");
+    world.run(ms(60_000));
+    assert_eq!(world.counter("invitations.sent"), sent);
+    assert!(sent < 20, "{sent}");
+}
+
+#[test]
+fn declining_is_told_and_asking_again_is_possible() {
+    let (mut world, chats) = lan(4, 2);
+    let room = world.create(chats[0], "den", true, &[1]);
+    world.run_until(ms(2000), "the invitation comes", |world| world.invitations(1).len() == 1);
+    world.decline(1, room);
+    world.run(ms(3000));
+    assert!(world.invitations(1).is_empty() && !world.is_in(1, room));
+    world.invite(0, room, &[1]);
+    world.run_until(ms(2000), "it comes again", |world| world.invitations(1).len() == 1);
+    world.accept(chats[1], room);
+    say(&mut world, &chats, &[0, 1], room);
+    world.converge(ms(3000));
+}
+
+#[test]
+fn without_history_a_newcomer_reads_what_is_written_from_then_on() {
+    let (mut world, chats) = lan(5, 3);
+    let room = room(&mut world, &chats, false, &[1]);
+    let seen = record(&mut world, room);
+    world.publish(chats[0], room, 40, 500);
+    world.publish(chats[1], room, 40, 500);
+    world.run(ms(2000));
+    let before = seen.borrow().len();
+    world.invite(0, room, &[2]);
+    world.run_until(ms(2000), "the invitation comes", |world| world.invitations(2).len() == 1);
+    world.accept_from(chats[2], room, From::Saved);
+    world.run(ms(3000));
+    say(&mut world, &chats, &[0, 1, 2], room);
+    world.run(ms(3000));
+    assert_eq!(world.heard(chats[2], room), 3);
+    assert_eq!(world.heard(chats[0], room), 83);
+    let old = seen.borrow()[..before].iter().filter(|(_, d)| !is_statement(d)).cloned().collect::<Vec<_>>();
+    assert!(!old.is_empty() && old.iter().all(|(_, datagram)| !world.can_read(2, datagram)));
+}
+
+#[test]
+fn who_was_removed_reads_nothing_that_was_written_knowing_it() {
+    let (mut world, chats) = lan(6, 4);
+    let room = room(&mut world, &chats, true, &[1, 2, 3]);
+    say(&mut world, &chats, &[0, 1, 2, 3], room);
+    world.converge(ms(3000));
+    world.remove(0, room, 2);
+    world.gave_up(2, room);
+    world.run(ms(500));
+    assert!(!world.is_in(2, room) && world.is_in(1, room), "they are told");
+    let seen = record(&mut world, room);
+    for _ in 0..3 {
+        say(&mut world, &chats, &[0, 1, 3], room);
+        world.run(ms(700));
+    }
+    world.converge(ms(3000));
+    let written = seen.borrow();
+    assert!(written.len() >= 9 && written.iter().all(|(_, datagram)| !world.can_read(2, datagram)));
+    assert!(written.iter().all(|(_, datagram)| world.can_read(1, datagram)));
+    assert_eq!(world.heard(chats[1], room), 4 + 9);
+}
+
+#[test]
+fn two_keys_made_at_once_settle_on_one() {
+    let (mut world, chats) = lan(7, 6);
+    let room = room(&mut world, &chats, true, &[1, 2, 3, 4, 5]);
+    // Each side removes somebody of the other.
+    part(&mut world, &[0, 1, 2], &[3, 4, 5]);
+    world.run(ms(500));
+    world.remove(0, room, 5);
+    world.run(ms(1000));
+    say(&mut world, &chats, &[0, 1, 2, 3, 4], room);
+    world.run(ms(8000));
+    world.network.heal();
+    world.gave_up(5, room);
+    world.run(TWO_HEARTBEATS);
+    let seen = record(&mut world, room);
+    say(&mut world, &chats, &[0, 1, 2, 3, 4], room);
+    world.converge(ms(3000));
+    assert_eq!(keys(&seen).len(), 1, "{:?}", keys(&seen));
+    assert!(seen.borrow().iter().all(|(_, datagram)| is_statement(datagram) || !world.can_read(5, datagram)));
+    assert!(!world.is_in(5, room));
+}
+
+#[test]
+fn sides_that_each_made_a_key_settle_within_two_heartbeats_of_the_heal() {
+    let (mut world, chats) = lan(8, 6);
+    let room = room(&mut world, &chats, true, &[1, 2, 3]);
+    part(&mut world, &[0, 1, 4], &[2, 3, 5]);
+    world.run(ms(500));
+    world.leave(1, room); // the key is made by 0
+    world.leave(3, room); // and by 2
+    world.run(ms(9000));
+    say(&mut world, &chats, &[0, 2], room);
+    world.run(ms(1000));
+    world.network.heal();
+    world.run(TWO_HEARTBEATS);
+    let seen = record(&mut world, room);
+    say(&mut world, &chats, &[0, 2], room);
+    world.converge(ms(3000));
+    assert_eq!(keys(&seen).len(), 1, "{:?}", keys(&seen));
+    for gone in [1, 3] {
+        assert!(seen.borrow().iter().all(|(_, datagram)| !world.can_read(gone, datagram)));
+    }
+    assert_eq!((world.heard(chats[0], room), world.heard(chats[2], room)), (4, 4));
+}
+
+#[test]
+fn somebody_asked_in_on_one_side_while_the_other_makes_a_key_reads_all_after_the_heal() {
+    let (mut world, chats) = lan(9, 5);
+    let room = room(&mut world, &chats, true, &[1, 2, 3]);
+    part(&mut world, &[0, 1, 4], &[2, 3]);
+    world.run(ms(500));
+    world.invite(1, room, &[4]);
+    world.run_until(ms(2000), "the invitation comes", |world| world.invitations(4).len() == 1);
+    world.accept(chats[4], room);
+    world.leave(3, room);
+    world.run(ms(9000));
+    say(&mut world, &chats, &[0, 2, 4], room);
+    world.run(ms(1000));
+    world.network.heal();
+    world.run(TWO_HEARTBEATS);
+    let seen = record(&mut world, room);
+    say(&mut world, &chats, &[0, 1, 2, 4], room);
+    world.converge(ms(4000));
+    assert_eq!(keys(&seen).len(), 1, "{:?}", keys(&seen));
+    assert_eq!(world.heard(chats[4], room), 7, "also what the other side wrote before it knew them");
+}
+
+#[test]
+fn who_was_away_while_keys_changed_catches_up() {
+    let (mut world, chats) = lan(10, 4);
+    let room = room(&mut world, &chats, true, &[1, 2, 3]);
+    world.stop(3);
+    world.run(ms(500));
+    world.remove(0, room, 1);
+    world.gave_up(1, room);
+    world.run(ms(1000));
+    world.publish(chats[0], room, 400, 900);
+    world.run(ms(3000));
+    world.leave(2, room);
+    world.run(ms(5000));
+    world.publish(chats[0], room, 10, 100);
+    world.run(ms(1000));
+    world.start(3);
+    world.converge(ms(10_000));
+    say(&mut world, &chats, &[3], room);
+    world.converge(ms(3000));
+    assert_eq!(world.heard(chats[0], room), 411);
+}
+
+#[test]
+fn membership_and_keys_outlive_crashes_of_everybody() {
+    let (mut world, chats) = lan(11, 3);
+    let room = room(&mut world, &chats, true, &[1, 2]);
+    say(&mut world, &chats, &[0, 1, 2], room);
+    world.converge(ms(3000));
+    world.remove(0, room, 2);
+    world.gave_up(2, room);
+    world.run(ms(1000));
+    (0..3).for_each(|host| world.crash(host));
+    (0..3).for_each(|host| world.start(host));
+    world.run(ms(4000));
+    assert!(world.is_in(0, room) && world.is_in(1, room) && !world.is_in(2, room));
+    let seen = record(&mut world, room);
+    say(&mut world, &chats, &[0, 1], room);
+    world.converge(ms(4000));
+    assert!(
+        !seen.borrow().is_empty() && seen.borrow().iter().all(|(_, datagram)| !world.can_read(2, datagram))
+    );
+}
+
+#[test]
+fn who_leaves_is_gone_for_the_others_also_when_they_were_away() {
+    let (mut world, chats) = lan(12, 3);
+    let room = room(&mut world, &chats, true, &[1, 2]);
+    (0..3).filter(|host| *host != 1).for_each(|host| world.stop(host));
+    world.run(ms(200));
+    world.leave(1, room);
+    world.run(ms(3000));
+    [0, 2].into_iter().for_each(|host| world.start(host));
+    world.run(ms(6000));
+    let seen = record(&mut world, room);
+    say(&mut world, &chats, &[0, 2], room);
+    world.converge(ms(4000));
+    assert!(seen.borrow().iter().all(|(_, datagram)| is_statement(datagram) || !world.can_read(1, datagram)));
+    assert_eq!(world.present(0, room).len(), 2);
+}
