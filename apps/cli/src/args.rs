@@ -58,6 +58,42 @@ pub(crate) enum Command {
     /// Create, enter, leave and list rooms
     #[command(subcommand)]
     Room(Room),
+    /// Invite people into a room by invitation that you are in
+    Invite {
+        /// The room, as #name or name, or a session's GUID
+        target: RoomName,
+        /// Whom: @name, or @ and at least 8 digits of their key
+        #[arg(required = true)]
+        users: Vec<Person>,
+        #[command(flatten)]
+        app: App,
+    },
+    /// Remove somebody from a room by invitation: they read nothing that is written from then on
+    Remove {
+        /// The room, as #name or name, or a session's GUID
+        target: RoomName,
+        /// @name, or @ and at least 8 digits of their key
+        user: Person,
+        #[command(flatten)]
+        app: App,
+    },
+    /// Show the invitations that wait for your answer
+    Invitations {
+        #[command(flatten)]
+        facts: Facts,
+    },
+    /// Accept an invitation, and enter the session
+    Accept {
+        /// The id of the session, as `invitations` shows it, or its #name
+        id: RoomName,
+        #[command(flatten)]
+        format: Format,
+    },
+    /// Decline an invitation
+    Decline {
+        /// The id of the session, as `invitations` shows it, or its #name
+        id: RoomName,
+    },
     /// Send a message, or each line of standard input as one
     ///
     /// Ends when the message is on this host's disk (in a live session: sent), unless --wait asks for more. A room
@@ -174,7 +210,7 @@ pub(crate) enum Room {
 pub(crate) struct Enter {
     /// The room, as #name or name, or a session's GUID
     pub(crate) name: RoomName,
-    /// Make the room for invited people only (not in this version)
+    /// Make the room for invited people only: sealed, so that nobody else can read it
     #[arg(long, value_name = "USER")]
     pub(crate) invite: Vec<String>,
     /// Make the room live: messages are not stored, and senders wait for slow members
@@ -414,6 +450,11 @@ mod tests {
             "chalktalk room create ops --live --no-history",
             "chalktalk room create ops --invite bo --invite cy",
             "chalktalk room join #ops",
+            "chalktalk invite #ops bo @cy",
+            "chalktalk remove ops @bo",
+            "chalktalk invitations --json --watch",
+            "chalktalk accept 00112233-4455-8677-8899-aabbccddeeff",
+            "chalktalk decline #ops",
             "chalktalk room leave #ops",
             "chalktalk room list --json",
             "chalktalk send #ops - --wait held --timeout 0.5",
@@ -453,6 +494,9 @@ mod tests {
             "chalktalk send #ops hello --app Chat",
             "chalktalk room join @ana",
             "chalktalk room",
+            "chalktalk invite #ops",
+            "chalktalk remove #ops",
+            "chalktalk accept @ana",
             "chalktalk chat --headless",
             "chalktalk chat --transcript /tmp/x",
             "chalktalk history #ops --limit -1",

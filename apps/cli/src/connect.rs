@@ -70,7 +70,14 @@ impl Connection {
 fn find_room(sessions: &[SessionSummary], target: &Target, app: &AppId) -> Result<SessionId, Failure> {
     let wanted = normalised(&target.to_string());
     let found = sessions.iter().filter(|s| s.app == *app && s.scope != Scope::Direct);
-    match found.filter(|s| normalised(&s.title) == wanted).max_by_key(|s| s.joined) {
+    let found: Vec<&SessionSummary> = found.filter(|s| normalised(&s.title) == wanted).collect();
+    let joined: Vec<String> = found.iter().filter(|s| s.joined).map(|s| s.session.to_string()).collect();
+    if joined.len() > 1 {
+        let message =
+            format!("you are in several rooms called {target}: name one by its id: {}", joined.join(", "));
+        return Err(Failure::Refused(message));
+    }
+    match found.into_iter().max_by_key(|s| s.joined) {
         Some(session) if session.joined => Ok(session.session),
         Some(_) => Err(Failure::Refused(format!(
             "you have not joined {target}; join it with `chalktalk room join '{target}'`"
@@ -126,5 +133,12 @@ mod tests {
         );
         assert!(matches!(find(&rooms, "#typo"), Err(Failure::Failed(text)) if text.contains("room create")));
         assert!(find(&rooms, "#dm").is_err(), "a conversation is no room");
+        let both = [room("#ops", true, 1), room("#ops", true, 2)];
+        let refused = find(&both, "#ops").unwrap_err();
+        let ids = [1, 2].map(|n| SessionId([n; 16]).to_string());
+        assert!(
+            matches!(&refused, Failure::Refused(text) if ids.iter().all(|id| text.contains(id))),
+            "{refused:?}"
+        );
     }
 }

@@ -10,6 +10,7 @@ mod demo;
 mod facts;
 mod failure;
 mod identity;
+mod invitations;
 mod lines;
 mod manual;
 mod messages;
@@ -30,6 +31,7 @@ use clap::Parser;
 use connect::Connection;
 use facts::{Instances, People, Sessions, WhichSessions};
 use failure::{Failure, complain};
+use invitations::Invitations;
 use screen::Screen;
 use std::{path::Path, process::ExitCode};
 
@@ -85,6 +87,17 @@ fn run(command: Option<Command>, socket: Option<&Path>) -> Result<(), Failure> {
             facts::show::<Sessions>(&Connection::visitor(socket)?, &WhichSessions::All, facts, screen)
         }
         Some(Command::Room(room)) => room::run(room, socket, screen),
+        Some(Command::Invite { target, users, app }) => {
+            invitations::invite(&target, &users, &app, socket, screen)
+        }
+        Some(Command::Remove { target, user, app }) => {
+            invitations::remove(&target, &user, &app, socket, screen)
+        }
+        Some(Command::Invitations { facts }) => {
+            facts::show::<Invitations>(&Connection::visitor(socket)?, &(), facts, screen)
+        }
+        Some(Command::Accept { id, format }) => invitations::accept(&id, format, socket, screen),
+        Some(Command::Decline { id }) => invitations::decline(&id, socket, screen),
         Some(Command::Send(send)) => send::send(&send, socket),
         Some(Command::History(history)) => messages::history(&history, socket, screen),
         Some(Command::Tail(tail)) => messages::tail(&tail, socket, screen),

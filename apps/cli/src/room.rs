@@ -7,13 +7,14 @@ use crate::{
     failure::{Failure, complain},
     screen::{Screen, Style, paint},
 };
-use chalktalk_ipc::{event::SessionSummary, request::SessionKind, text::label};
+use chalktalk_ipc::{Target, event::SessionSummary, request::SessionKind, text::label};
 use std::path::Path;
 
 /// Does what was asked about rooms.
 pub(crate) fn run(room: Room, socket: Option<&Path>, screen: &mut Screen) -> Result<(), Failure> {
     match room {
-        Room::Create(enter) | Room::Join(enter) => self::enter(&enter, socket, screen),
+        Room::Create(enter) => self::enter(&enter, true, socket, screen),
+        Room::Join(enter) => self::enter(&enter, false, socket, screen),
         Room::Leave { name, app } => {
             Connection::visitor(socket)?.client.leave(&name.0.to_string(), &app.app)?;
             screen.line(&format!("left {}", name.0))
@@ -25,13 +26,9 @@ pub(crate) fn run(room: Room, socket: Option<&Path>, screen: &mut Screen) -> Res
     }
 }
 
-fn enter(enter: &Enter, socket: Option<&Path>, screen: &mut Screen) -> Result<(), Failure> {
+fn enter(enter: &Enter, new: bool, socket: Option<&Path>, screen: &mut Screen) -> Result<(), Failure> {
     if !enter.invite.is_empty() {
-        return Err(Failure::Refused(
-            "rooms for invited people need sealed sessions, which this version does not have; \
-             without --invite the room is open to everyone on this network"
-                .into(),
-        ));
+        return create(enter, new, socket, screen);
     }
     let kind = if enter.live { SessionKind::Live } else { SessionKind::Kept };
     let target = enter.name.0.to_string();
@@ -43,7 +40,26 @@ fn enter(enter: &Enter, socket: Option<&Path>, screen: &mut Screen) -> Result<()
     if enter.format.json { screen.json(&session) } else { screen.line(&entered(&session, screen.colour())) }
 }
 
-fn entered(session: &SessionSummary, colour: bool) -> String {
+/// Makes a room by invitation.
+fn create(enter: &Enter, new: bool, socket: Option<&Path>, screen: &mut Screen) -> Result<(), Failure> {
+    let Target::Room(title) = &enter.name.0 else {
+        return Err(Failure::Refused("a new room needs a name, not a GUID".into()));
+    };
+    if !new {
+        return Err(Failure::Refused(format!(
+            "--invite makes a room: `chalktalk room create`; to ask others into one you are in, `chalktalk invite '{}'`",
+            enter.name.0
+        )));
+    }
+    if enter.live {
+        return Err(Failure::Refused("a room by invitation is always kept: leave out --live".into()));
+    }
+    let client = Connection::visitor(socket)?.client;
+    let session = client.create(title, &enter.app.app, !enter.no_history, &enter.invite)?;
+    if enter.format.json { screen.json(&session) } else { screen.line(&entered(&session, screen.colour())) }
+}
+
+pub(crate) fn entered(session: &SessionSummary, colour: bool) -> String {
     let id = paint(colour, Style::Quiet, &session.session.to_string());
     format!("joined {} ({})  {id}", label(&session.title), facts::kind(session))
 }

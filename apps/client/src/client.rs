@@ -13,7 +13,7 @@ use crate::{
 };
 use chalktalk_ipc::{
     Answer, AppId, HostId, InstanceId, OriginId, Position, Request, Secret, SessionId, UserId,
-    event::{InstanceSummary, Member, Person, SessionSummary, Status},
+    event::{InstanceSummary, InvitationSummary, Member, Person, SessionSummary, Status},
     request::{Availability, From, HistoryPoint, Mark, Role, SessionKind, Topic},
 };
 use std::{
@@ -186,12 +186,78 @@ impl Client {
         }
     }
 
+    /// PLACEHOLDER
     /// Takes the user out of a session.
     ///
     /// # Errors
     /// As [`Client::request`].
     pub fn leave(&self, target: &str, app: &AppId) -> Result<(), ClientError> {
         self.request(Request::Leave { target: target.into(), app: app.clone() }).map(drop)
+    }
+
+    /// Makes a session that only those enter who are invited, by their names or the first digits of their keys.
+    ///
+    /// # Errors
+    /// As [`Client::request`].
+    pub fn create(
+        &self,
+        title: &str,
+        app: &AppId,
+        history: bool,
+        invite: &[String],
+    ) -> Result<SessionSummary, ClientError> {
+        let (title, app, kind) = (title.into(), app.clone(), SessionKind::Kept);
+        match self.request(Request::Create { title, app, kind, history, invite: invite.to_vec() })? {
+            Answer::Session(session) => Ok(session),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Invites others to such a session.
+    ///
+    /// # Errors
+    /// As [`Client::request`].
+    pub fn invite(&self, target: &str, app: &AppId, users: &[String]) -> Result<(), ClientError> {
+        let (target, app) = (target.into(), app.clone());
+        self.request(Request::Invite { target, app, users: users.to_vec() }).map(drop)
+    }
+
+    /// Removes somebody from such a session.
+    ///
+    /// # Errors
+    /// As [`Client::request`].
+    pub fn remove(&self, target: &str, app: &AppId, user: &str) -> Result<(), ClientError> {
+        self.request(Request::Remove { target: target.into(), app: app.clone(), user: user.into() }).map(drop)
+    }
+
+    /// Invitations that wait for the user's answer.
+    ///
+    /// # Errors
+    /// As [`Client::request`].
+    pub fn invitations(&self) -> Result<Vec<InvitationSummary>, ClientError> {
+        match self.request(Request::Invitations)? {
+            Answer::Invitations(invitations) => Ok(invitations),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Accepts an invitation, and enters the session.
+    ///
+    /// # Errors
+    /// As [`Client::request`].
+    pub fn accept(&self, session: SessionId) -> Result<SessionSummary, ClientError> {
+        match self.request(Request::AnswerInvitation { session, accept: true })? {
+            Answer::Session(session) => Ok(session),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Declines an invitation.
+    ///
+    /// # Errors
+    /// As [`Client::request`].
+    pub fn decline(&self, session: SessionId) -> Result<(), ClientError> {
+        self.request(Request::AnswerInvitation { session, accept: false }).map(drop)
     }
 
     /// Be told by `Event::Changed` when one of these changes. Replaces an earlier watch; outlives the connection.

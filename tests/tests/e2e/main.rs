@@ -10,6 +10,7 @@ mod daemon;
 mod delivery;
 mod durability;
 mod launching;
+mod members;
 mod network;
 mod other_languages;
 mod people;
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
         sessions::TESTS,
         texts::TESTS,
         people::TESTS,
+        members::TESTS,
         delivery::TESTS,
         launching::TESTS,
         reliability::TESTS,

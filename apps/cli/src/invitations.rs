@@ -1,0 +1,109 @@
+//! `invite`, `remove`, `invitations`, `accept`, `decline`: sessions that only invited people enter.
+
+use crate::{
+    args::{App, Format, Person, RoomName},
+    connect::Connection,
+    facts::Fact,
+    failure::Failure,
+    room,
+    screen::{Screen, Style, paint},
+    table::{Cell, Table},
+};
+use chalktalk_client::{Client, ClientError};
+use chalktalk_ipc::{SessionId, Target, event::InvitationSummary, request::Topic, text::label};
+use serde::Serialize;
+use std::path::Path;
+
+/// Invitations that wait for the user's answer.
+#[derive(Serialize)]
+#[serde(transparent)]
+pub(crate) struct Invitations(Vec<InvitationSummary>);
+
+impl Fact for Invitations {
+    const TOPICS: &'static [Topic] = &[Topic::Invitations];
+    type Choice = ();
+
+    fn fetch(client: &Client, _: &()) -> Result<Self, ClientError> {
+        client.invitations().map(Self)
+    }
+
+    fn for_people(&self, colour: bool) -> String {
+        if self.0.is_empty() {
+            return paint(colour, Style::Quiet, "No invitation waits for you.\n");
+        }
+        let mut table = Table::new(["TITLE", "FROM", "APP", "ID"]);
+        for invitation in &self.0 {
+            table.row([
+                Cell::new(label(&invitation.title), Style::Strong),
+                label(&invitation.name).into(),
+                invitation.app.to_string().into(),
+                Cell::new(invitation.session.to_string(), Style::Quiet),
+            ]);
+        }
+        table.render(colour)
+    }
+}
+
+/// Asks people into a session.
+pub(crate) fn invite(
+    target: &RoomName,
+    users: &[Person],
+    app: &App,
+    socket: Option<&Path>,
+    screen: &mut Screen,
+) -> Result<(), Failure> {
+    let names: Vec<String> = users.iter().map(|user| user.0.to_string()).collect();
+    Connection::visitor(socket)?.client.invite(&target.0.to_string(), &app.app, &names)?;
+    screen.line(&format!("invited {} to {}", names.join(", "), target.0))
+}
+
+/// Puts somebody out of a session.
+pub(crate) fn remove(
+    target: &RoomName,
+    user: &Person,
+    app: &App,
+    socket: Option<&Path>,
+    screen: &mut Screen,
+) -> Result<(), Failure> {
+    Connection::visitor(socket)?.client.remove(&target.0.to_string(), &app.app, &user.0.to_string())?;
+    screen.line(&format!("removed {} from {}", user.0, target.0))
+}
+
+/// Accepts an invitation.
+pub(crate) fn accept(
+    id: &RoomName,
+    format: Format,
+    socket: Option<&Path>,
+    screen: &mut Screen,
+) -> Result<(), Failure> {
+    let client = Connection::visitor(socket)?.client;
+    let session = client.accept(find(&client, id)?)?;
+    if format.json { screen.json(&session) } else { screen.line(&room::entered(&session, screen.colour())) }
+}
+
+/// Declines one.
+pub(crate) fn decline(id: &RoomName, socket: Option<&Path>, screen: &mut Screen) -> Result<(), Failure> {
+    let client = Connection::visitor(socket)?.client;
+    client.decline(find(&client, id)?)?;
+    screen.line(&format!("declined {}", id.0))
+}
+
+/// The session of the invitation that is meant.
+fn find(client: &Client, id: &RoomName) -> Result<SessionId, Failure> {
+    let name = match &id.0 {
+        Target::Session(id) => return Ok(*id),
+        other => other.to_string(),
+    };
+    let waiting = client.invitations()?;
+    let meant: Vec<&InvitationSummary> =
+        waiting.iter().filter(|invitation| invitation.title.to_lowercase() == name.to_lowercase()).collect();
+    match &meant[..] {
+        [invitation] => Ok(invitation.session),
+        [] => {
+            Err(Failure::Failed(format!("no invitation to {name} waits; `chalktalk invitations` lists them")))
+        }
+        _ => Err(Failure::Failed(format!(
+            "several invitations to {name} wait; name one by its id: `chalktalk invitations` lists them"
+        ))),
+    }
+}
