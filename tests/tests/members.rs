@@ -311,3 +311,21 @@ fn who_leaves_is_gone_for_the_others_also_when_they_were_away() {
     assert!(seen.borrow().iter().all(|(_, datagram)| is_statement(datagram) || !world.can_read(1, datagram)));
     assert_eq!(world.present(0, room).len(), 2);
 }
+
+#[test]
+fn a_newcomer_reads_who_has_left_the_network_before_they_came() {
+    let (mut world, chats) = lan(13, 3);
+    let room = room(&mut world, &chats, true, &[1]);
+    say(&mut world, &chats, &[0, 1], room);
+    world.converge(ms(3000));
+    world.stop(0);
+    world.run(ms(1000));
+    let host = world.host();
+    let chat = world.chat(host);
+    world.run(ms(2000));
+    world.invite(1, room, &[host]);
+    world.run_until(ms(2000), "the invitation comes", |world| world.invitations(host).len() == 1);
+    world.accept(chat, room);
+    world.converge(ms(4000));
+    assert_eq!(world.heard(chat, room), 2, "also of somebody whom their host has never met");
+}

@@ -230,6 +230,12 @@ impl Log {
         self.slot(seq)?.accepted.as_ref()
     }
 
+    /// What may be its first entry, as far as it is in memory.
+    pub fn first_entries(&self) -> impl Iterator<Item = &Bytes> {
+        let slot = self.slot(Seq(1));
+        slot.into_iter().flat_map(|slot| slot.accepted.iter().chain(slot.candidates.iter().flatten()))
+    }
+
     /// Learns whose log it is; entries that waited for the key are looked at again.
     pub fn set_author(&mut self, author: Author, now: Instant, signatures: &mut Signatures) -> bool {
         debug_assert_eq!(author.origin, self.id.origin);

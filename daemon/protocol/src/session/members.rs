@@ -3,7 +3,7 @@
 //! Invariant: what is written goes under a key that all who are in have, and nobody else; while there is none, only
 //! statements go.
 
-use super::{Session, writer::Writer};
+use super::{Session, on_first_entry, receiving::author_of, writer::Writer};
 use crate::{
     entry::Entry,
     ids::{LogId, Seq},
@@ -285,11 +285,28 @@ impl Session {
             }
         }
         self.own.values_mut().for_each(|own| members.prepare(&mut own.writer));
+        self.open_first_entries(out);
+        let Some(members) = &self.members else { return };
         let (key, value) = records::members(self.id, &members.record());
         out.writes.push(Write::Record { key, value });
         out.ready.extend(self.readers.keys().copied());
         out.memberships.insert(self.id);
         self.plan_rotation(out);
+    }
+
+    /// First entries that had to wait for a key say who writes, and of the life before.
+    fn open_first_entries(&mut self, out: &mut Outbox) {
+        let mut authors = Vec::new();
+        for (id, log) in &mut self.logs {
+            if log.author().is_none() {
+                let entries = log.first_entries().filter_map(|datagram| Entry::from_datagram(datagram).ok());
+                let claimed = entries.filter_map(|entry| author_of(entry, &self.keys, out));
+                authors.extend(claimed.filter(|author| author.origin == id.origin));
+            } else if log.former().is_none() && log.entry(Seq(1)).is_some() {
+                on_first_entry(self.id, false, log, &self.keys, out);
+            }
+        }
+        authors.iter().for_each(|author| self.on_author(author, out));
     }
 
     /// Statements that had to wait for a key are read when it has come; some bring others.

@@ -253,7 +253,7 @@ impl Session {
 }
 
 /// Whom a first entry says it is by, if it opens and the certificate in it holds.
-fn author_of(entry: Entry<'_>, keys: &Ring, out: &mut Outbox) -> Option<Author> {
+pub(super) fn author_of(entry: Entry<'_>, keys: &Ring, out: &mut Outbox) -> Option<Author> {
     let mut scratch = Vec::new();
     let entry = keys.open_entry(entry, &mut scratch)?;
     let genesis: Option<Genesis> = control::read(entry.body).ok();
