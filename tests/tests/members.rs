@@ -213,8 +213,8 @@ fn sides_that_each_made_a_key_settle_within_two_heartbeats_of_the_heal() {
     let room = room(&mut world, &chats, true, &[1, 2, 3]);
     part(&mut world, &[0, 1, 4], &[2, 3, 5]);
     world.run(ms(500));
-    world.leave(1, room); // the key is made by 0
-    world.leave(3, room); // and by 2
+    world.leave_room(1, room); // the key is made by 0
+    world.leave_room(3, room); // and by 2
     world.run(ms(9000));
     say(&mut world, &chats, &[0, 2], room);
     world.run(ms(1000));
@@ -239,7 +239,7 @@ fn somebody_asked_in_on_one_side_while_the_other_makes_a_key_reads_all_after_the
     world.invite(1, room, &[4]);
     world.run_until(ms(2000), "the invitation comes", |world| world.invitations(4).len() == 1);
     world.accept(chats[4], room);
-    world.leave(3, room);
+    world.leave_room(3, room);
     world.run(ms(9000));
     say(&mut world, &chats, &[0, 2, 4], room);
     world.run(ms(1000));
@@ -263,7 +263,7 @@ fn who_was_away_while_keys_changed_catches_up() {
     world.run(ms(1000));
     world.publish(chats[0], room, 400, 900);
     world.run(ms(3000));
-    world.leave(2, room);
+    world.leave_room(2, room);
     world.run(ms(5000));
     world.publish(chats[0], room, 10, 100);
     world.run(ms(1000));
@@ -301,7 +301,7 @@ fn who_leaves_is_gone_for_the_others_also_when_they_were_away() {
     let room = room(&mut world, &chats, true, &[1, 2]);
     (0..3).filter(|host| *host != 1).for_each(|host| world.stop(host));
     world.run(ms(200));
-    world.leave(1, room);
+    world.leave_room(1, room);
     world.run(ms(3000));
     [0, 2].into_iter().for_each(|host| world.start(host));
     world.run(ms(6000));

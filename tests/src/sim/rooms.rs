@@ -67,7 +67,7 @@ impl World {
     }
 
     /// A host's user leaves.
-    pub fn leave(&mut self, host: usize, session: SessionId) {
+    pub fn leave_room(&mut self, host: usize, session: SessionId) {
         let (now, user) = (self.now, self.hosts[host].user);
         let chat = chalktalk_ipc::AppId::chat();
         let answer = self.node(host).leave(now, user, &session.to_string(), &chat);

@@ -14,8 +14,8 @@ use crate::{
     time::Instant,
 };
 use chalktalk_ipc::{
-    Answer, AppId, FailReason, InstanceId, MAX_VOLATILE, Position, Refusal, RefusalCode, SessionId, Target,
-    UserId,
+    Answer, AppId, Event, FailReason, InstanceId, MAX_VOLATILE, Position, Refusal, RefusalCode, SessionId,
+    Target, UserId,
     batch::{Class, Outgoing, PublishHead},
     event::{Scope, SessionSummary},
     request::{Availability, From, LaunchOutcome, RegisteredApp, Role, SessionKind, Topic},
