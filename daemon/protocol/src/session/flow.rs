@@ -32,6 +32,9 @@ const PROBES: u32 = 5;
 /// Losses are weighed over so many entries.
 const SAMPLE: u64 = 256;
 
+/// The usual loss is that of about so many samples.
+const MEMORY: u32 = 8;
+
 struct Member {
     have: Seq,
     window: u32,
@@ -46,6 +49,8 @@ pub struct Flow {
     sampled_from: Seq,
     lost: u64,
     usual_loss: f64,
+    /// So many samples are in `usual_loss`, up to [`MEMORY`]: loss that was there from the start is the usual one.
+    samples: u32,
     /// When something was last sent or heard, and how many probes have gone out since.
     quiet: (Instant, u32),
 }
@@ -60,6 +65,7 @@ impl Flow {
             sampled_from: sent,
             lost: 0,
             usual_loss: 0.0,
+            samples: 0,
             quiet: (Instant::ZERO, 0),
         }
     }
@@ -152,7 +158,8 @@ impl Flow {
         } else {
             self.window = (self.window + 32.0).min(MAX_WINDOW);
         }
-        self.usual_loss += (loss - self.usual_loss) / 8.0;
+        self.samples = (self.samples + 1).min(MEMORY);
+        self.usual_loss += (loss - self.usual_loss) / f64::from(self.samples);
     }
 }
 
@@ -223,6 +230,19 @@ mod tests {
         assert!(steady > 256.0, "{steady}");
         let shrunk = send(&mut flow, 3, 150);
         assert!(shrunk < steady * 0.8, "{shrunk} of {steady}");
+    }
+
+    #[test]
+    fn loss_that_was_there_from_the_start_is_the_usual_one() {
+        let mut flow = flow();
+        let mut windows = Vec::new();
+        for _ in 0..4 {
+            flow.on_lost(SAMPLE * 3 / 10);
+            flow.on_sent(Seq(flow.sent.0 + SAMPLE), at(0));
+            windows.push(flow.window);
+        }
+        assert!(windows[0] < 256.0, "it may be ours: {windows:?}");
+        assert!(windows.is_sorted(), "it is not, as it does not grow: {windows:?}");
     }
 
     #[test]

@@ -55,13 +55,14 @@ pub struct Gaps {
     grtt: Duration,
     measured: bool,
     probe: Option<(LogId, Seq, Instant)>,
-    /// Logs that a catch-up is bringing.
-    under_way: Vec<LogId>,
+    /// Logs of which so much is missing that they are left to the catch-up under way, if there is one. What was only asked for
+    /// in vain is asked for further: whoever answers first, the stream or a neighbour, closes the gap.
+    under_way: Option<Vec<LogId>>,
 }
 
 impl Default for Gaps {
     fn default() -> Self {
-        Self { grtt: FIRST_GRTT, measured: false, probe: None, under_way: Vec::new() }
+        Self { grtt: FIRST_GRTT, measured: false, probe: None, under_way: None }
     }
 }
 
@@ -95,7 +96,8 @@ impl Gaps {
         let patience = self.patience();
         let mut asked = Asked::default();
         let (mut slots, mut missing) = (0, 0);
-        for (id, log) in logs.iter_mut().filter(|(id, log)| log.has_gap() && !self.under_way.contains(id)) {
+        let under_way = self.under_way.as_deref().unwrap_or_default();
+        for (id, log) in logs.iter_mut().filter(|(id, log)| log.has_gap() && !under_way.contains(id)) {
             missing += log.missing();
             if log.next_due().is_none_or(|due| due > now)
                 || slots >= MAX_SLOTS
@@ -122,7 +124,7 @@ impl Gaps {
 
     /// When something has to be asked for.
     pub fn next_timeout(&self, logs: &BTreeMap<LogId, Log>) -> Option<Instant> {
-        logs.iter().filter(|(id, _)| !self.under_way.contains(id)).filter_map(|(_, log)| log.next_due()).min()
+        logs.iter().filter(|(id, _)| !self.is_under_way(**id)).filter_map(|(_, log)| log.next_due()).min()
     }
 
     /// An entry arrived: if it is the one we timed, we know the round trip. One that took longer than a request lasts
@@ -148,17 +150,58 @@ impl Gaps {
     }
 
     /// A catch-up for these logs has begun.
-    pub fn on_catch_up(&mut self, logs: Vec<LogId>) {
-        self.under_way = logs;
+    pub fn on_catch_up<'a>(&mut self, logs: impl Iterator<Item = &'a Log>) {
+        self.under_way = Some(logs.filter(|log| log.missing() > CATCH_UP).map(Log::id).collect());
     }
 
     /// It has ended.
     pub fn on_catch_up_end(&mut self) {
-        self.under_way.clear();
+        self.under_way = None;
     }
 
     /// Whether one is under way.
     pub fn is_catching_up(&self) -> bool {
-        !self.under_way.is_empty()
+        self.under_way.is_some()
+    }
+
+    /// Whether a log is left to it.
+    pub fn is_under_way(&self, log: LogId) -> bool {
+        self.under_way.as_ref().is_some_and(|logs| logs.contains(&log))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::Epoch;
+    use chalktalk_ipc::OriginId;
+
+    fn lacking(slots: u64) -> (LogId, BTreeMap<LogId, Log>) {
+        let id = LogId { origin: OriginId([1; 16]), epoch: Epoch(1) };
+        let mut log = Log::new(id, true);
+        log.note_head(Seq(slots), Instant::ZERO, Duration::ZERO);
+        (id, BTreeMap::from([(id, log)]))
+    }
+
+    #[test]
+    fn a_small_gap_is_asked_for_although_a_stream_was_asked_too() {
+        let (id, mut logs) = lacking(3);
+        let mut gaps = Gaps::default();
+        gaps.on_catch_up(logs.values());
+        assert!(gaps.is_catching_up() && !gaps.is_under_way(id));
+        assert_eq!(gaps.next_timeout(&logs), Some(Instant::ZERO));
+        assert_eq!(gaps.take_due(&mut logs, Instant::ZERO).wants.len(), 1);
+    }
+
+    #[test]
+    fn a_large_gap_is_left_to_the_stream() {
+        let (id, mut logs) = lacking(CATCH_UP + 1);
+        let mut gaps = Gaps::default();
+        gaps.on_catch_up(logs.values());
+        assert!(gaps.is_under_way(id));
+        assert_eq!(gaps.next_timeout(&logs), None);
+        assert!(gaps.take_due(&mut logs, Instant::ZERO).wants.is_empty());
+        gaps.on_catch_up_end();
+        assert!(!gaps.take_due(&mut logs, Instant::ZERO).wants.is_empty());
     }
 }

@@ -70,7 +70,8 @@ impl Session {
             Received::Equivocation => out.counters.add("drop.equivocation", 1),
         }
         if way != Way::Stream {
-            self.reports.on_entry(id, entry.urge, out.now);
+            let urge = entry.urge.then_some(entry.seq);
+            self.reports.on_entry(id, urge, before, self.logs[&id].have(), out.now);
         }
         self.on_accepted(id, before, out);
         outcome != Received::Refused(crate::log::BAD_SIGNATURE)

@@ -20,11 +20,12 @@ const LIVE_SLACK: u64 = 512;
 impl Session {
     /// Does what is due.
     pub fn handle_timeout(&mut self, origin_host: impl Fn(OriginId) -> Option<HostId>, out: &mut Outbox) {
-        let asked = self.gaps.take_due(&mut self.logs, out.now);
+        let mut asked = self.gaps.take_due(&mut self.logs, out.now);
         if asked.catch_up && !self.gaps.is_catching_up() {
             self.wish_catch_up(out);
         }
-        if !asked.wants.is_empty() && !self.gaps.is_catching_up() {
+        asked.wants.retain(|want| !self.gaps.is_under_way(want.log()));
+        if !asked.wants.is_empty() {
             out.counters.add("nacks.sent", 1);
             out.counters.add("slots.lost", asked.fresh);
             let nack = Nack { host: out.host, wants: asked.wants };
@@ -124,7 +125,7 @@ impl Session {
         }
         providers.sort();
         let runs = wants.iter().map(|(id, last)| (*id, self.logs[id].have().next(), *last)).collect();
-        self.gaps.on_catch_up(wants.into_keys().collect());
+        self.gaps.on_catch_up(wants.keys().map(|id| &self.logs[id]));
         let providers = providers.into_iter().map(|(_, host)| host).collect();
         out.catch_ups.push(CatchUpWish { session: self.id, wants: runs, providers });
     }
