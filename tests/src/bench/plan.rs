@@ -5,7 +5,8 @@ use super::{
     job::{Means, Outcome, Work, measure},
     report::{Bound, Row},
 };
-use crate::lab::Lab;
+use crate::{app::App, lab::Lab};
+use chalktalk_ipc::{Request, Secret};
 use ed25519_dalek::{Signer, SigningKey};
 use std::{
     path::Path,
@@ -35,14 +36,14 @@ impl Length {
 }
 
 /// The parts of a run, as flags name them.
-pub const PARTS: [&str; 5] = ["--start", "--throughput", "--latency", "--loss", "--idle"];
+pub const PARTS: [&str; 6] = ["--start", "--throughput", "--latency", "--loss", "--sealed", "--idle"];
 
 /// Measures the parts that `wanted` takes; `each` sees every figure as soon as it is there.
 pub fn run(length: Length, disk: &Path, wanted: impl Fn(&str) -> bool, mut each: impl FnMut(Row)) {
     if wanted("--start") {
         each(first_message(disk));
     }
-    if wanted("--throughput") || wanted("--latency") || wanted("--loss") {
+    if ["--throughput", "--latency", "--loss", "--sealed"].into_iter().any(&wanted) {
         let lab = Lab::on_disk(HOSTS, disk.join("lan"));
         let _daemons = lab.start_daemons();
         if wanted("--throughput") {
@@ -53,6 +54,9 @@ pub fn run(length: Length, disk: &Path, wanted: impl Fn(&str) -> bool, mut each:
         }
         if wanted("--loss") {
             loss(&lab, length, &mut each);
+        }
+        if wanted("--sealed") {
+            sealed(&lab, length, &mut each);
         }
     }
     if wanted("--idle") {
@@ -169,6 +173,22 @@ fn loss(lab: &Lab, length: Length, each: &mut impl FnMut(Row)) {
         each(complete(format!("1 KiB live, {percent} % loss: delivered"), &outcome));
     }
     lab.lose(0.0);
+}
+
+/// The same work in an open session and in a sealed one: the LAN gets a passphrase in between, and keeps it.
+fn sealed(lab: &Lab, length: Length, each: &mut impl FnMut(Row)) {
+    let work = Work { means: Means::Live, size: 1024, rate: None, seconds: 2.0 * length.seconds };
+    let open = measure(lab, &work);
+    each(Row::new("1 KiB live, open", open.rate(), "msg/s"));
+    for host in lab.hosts() {
+        let key = Some(Secret::new([7; 32]));
+        App::observer(&host.socket()).request(Request::SetPassphrase { key }).expect("the operator may");
+    }
+    lab.await_presence(HOSTS);
+    let sealed = measure(lab, &work);
+    let row = Row::new("1 KiB live, sealed", sealed.rate(), "msg/s").beside("open", open.rate());
+    each(row.goal(Bound::RatioAtLeast(0.6)).alarm(Bound::RatioAtLeast(0.2)));
+    each(complete("1 KiB live, sealed: delivered".to_owned(), &sealed));
 }
 
 /// What signing and verifying a datagram takes on this machine, in microseconds.
