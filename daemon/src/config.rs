@@ -23,7 +23,7 @@ use std::{
     about = "Chalktalk's daemon: lets the programs of this machine talk with others on the local network"
 )]
 pub struct Options {
-    /// Serve every user of this machine (comes with the packages)
+    /// Serve every user of this machine: to be run as the service's own user, or as root
     #[arg(long)]
     pub system: bool,
     /// Use only this interface (may be given several times)

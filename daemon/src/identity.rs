@@ -22,6 +22,7 @@ pub type Seed = [u8; 32];
 
 const HOST_KEY: &str = "host.key";
 const INCARNATION: &str = "incarnation";
+const ACCOUNTS: &str = "/etc/passwd";
 
 /// Why the state directory cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -54,8 +55,17 @@ pub enum IdentityError {
 
 /// Makes a folder that only its owner can look into, or checks that it is one.
 pub fn private_folder(path: &Path) -> Result<(), IdentityError> {
+    own_folder(path, 0o700, "used")
+}
+
+/// Makes a folder that everybody can look into and only its owner can change, or checks that it is one.
+pub fn service_folder(path: &Path) -> Result<(), IdentityError> {
+    own_folder(path, 0o755, "changed")
+}
+
+fn own_folder(path: &Path, mode: u32, misuse: &str) -> Result<(), IdentityError> {
     let io_error = |source| IdentityError::Io { path: path.to_owned(), source };
-    match DirBuilder::new().recursive(true).mode(0o700).create(path) {
+    match DirBuilder::new().recursive(true).mode(mode).create(path) {
         Err(e) if e.kind() != io::ErrorKind::AlreadyExists => return Err(io_error(e)),
         _ => {}
     }
@@ -66,11 +76,11 @@ pub fn private_folder(path: &Path) -> Result<(), IdentityError> {
         return refuse("is not a folder".into(), "move it away".into());
     }
     check_owner(path, meta.uid())?;
-    match meta.mode() & 0o077 {
+    match meta.mode() & 0o777 & !mode {
         0 => Ok(()),
         _ => refuse(
-            format!("can be used by others (mode {:03o})", meta.mode() & 0o777),
-            format!("run: chmod 700 {}", path.display()),
+            format!("can be {misuse} by others (mode {:03o})", meta.mode() & 0o777),
+            format!("run: chmod {mode:o} {}", path.display()),
         ),
     }
 }
@@ -143,6 +153,19 @@ impl State {
         self.seed(&format!("origin-{uid}.key"))
     }
 
+    /// The uids that have been given an identity here.
+    pub fn known_uids(&self) -> Result<Vec<u32>, IdentityError> {
+        let io_error = |source| IdentityError::Io { path: self.folder.clone(), source };
+        let mut uids = Vec::new();
+        for entry in fs::read_dir(&self.folder).map_err(io_error)? {
+            let name = entry.map_err(io_error)?.file_name();
+            let uid = name.to_str().and_then(|name| name.strip_prefix("user-")?.strip_suffix(".key"));
+            uids.extend(uid.and_then(|uid| uid.parse::<u32>().ok()));
+        }
+        uids.sort_unstable();
+        Ok(uids)
+    }
+
     /// Number of this life of the daemon: one more than that of the last, durable when this returns. The first is the
     /// wall clock's seconds, so that a state directory that was emptied does not repeat a life.
     pub fn next_incarnation(&self) -> Result<u64, IdentityError> {
@@ -209,15 +232,20 @@ pub fn random_seed() -> io::Result<Seed> {
     if got == seed.len() { Ok(seed) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
 }
 
-/// Name of the calling user: `$USER` where somebody set it to something else than the login, else the full name in
-/// the password file, else the login.
-pub fn user_name() -> String {
+/// Name of the calling user: `$USER` where somebody set it to something else than the login, else as [`account_name`].
+pub fn own_name() -> String {
     let uid = geteuid().as_raw();
-    let accounts = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let accounts = fs::read_to_string(ACCOUNTS).unwrap_or_default();
+    let (login, _) = account(&accounts, uid).unwrap_or_default();
+    let chosen = env::var("USER").ok().filter(|name| name != login).map(|name| text::label(&name));
+    chosen.filter(|name| !name.is_empty()).unwrap_or_else(|| account_name(uid))
+}
+
+/// Name of a user of this machine: the full name in the password file, else the login.
+pub fn account_name(uid: u32) -> String {
+    let accounts = fs::read_to_string(ACCOUNTS).unwrap_or_default();
     let (login, full) = account(&accounts, uid).unwrap_or_default();
-    let chosen = env::var("USER").ok().filter(|name| name != login);
-    let candidates = [chosen.as_deref().unwrap_or_default(), full, login];
-    let name = candidates.into_iter().map(text::label).find(|name| !name.is_empty());
+    let name = [full, login].into_iter().map(text::label).find(|name| !name.is_empty());
     name.unwrap_or_else(|| if uid == NOBODY { "nobody".into() } else { format!("user{uid}") })
 }
 
@@ -265,6 +293,7 @@ mod tests {
         assert_ne!(host, state.user_seed(7).unwrap());
         assert_ne!(state.user_seed(8).unwrap(), state.user_seed(7).unwrap());
         assert_ne!(state.origin_seed(7).unwrap(), state.user_seed(7).unwrap());
+        assert_eq!(state.known_uids().unwrap(), [7, 8]);
         assert_eq!(fs::metadata(path.join(HOST_KEY)).unwrap().mode() & 0o777, 0o600);
         chmod(&path.join(HOST_KEY), 0o640);
         let refused = state.host_seed().unwrap_err().to_string();
@@ -302,6 +331,12 @@ mod tests {
         let refused = private_folder(&path).unwrap_err().to_string();
         assert!(refused.contains("chmod 700"), "{refused}");
         chmod(&path, 0o700);
+        let open = path.join("open");
+        service_folder(&open).unwrap();
+        assert_eq!(fs::metadata(&open).unwrap().mode() & 0o777, 0o755);
+        chmod(&open, 0o775);
+        let refused = service_folder(&open).unwrap_err().to_string();
+        assert!(refused.contains("chmod 755"), "{refused}");
         std::os::unix::fs::symlink(path.join("a"), path.join("link")).unwrap();
         assert!(private_folder(&path.join("link")).is_err(), "a link leads who knows where");
         fs::remove_dir_all(path).unwrap();
@@ -314,7 +349,8 @@ mod tests {
         assert_eq!(account(accounts, 1000), Some(("ana", "Ana María")));
         assert_eq!(account(accounts, 0), Some(("root", "root")));
         assert_eq!(account(accounts, 5), None);
-        assert!(!user_name().is_empty());
+        assert!(!own_name().is_empty());
+        assert_eq!((account_name(0), account_name(u32::MAX - 7)), ("root".into(), "user4294967288".into()));
         assert!(!host_name().is_empty());
     }
 }

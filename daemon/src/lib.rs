@@ -16,6 +16,7 @@ pub mod log;
 pub mod net;
 pub mod outputs;
 pub mod passport;
+pub mod places;
 pub mod requests;
 pub mod signals;
 pub mod store;

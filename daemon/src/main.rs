@@ -1,10 +1,10 @@
 //! `chalktalkd`: the daemon of a host.
 
-use chalktalk_ipc::socket::UserDirs;
 use chalktalkd::{
     config::{Options, Settings},
     daemon::Daemon,
     log,
+    places::{Places, Service},
 };
 use clap::Parser;
 use std::process::ExitCode;
@@ -21,13 +21,13 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> anyhow::Result<()> {
-    let usual = UserDirs::from_env()?.config.join("config.toml");
-    let settings = Settings::read(options, &usual)?;
+    let places = Places::of(if options.system { Service::System } else { Service::User })?;
+    let settings = Settings::read(options, &places.config)?;
     if options.check {
         println!("ok");
         return Ok(());
     }
-    let mut daemon = Daemon::start(options, settings)?;
+    let mut daemon = Daemon::start(options, settings, places)?;
     daemon.announce();
     let ended = daemon.run();
     ended.and(daemon.close())

@@ -105,7 +105,7 @@ pub fn part_with_closed(now: Instant, local: &mut Local, clients: &mut Clients, 
             node.detach(now, instance);
         }
         if let Some(user) = clients.user(uid).filter(|_| client.agent) {
-            node.detach_agent(user);
+            node.detach_agent(now, user);
         }
     }
 }
@@ -187,7 +187,7 @@ impl Caller<'_> {
             Request::AttachAgent { display: _, apps } => {
                 let client = self.clients.of(self.connection);
                 if client.agent {
-                    node.detach_agent(user); // it tells its registry anew
+                    node.detach_agent(now, user); // it tells its registry anew
                 }
                 let answer = node.attach_agent(now, user, apps)?;
                 client.agent = true;
@@ -224,17 +224,17 @@ impl Caller<'_> {
             }
             Request::LaunchResult { launch, outcome } => {
                 self.only_agents()?;
-                node.launch_result(now, launch, outcome);
+                node.launch_result(now, user, launch, outcome);
                 Answer::Done
             }
             Request::Exited { launch, status } => {
                 self.only_agents()?;
-                node.exited(now, launch, status);
+                node.exited(now, user, launch, status);
                 Answer::Done
             }
             Request::Status => Answer::Status(status(now, user, world)),
             Request::Who => Answer::Who(node.who(user)),
-            Request::Instances { all } => Answer::Instances(node.instance_list(all)),
+            Request::Instances { all } => Answer::Instances(node.instance_list(user, all)),
             Request::Sessions => Answer::Sessions(node.session_list(user)),
             Request::Watch { topics } => {
                 self.clients.of(self.connection).watched = topics.into_iter().collect();

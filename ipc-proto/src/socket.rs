@@ -10,6 +10,9 @@ use std::{
 /// Names the socket to use, before all other places.
 pub const SOCKET_ENV: &str = "CHALKTALK_SOCKET";
 
+/// The folder of the system service's socket.
+pub const SYSTEM_RUNTIME: &str = "/run/chalktalk";
+
 /// The socket of the system service.
 pub const SYSTEM_SOCKET: &str = "/run/chalktalk/chalktalkd.sock";
 
@@ -74,46 +77,91 @@ pub fn candidates() -> Vec<PathBuf> {
     user.chain([PathBuf::from(SYSTEM_SOCKET)]).collect()
 }
 
-/// Connects to the first of [`candidates`] where a daemon answers.
+/// Connects to the first of [`candidates`] where a daemon answers that may be trusted, and says which that was. A socket
+/// that somebody else has planted is passed over, so that planting one cannot keep a user from the service.
 ///
 /// # Errors
-/// `NotFound` or `ConnectionRefused` when none answers; `PermissionDenied` when the one that answers runs as a
-/// user who is neither this one nor the service's (a planted socket).
-pub fn connect() -> io::Result<Stream> {
+/// `NotFound` or `ConnectionRefused` when none answers; `PermissionDenied` when the only ones that answer are run by
+/// users who are neither this one nor the service's.
+pub fn connect() -> io::Result<(PathBuf, Stream)> {
     let mut last = io::Error::new(io::ErrorKind::NotFound, "no place for a socket is known");
     for path in candidates() {
         match connect_to(&path) {
-            Ok(stream) => return Ok(stream),
-            Err(e) if e.kind() == io::ErrorKind::PermissionDenied => return Err(e),
+            Ok(stream) => return Ok((path, stream)),
+            Err(_) if last.kind() == io::ErrorKind::PermissionDenied => {}
             Err(e) => last = e,
         }
     }
     Err(last)
 }
 
-/// Connects to one socket and checks that its server is who it should be: this user, or for the system's socket the owner of its folder.
+/// Connects to one socket and checks that its server is who it should be: this user, or for the system's socket the
+/// service's user.
 pub fn connect_to(path: &Path) -> io::Result<Stream> {
     let stream = ConnectOptions::new().name(path.to_fs_name::<GenericFilePath>()?).connect_sync()?;
     let server = stream.peer_creds()?.euid();
-    let mine = rustix::process::geteuid().as_raw();
-    let service = (path == Path::new(SYSTEM_SOCKET))
-        .then(|| path.parent().and_then(|dir| rustix::fs::stat(dir).ok()).map(|stat| stat.st_uid))
-        .flatten();
-    match server {
-        Some(uid) if uid == mine || Some(uid) == service => Ok(stream),
-        _ => Err(io::Error::new(
-            io::ErrorKind::PermissionDenied,
-            format!(
-                "the program listening on {} is not run by you or the service (uid {server:?})",
-                path.display()
-            ),
-        )),
+    let service = (path == Path::new(SYSTEM_SOCKET)).then(|| service_of(Path::new(SYSTEM_RUNTIME))).flatten();
+    if server.is_some_and(|uid| is_trusted(uid, rustix::process::geteuid().as_raw(), service)) {
+        return Ok(stream);
     }
+    let text = format!(
+        "the program listening on {} is run neither by you nor by the service (uid {})",
+        path.display(),
+        server.map_or("unknown".into(), |uid| uid.to_string())
+    );
+    Err(io::Error::new(io::ErrorKind::PermissionDenied, text))
+}
+
+/// Whom the service runs as: the owner of its folder, if nobody else can put a socket there.
+fn service_of(folder: &Path) -> Option<u32> {
+    let about = rustix::fs::lstat(folder).ok()?;
+    let is_folder = rustix::fs::FileType::from_raw_mode(about.st_mode).is_dir();
+    (is_folder && about.st_mode & 0o022 == 0).then_some(about.st_uid)
+}
+
+/// A server is trusted as oneself, or, at the service's place, as the service or as root, who listens there for it.
+fn is_trusted(server: u32, me: u32, service: Option<u32>) -> bool {
+    server != NOBODY && (server == me || service.is_some_and(|service| server == service || server == 0))
 }
 
 /// The descriptor behind a stream, for polling and for `SO_*` options.
 pub fn descriptor(stream: &Stream) -> BorrowedFd<'_> {
     match stream {
         Stream::UdSocket(socket) => socket.as_fd(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{fs, os::unix::fs::PermissionsExt};
+
+    #[test]
+    fn only_oneself_and_at_its_place_the_service_are_trusted() {
+        let (me, other, service) = (1000, 1001, 900);
+        assert!(is_trusted(me, me, None));
+        assert!(!is_trusted(other, me, None), "a planted socket");
+        assert!(!is_trusted(0, me, None), "root does not run users' daemons");
+        assert!(is_trusted(service, me, Some(service)) && is_trusted(0, me, Some(service)));
+        assert!(!is_trusted(other, me, Some(service)));
+        assert!(!is_trusted(NOBODY, NOBODY, Some(NOBODY)), "whom the kernel cannot name");
+    }
+
+    #[test]
+    fn a_folder_that_others_may_write_vouches_for_nobody() {
+        let folder = env::temp_dir().join(format!("chalktalk-service-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let mode = |mode| fs::set_permissions(&folder, fs::Permissions::from_mode(mode)).unwrap();
+        mode(0o755);
+        assert_eq!(service_of(&folder), Some(rustix::process::geteuid().as_raw()));
+        mode(0o775);
+        assert_eq!(service_of(&folder), None);
+        mode(0o755);
+        let link = folder.with_extension("link");
+        std::os::unix::fs::symlink(&folder, &link).unwrap();
+        assert_eq!(service_of(&link), None, "a link leads who knows where");
+        fs::remove_file(link).unwrap();
+        fs::remove_dir_all(&folder).unwrap();
+        assert_eq!(service_of(&folder), None);
     }
 }

@@ -79,7 +79,7 @@ impl Dialer {
     fn connect(&self) -> Result<Stream, ClientError> {
         let attempt = match &self.socket {
             Some(path) => socket::connect_to(path),
-            None => socket::connect(),
+            None => socket::connect().map(|(_, stream)| stream),
         };
         attempt.map_err(|e| match e.kind() {
             ErrorKind::NotFound | ErrorKind::ConnectionRefused => {

@@ -87,7 +87,8 @@ pub enum Need {
 #[derive(Debug)]
 struct Token {
     key: Key,
-    text: String,
+    /// The token itself is kept by nobody but the program.
+    hash: blake3::Hash,
     until: Instant,
 }
 
@@ -144,7 +145,7 @@ impl Launcher {
         self.launched += 1;
         let (text, until) = (token(rng), now + ATTACH_TIME);
         self.tokens.retain(|token| token.until > now);
-        self.tokens.push(Token { key, text: text.clone(), until });
+        self.tokens.push(Token { key, hash: blake3::hash(text.as_bytes()), until });
         let state = State::Launching { launch: self.launched, started: false };
         self.set(key, app, trigger, state, until);
         Ok((self.launched, text))
@@ -160,35 +161,35 @@ impl Launcher {
         Some(Need::Start(key, job.trigger))
     }
 
-    /// An agent says that a program runs.
-    pub fn on_started(&mut self, number: u64) {
-        for job in self.jobs.values_mut() {
+    /// A user's agent says that a program runs.
+    pub fn on_started(&mut self, user: UserId, number: u64) {
+        for (_, job) in self.jobs.iter_mut().filter(|((_, of), _)| *of == user) {
             if let State::Launching { launch, started, .. } = &mut job.state {
                 *started |= *launch == number;
             }
         }
     }
 
-    /// An agent says that it could not launch, or that the program has ended before it opened the session.
+    /// A user's agent says that it could not launch, or that the program has ended before it opened the session.
     pub fn on_failed(
         &mut self,
+        user: UserId,
         number: u64,
         reason: FailReason,
         detail: String,
         now: Instant,
     ) -> Option<Need> {
         let of = |job: &Job| matches!(&job.state, State::Launching { launch, .. } if *launch == number);
-        let key = *self.jobs.iter().find(|(_, job)| of(job))?.0;
+        let key = *self.jobs.iter().find(|((_, whose), job)| *whose == user && of(job))?.0;
         Some(self.fail(key, reason, detail, now))
     }
 
     /// The session that the program with this token was launched for. A token is good once, for its user, while a launched
     /// program may still attach.
     pub fn redeem(&mut self, user: UserId, presented: &str, now: Instant) -> Option<SessionId> {
-        let good = |token: &Token| {
-            let same = constant_time_eq(token.text.as_bytes(), presented.as_bytes());
-            same && token.key.1 == user && token.until > now
-        };
+        // Hashes are compared in constant time, so how long a refusal takes tells nothing of the token.
+        let presented = blake3::hash(presented.as_bytes());
+        let good = |token: &Token| token.hash == presented && token.key.1 == user && token.until > now;
         let found = self.tokens.iter().position(good)?;
         Some(self.tokens.swap_remove(found).key.0)
     }
@@ -269,10 +270,6 @@ fn token(rng: &mut impl Rng) -> String {
     })
 }
 
-fn constant_time_eq(a: &[u8], b: &[u8]) -> bool {
-    a.len() == b.len() && a.iter().zip(b).fold(0, |acc, (x, y)| acc | (x ^ y)) == 0
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -331,15 +328,28 @@ mod tests {
     fn the_token_of_a_launch_that_failed_is_void() {
         let mut launcher = Launcher::default();
         let (launch, token) = launcher.launch(KEY, AppId::chat(), trigger(), at(0), &mut rng()).unwrap();
-        launcher.on_failed(launch, FailReason::LaunchFailed, "no".into(), at(1));
+        launcher.on_failed(KEY.1, launch, FailReason::LaunchFailed, "no".into(), at(1));
         assert_eq!(launcher.redeem(KEY.1, &token, at(1)), None);
+    }
+
+    #[test]
+    fn only_the_agent_of_its_user_says_how_a_launch_went() {
+        let (mut launcher, stranger) = (Launcher::default(), UserId([9; 32]));
+        let (launch, _) = launcher.launch(KEY, AppId::chat(), trigger(), at(0), &mut rng()).unwrap();
+        let failed = |launcher: &mut Launcher, user| {
+            launcher.on_failed(user, launch, FailReason::LaunchFailed, "no".into(), at(1))
+        };
+        assert_eq!(failed(&mut launcher, stranger), None);
+        launcher.on_started(stranger, launch);
+        assert!(matches!(launcher.jobs[&KEY].state, State::Launching { started: false, .. }));
+        assert!(failed(&mut launcher, KEY.1).is_some());
     }
 
     #[test]
     fn a_program_that_never_attaches_is_reported() {
         let mut launcher = Launcher::default();
         let (launch, _) = launcher.launch(KEY, AppId::chat(), trigger(), at(0), &mut rng()).unwrap();
-        launcher.on_started(launch);
+        launcher.on_started(KEY.1, launch);
         let needs = launcher.handle_timeout(at(10));
         assert!(matches!(&needs[..], [Need::Failed(KEY, _, FailReason::NeverAttached, _)]), "{needs:?}");
         assert!(!launcher.has_job(&KEY));
@@ -352,7 +362,9 @@ mod tests {
             let author = UserId([n; 32]);
             let trigger = Trigger { author, ..trigger() };
             let (launch, _) = launcher.launch(KEY, AppId::chat(), trigger, at(1), &mut rng()).unwrap();
-            assert!(launcher.on_failed(launch, FailReason::LaunchFailed, "no".into(), at(1)).is_some());
+            assert!(
+                launcher.on_failed(KEY.1, launch, FailReason::LaunchFailed, "no".into(), at(1)).is_some()
+            );
         }
         let resting = launcher.launch(KEY, AppId::chat(), trigger(), at(2), &mut rng());
         assert!(matches!(resting, Err(Delayed::Resting(_))));

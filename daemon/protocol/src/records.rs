@@ -35,6 +35,9 @@ pub struct SessionRecord {
     /// The LAN that an open room is in: the name of its passphrase's key.
     #[serde(default)]
     pub lan: Option<KeyName>,
+    /// Local users who have left it.
+    #[serde(default)]
+    pub left: Vec<UserId>,
 }
 
 /// An invite session: who made it, and the keys held. What was said of its members has records of its own.
@@ -105,6 +108,8 @@ pub enum Known {
     Invitation(UserId, SessionId, Box<InvitationRecord>),
     /// The key of the LAN's passphrase; none: the LAN has none.
     Lan(Option<[u8; 32]>),
+    /// Bytes that a local user's logs take on the disk.
+    Stored(OriginId, u64),
 }
 
 /// A session.
@@ -146,6 +151,11 @@ pub fn person(local: UserId, other: UserId, person: &Person) -> Record {
 /// Hash of the last signed entry of a log that stops cleanly.
 pub fn resume(id: SessionId, origin: OriginId, incarnation: u64, hash: [u8; 16]) -> Record {
     (key(b'r', &[&id.0, &origin.0]), pack(&(incarnation, hash)))
+}
+
+/// Bytes that a local user's logs take on the disk.
+pub fn stored(origin: OriginId, bytes: u64) -> Record {
+    (key(b'q', &[&origin.0]), pack(&bytes))
 }
 
 /// The life of the daemon that stops cleanly.
@@ -220,6 +230,7 @@ pub fn read(key: &[u8], value: &[u8]) -> Option<Known> {
         }
         b'u' => Known::Locked(SessionId(id(0)?), Bytes::copy_from_slice(value)),
         b'i' => Known::Invitation(user(0)?, SessionId(id(32)?), unpack(value)?),
+        b'q' => Known::Stored(OriginId(id(0)?), unpack(value)?),
         _ => return None,
     })
 }
@@ -281,6 +292,7 @@ mod tests {
         let datagram = Bytes::from_static(b"sealed");
         assert_eq!(back(locked(s, place.log, place.seq, &datagram)), Known::Locked(s, datagram));
         let origin = OriginId([4; 16]);
+        assert_eq!(back(stored(origin, 5)), Known::Stored(origin, 5));
         assert_eq!(back(resume(s, origin, 9, [5; 16])), Known::Resume(s, origin, 9, [5; 16]));
         let log = LogId { origin: OriginId([6; 16]), epoch: Epoch(2) };
         assert_eq!(back(former(s, log, (Epoch(1), Seq(3)))), Known::Former(s, log, Epoch(1), Seq(3)));

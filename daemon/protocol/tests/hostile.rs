@@ -38,6 +38,7 @@ fn node(seed: u8) -> (Node, Vec<Vec<u8>>) {
         mode: Mode::Auto,
         peers: vec![],
         window: 100,
+        quota: None,
     };
     let now = Instant::ZERO;
     let mut node = Node::new(config, Restored::default(), now, 1);

@@ -159,6 +159,7 @@ impl World {
             mode: Mode::Auto,
             peers: Vec::new(),
             window: 256,
+            quota: None,
         };
         let restored = if found.life == 1 { Restored::default() } else { found.disk.restored() };
         let mut node = Node::new(config, restored, now, 1_000_000 + now.as_nanos() / 1_000_000);
@@ -517,8 +518,9 @@ impl World {
                 if self.hosts[host].life != life {
                     return;
                 }
+                let user = self.hosts[host].user;
                 if let Some(node) = &mut self.hosts[host].node {
-                    node.exited(now, launch, 1);
+                    node.exited(now, user, launch, 1);
                     self.pump(host);
                 }
             }
@@ -996,10 +998,10 @@ impl World {
         let how = agent.launches;
         if how == Launches::Fail {
             found.launching.remove(&(session, found.user));
-            node.launch_result(now, launch, LaunchOutcome::Failed("it is broken".into()));
+            node.launch_result(now, found.user, launch, LaunchOutcome::Failed("it is broken".into()));
             return self.pump(host);
         }
-        node.launch_result(now, launch, LaunchOutcome::Started(4711));
+        node.launch_result(now, found.user, launch, LaunchOutcome::Started(4711));
         if how != Launches::Work {
             found.launching.remove(&(session, found.user));
         }

@@ -31,7 +31,7 @@ impl Node {
             return true;
         }
         let Some((local, other, app)) = self.directs.get(&id).cloned() else { return false };
-        if self.is_blocked(local, other) {
+        if self.is_blocked(local, other) || !self.has_room_for(local, id) {
             return false;
         }
         self.join_direct(id, local, other, &app);
@@ -56,11 +56,12 @@ impl Node {
         let Some(author) = session.logs().get(&news.log).and_then(|log| log.author()).cloned() else {
             return;
         };
+        let is_own = session.is_own(news.log);
         if news.first == Seq(1) {
             self.on_claim(&author);
         }
         let (author, host) = (author.user, author.host);
-        if host == self.host && self.users.contains_key(&author) {
+        if host == self.host && self.users.contains_key(&author) && !is_own {
             return self.on_own_tail(news);
         }
         let session = &self.sessions[&news.session];

@@ -7,10 +7,10 @@ use crate::{crypto::Author, ids::LogId, net::Way, people, session::Session, time
 use chalktalk_ipc::{
     HostId, SessionId, UserId,
     event::{InstanceSummary, InterfaceStatus, Member, Person, Scope, SessionSummary, Status},
-    request::Role,
+    request::{Availability, Role},
     text,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 impl Node {
     /// The user roster, the calling user first.
@@ -21,7 +21,7 @@ impl Node {
             host: self.host_name.clone(),
             host_id: self.host,
             addresses: self.own_addresses(),
-            status: local.availability,
+            status: self.availability(*user),
             verified: *user == me,
             blocked: false,
             changed: false,
@@ -59,9 +59,19 @@ impl Node {
         people
     }
 
-    /// Instances of this host, or of the whole LAN.
-    pub fn instance_list(&self, all: bool) -> Vec<InstanceSummary> {
-        let local = self.instances.iter().filter(|(_, instance)| instance.role == Role::App);
+    /// How available a local user is. Who shares the daemon with others is there while an app or the agent is.
+    pub(super) fn availability(&self, user: UserId) -> Availability {
+        let Some(local) = self.users.get(&user) else { return Availability::Offline };
+        let attached = |instance: &super::Instance| instance.user == user && instance.role == Role::App;
+        match self.quota.is_none() || local.agent.is_some() || self.instances.values().any(attached) {
+            true => local.availability,
+            false => Availability::Offline,
+        }
+    }
+
+    /// A user's instances on this host, or those of the whole LAN. Other users of this host keep theirs to themselves.
+    pub fn instance_list(&self, me: UserId, all: bool) -> Vec<InstanceSummary> {
+        let local = self.instances.iter().filter(|(_, i)| i.role == Role::App && i.user == me);
         let mut list: Vec<InstanceSummary> = local
             .map(|(id, instance)| InstanceSummary {
                 instance: *id,
@@ -88,15 +98,13 @@ impl Node {
     /// Sessions known on the LAN, the joined ones first.
     pub fn session_list(&self, me: UserId) -> Vec<SessionSummary> {
         let here = self.sessions.values().filter(|session| !session.elsewhere);
-        let mine = here.filter(|session| {
-            session.pair.is_none_or(|(local, _)| local == me)
-                && (session.members.is_none() || session.joined.contains(&me))
-        });
+        let mine = here.filter(|session| self.may_know(session, me));
         let mut list: Vec<SessionSummary> = mine.map(|session| self.summary(session.id(), me)).collect();
+        let listed: BTreeSet<SessionId> = list.iter().map(|summary| summary.session).collect();
         let mut others = BTreeMap::<SessionId, SessionSummary>::new();
         for (id, host) in self.directory.hosts() {
             for item in host.sessions() {
-                if self.sessions.contains_key(&item.session) || item.descriptor.scope != Scope::Open {
+                if listed.contains(&item.session) || item.descriptor.scope != Scope::Open {
                     continue;
                 }
                 let summary = others.entry(item.session).or_insert_with(|| SessionSummary {
@@ -117,6 +125,16 @@ impl Node {
         list.sort_by(|a, b| (!a.joined, &a.title).cmp(&(!b.joined, &b.title)));
         list.extend(others.into_values());
         list
+    }
+
+    /// Whether a local user may know of a session: by having been in it, or because the LAN hears of it.
+    fn may_know(&self, session: &Session, me: UserId) -> bool {
+        match session.members {
+            Some(_) => session.joined.contains(&me),
+            None => {
+                session.is_known_to(&me) || session.descriptor.scope == Scope::Open && session.is_active()
+            }
+        }
     }
 
     /// Facts about the daemon, as far as the core knows them; the shell adds what it knows.
@@ -155,8 +173,8 @@ impl Node {
             sealed: self.lan_is_sealed(),
             interfaces: self.paths.links().map(interface).collect(),
             hosts: self.directory.len() as u32,
-            sessions: self.sessions.len() as u32,
-            instances: self.instances.values().filter(|i| i.role == Role::App).count() as u32,
+            sessions: self.sessions.values().filter(|session| session.is_known_to(&me)).count() as u32,
+            instances: self.instance_list(me, false).len() as u32,
             agent: self.has_agent(me),
             counters: self.out.counters.iter().map(|(name, n)| (name.to_owned(), n)).collect(),
             warnings,
@@ -183,7 +201,7 @@ impl Node {
             let announced =
                 host.sessions().filter(|item| item.session == id).flat_map(|item| item.users.iter().copied());
             let users: Vec<UserId> = match session.pair {
-                Some((_, other)) => vec![other],
+                Some((one, other)) => vec![one, other],
                 None => announced.collect(),
             };
             for user in users {
@@ -202,9 +220,9 @@ impl Node {
     }
 
     /// A session's title as people see it.
-    pub(super) fn title(&self, session: &Session) -> String {
-        match session.pair {
-            Some((_, other)) => {
+    pub(super) fn title(&self, session: &Session, me: UserId) -> String {
+        match session.partner(me) {
+            Some(other) => {
                 let name = self
                     .authors
                     .values()

@@ -105,7 +105,7 @@ impl Node {
         self.out.rng.fill_bytes(&mut nonce);
         self.out.rng.fill_bytes(&mut frames);
         let id = ids::created(wish.app, &user, &nonce);
-        self.check_session_limit(id)?;
+        self.check_session_limit(user, id)?;
         let descriptor = Descriptor {
             app: wish.app.clone(),
             title,
@@ -217,7 +217,7 @@ impl Node {
         };
         self.changed.insert(Topic::Invitations);
         if accept {
-            self.check_session_limit(id)?;
+            self.check_session_limit(user, id)?;
             self.accept(user, id, &record);
             self.settle();
             return Ok(Answer::Session(self.summary(id, user)));

@@ -23,10 +23,10 @@ use chalktalk_ipc::{
 use rand_core::Rng;
 use std::time::Duration;
 
-/// Instances that may be attached at once on one host.
+/// Instances that a user may have attached at once, on a daemon of their own.
 const MAX_INSTANCES: usize = 1024;
 
-/// Sessions that local users may have joined at once.
+/// Sessions that a user may have been in, on a daemon of their own.
 const MAX_SESSIONS: usize = 4096;
 
 /// How long programs are given to attach again before what was not read opens new ones.
@@ -76,8 +76,9 @@ impl Node {
     pub fn attach(&mut self, now: Instant, user: UserId, wish: Attach<'_>) -> Result<Answer, Refusal> {
         let Attach { instance, app, pid, role, token } = wish;
         self.at(now);
-        if self.instances.len() >= MAX_INSTANCES {
-            return refuse(RefusalCode::Busy, "too many programs are attached; close some");
+        let most = self.quota.map_or(MAX_INSTANCES, |quota| quota.instances);
+        if self.instances.values().filter(|instance| instance.user == user).count() >= most {
+            return refuse(RefusalCode::Busy, "too many of your programs are attached; close some");
         }
         let launched_for = match token {
             Some(token) => match self.launcher.redeem(user, token, now) {
@@ -86,12 +87,12 @@ impl Node {
             },
             None => None,
         };
-        let id = match instance.filter(|id| !id.is_nil()) {
+        let id = match instance.filter(|id| self.was_given(user, *id)) {
             Some(id) if self.instances.contains_key(&id) => {
                 return refuse(RefusalCode::BadRequest, "this instance is attached already");
             }
             Some(id) => id,
-            None => self.new_instance_id(),
+            None => self.new_instance_id(user),
         };
         self.gone.retain(|gone| *gone != id);
         self.attached += 1;
@@ -102,15 +103,34 @@ impl Node {
             self.users.get_mut(&user).map(|local| local.closed.remove(&app));
             self.changed.insert(Topic::Instances);
             self.heartbeat.on_change(now);
+            self.on_presence_changed();
         }
         let session = launched_for.map(|session| self.summary(session, user));
         Ok(Answer::Attached { instance: id, session })
     }
 
-    fn new_instance_id(&mut self) -> InstanceId {
+    fn new_instance_id(&mut self, user: UserId) -> InstanceId {
+        let mut random = [0; 8];
+        self.out.rng.fill_bytes(&mut random);
+        random[6] = random[6] & 0x0f | 0x40; // UUID version 4
+        self.instance_id(user, random)
+    }
+
+    /// Whether this user was given that id, in this life of the daemon or an earlier one: ids are no secret, and
+    /// nobody may go on as somebody else's instance.
+    fn was_given(&self, user: UserId, id: InstanceId) -> bool {
+        let random = id.0[..8].try_into().expect("half of 16 bytes");
+        !id.is_nil() && self.instance_id(user, random) == id
+    }
+
+    /// An id whose second half only this host can make, for this user, from the first.
+    fn instance_id(&self, user: UserId, random: [u8; 8]) -> InstanceId {
+        let key = self.users.get(&user).map(|local| local.origin_key.to_bytes()).unwrap_or_default();
+        let mut mac = blake3::Hasher::new_derive_key("chalktalk 2026 instance id");
+        let mac = mac.update(&key).update(&random).finalize();
         let mut bytes = [0; 16];
-        self.out.rng.fill_bytes(&mut bytes);
-        bytes[6] = bytes[6] & 0x0f | 0x40; // UUID version 4
+        bytes[..8].copy_from_slice(&random);
+        bytes[8..].copy_from_slice(&mac.as_bytes()[..8]);
         bytes[8] = bytes[8] & 0x3f | 0x80; // RFC 9562 variant
         InstanceId(bytes)
     }
@@ -140,6 +160,7 @@ impl Node {
             }
             self.changed.insert(Topic::Instances);
             self.heartbeat.on_change(now);
+            self.on_presence_changed();
         }
         let needs = self.launcher.on_gone(id);
         needs.into_iter().for_each(|need| self.on_need(need));
@@ -163,14 +184,37 @@ impl Node {
         local.agent = Some(Agent { apps: apps.into_iter().map(|app| (app.app.clone(), app)).collect() });
         // Programs that are running attach again by themselves when a daemon comes back; they go first.
         local.look_at = Some(now + SETTLE_TIME);
+        self.on_presence_changed();
         Ok(Answer::Done)
     }
 
     /// A user's agent is gone.
-    pub fn detach_agent(&mut self, user: UserId) {
+    pub fn detach_agent(&mut self, now: Instant, user: UserId) {
+        self.at(now);
         if let Some(local) = self.users.get_mut(&user) {
             local.agent = None;
+            self.on_presence_changed();
         }
+    }
+
+    /// Of users who share a daemon it is told whether they are there.
+    fn on_presence_changed(&mut self) {
+        if self.quota.is_some() {
+            self.changed.insert(Topic::Who);
+            self.heartbeat.on_change(self.out.now);
+        }
+    }
+
+    /// Whether a user has stored as much as one user may.
+    pub fn has_stored_all(&self, user: UserId) -> bool {
+        let origin = self.users.get(&user).map(|local| local.author.origin);
+        let stored = origin.and_then(|origin| self.stored.get(&origin)).copied().unwrap_or_default();
+        self.quota.is_some_and(|quota| stored >= quota.stored)
+    }
+
+    /// Bytes, roughly, that a user's programs have published and that have not left yet.
+    pub fn unsent(&self, user: UserId) -> usize {
+        self.sessions.values().map(|session| session.unsent(&user)).sum()
     }
 
     /// Whether a user has an agent.
@@ -200,7 +244,7 @@ impl Node {
             }
             Target::Room(name) => {
                 let id = self.room(app, &name);
-                self.check_session_limit(id)?;
+                self.check_session_limit(user, id)?;
                 let announced = self.directory.session(id).map(|item| item.descriptor.clone());
                 let (kind, history) = announced.map_or((kind, history), |d| (d.kind, d.history));
                 self.join_room(user, app, &name, kind, history)
@@ -208,7 +252,7 @@ impl Node {
             Target::User(name) => {
                 let other = self.resolve_user(user, &name)?;
                 let id = self.direct_id(user, other, app)?;
-                self.check_session_limit(id)?;
+                self.check_session_limit(user, id)?;
                 self.join_direct(id, user, other, app);
                 id
             }
@@ -218,11 +262,20 @@ impl Node {
         Ok(Answer::Session(self.summary(id, user)))
     }
 
-    pub(super) fn check_session_limit(&self, id: SessionId) -> Result<(), Refusal> {
-        if self.sessions.len() < MAX_SESSIONS || self.sessions.contains_key(&id) {
+    pub(super) fn check_session_limit(&self, user: UserId, id: SessionId) -> Result<(), Refusal> {
+        if self.has_room_for(user, id) {
             return Ok(());
         }
-        refuse(RefusalCode::Busy, "too many sessions are joined; leave some")
+        let text = "you have been in as many sessions as this daemon keeps for one user; its operator can allow more";
+        refuse(RefusalCode::Busy, text)
+    }
+
+    /// Whether a user may be in one session more.
+    pub(super) fn has_room_for(&self, user: UserId, id: SessionId) -> bool {
+        let known = |session: &Session| session.is_known_to(&user);
+        let most = self.quota.map_or(MAX_SESSIONS, |quota| quota.sessions);
+        self.sessions.get(&id).is_some_and(known)
+            || self.sessions.values().filter(|s| known(s)).count() < most
     }
 
     /// Joins an open room, creating it where it does not exist.
@@ -251,7 +304,10 @@ impl Node {
             history: true,
         };
         self.directs.insert(id, (user, other, app.clone()));
-        self.enter(id, user, descriptor, Some((user, other)));
+        self.enter(id, user, descriptor.clone(), Some((user, other)));
+        if self.users.contains_key(&other) && self.has_room_for(other, id) {
+            self.enter(id, other, descriptor, None);
+        }
     }
 
     fn join_known(&mut self, user: UserId, id: SessionId) -> Result<SessionId, Refusal> {
@@ -259,20 +315,24 @@ impl Node {
             return Ok(id);
         }
         if let Some((local, other, app)) =
-            self.directs.get(&id).filter(|(local, _, _)| *local == user).cloned()
+            self.directs.get(&id).filter(|(local, other, _)| *local == user || *other == user).cloned()
         {
-            self.join_direct(id, local, other, &app);
+            let partner = if local == user { other } else { local };
+            self.check_session_limit(user, id)?;
+            self.join_direct(id, user, partner, &app);
             return Ok(id);
         }
         if self.is_invited(user, id) {
             self.answer_invitation(self.out.now, user, id, true)?;
             return Ok(id);
         }
-        let local = self.sessions.get(&id).map(|session| session.descriptor.clone());
+        // What is not open is none of their business who are not in it, not even that it is there.
+        let open = |session: &&Session| session.descriptor.scope == Scope::Open;
+        let local = self.sessions.get(&id).filter(open).map(|session| session.descriptor.clone());
         let descriptor = local.or_else(|| self.directory.session(id).map(|item| item.descriptor.clone()));
         match descriptor {
             Some(descriptor) if descriptor.scope == Scope::Open => {
-                self.check_session_limit(id)?;
+                self.check_session_limit(user, id)?;
                 if self.room(&descriptor.app, &descriptor.title) != id {
                     return refuse(
                         RefusalCode::NotAllowed,
@@ -312,6 +372,7 @@ impl Node {
         session.elsewhere = false;
         session.pair = session.pair.or(pair);
         let joined = session.joined.insert(user);
+        session.left.remove(&user);
         if !known {
             let hosts: Vec<_> = self
                 .directory
@@ -340,6 +401,7 @@ impl Node {
             joined: session.joined.iter().copied().collect(),
             pair: session.pair,
             lan: self.lan_name().filter(|_| session.descriptor.scope == Scope::Open),
+            left: session.left.iter().copied().collect(),
         };
         self.out.urgent = true;
         let (key, value) = records::session(id, &record);
@@ -364,6 +426,7 @@ impl Node {
             return refuse(RefusalCode::NotJoined, format!("you are not in {target}"));
         };
         session.joined.remove(&user);
+        session.left.insert(user);
         if session.members.is_some() {
             self.leave_invited(user, id);
         }
@@ -476,25 +539,25 @@ impl Node {
         Ok(Answer::Done)
     }
 
-    /// An agent says how a launch went.
-    pub fn launch_result(&mut self, now: Instant, launch: u64, outcome: LaunchOutcome) {
+    /// A user's agent says how a launch went.
+    pub fn launch_result(&mut self, now: Instant, user: UserId, launch: u64, outcome: LaunchOutcome) {
         self.at(now);
         let (reason, detail) = match outcome {
-            LaunchOutcome::Started(_) => return self.launcher.on_started(launch),
+            LaunchOutcome::Started(_) => return self.launcher.on_started(user, launch),
             LaunchOutcome::NoApp => (FailReason::NoApp, String::new()),
             LaunchOutcome::NoDisplay => (FailReason::NoDisplay, String::new()),
             LaunchOutcome::Failed(why) => (FailReason::LaunchFailed, why),
         };
-        let need = self.launcher.on_failed(launch, reason, detail, now);
+        let need = self.launcher.on_failed(user, launch, reason, detail, now);
         need.into_iter().for_each(|need| self.on_need(need));
         self.settle();
     }
 
-    /// An agent says that a program it launched has ended.
-    pub fn exited(&mut self, now: Instant, launch: u64, status: i32) {
+    /// A user's agent says that a program it launched has ended.
+    pub fn exited(&mut self, now: Instant, user: UserId, launch: u64, status: i32) {
         self.at(now);
         let detail = format!("the program ended with status {status} before it attached");
-        let need = self.launcher.on_failed(launch, FailReason::LaunchFailed, detail, now);
+        let need = self.launcher.on_failed(user, launch, FailReason::LaunchFailed, detail, now);
         need.into_iter().for_each(|need| self.on_need(need));
         self.settle();
     }
@@ -504,7 +567,8 @@ impl Node {
         self.at(now);
         if let Some(local) = self.users.get_mut(&user) {
             local.availability = availability;
-            self.heartbeat.at_once(now);
+            // Not at once: a program that says so all the time must not fill the network.
+            self.heartbeat.on_change(now);
             self.changed.insert(Topic::Who);
         }
     }
@@ -632,7 +696,7 @@ impl Node {
         SessionSummary {
             session: id,
             app: session.descriptor.app.clone(),
-            title: self.title(session),
+            title: self.title(session, user),
             scope: session.descriptor.scope,
             kind: session.descriptor.kind,
             parent: None,

@@ -71,8 +71,8 @@ const MANY_WRITES: usize = 512;
 /// A failure is told three times: the datagrams are not repaired.
 const TELL_AGAIN: [Duration; 3] = [Duration::ZERO, Duration::from_millis(100), Duration::from_millis(400)];
 
-/// What a node needs to know of its world.
-#[derive(Clone, Debug)]
+/// What a node needs to know of its world. Not to be shown: it holds a seed.
+#[derive(Clone)]
 pub struct NodeConfig {
     /// Seed of the host's key.
     pub host_seed: [u8; 32],
@@ -88,6 +88,19 @@ pub struct NodeConfig {
     pub peers: Vec<SocketAddr>,
     /// Datagrams that the socket can hold.
     pub window: u32,
+    /// On a daemon that several users share: what each of them may take of it.
+    pub quota: Option<Quota>,
+}
+
+/// What one user may take of a daemon that several share, so that none can starve another.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Quota {
+    /// Instances attached at once.
+    pub instances: usize,
+    /// Sessions joined. One that was left counts, since its log stays.
+    pub sessions: usize,
+    /// Bytes of the user's own messages on the disk.
+    pub stored: u64,
 }
 
 /// What a local user is made of.
@@ -116,6 +129,8 @@ struct LocalUser {
     waiting: BTreeSet<SessionId>,
     /// When to look for what waits, since an agent has come.
     look_at: Option<Instant>,
+    /// The session of theirs that sent last.
+    turn: Option<SessionId>,
 }
 
 struct Agent {
@@ -174,6 +189,7 @@ pub struct Node {
     host: HostId,
     host_name: String,
     incarnation: u64,
+    quota: Option<Quota>,
     users: BTreeMap<UserId, LocalUser>,
     sessions: BTreeMap<SessionId, Session>,
     instances: BTreeMap<InstanceId, Instance>,
@@ -200,7 +216,8 @@ pub struct Node {
     out: Outbox,
     transmits: VecDeque<Transmit>,
     actions: VecDeque<Action>,
-    turn: Option<SessionId>,
+    /// The user whose turn it was to send.
+    turn: Option<UserId>,
     batches: VecDeque<Handed>,
     batch: u64,
     changed: BTreeSet<Topic>,
@@ -209,6 +226,8 @@ pub struct Node {
     wall_at_start: u64,
     /// Since when writes that nobody waits for are held back.
     writes_since: Option<Instant>,
+    /// Bytes on the disk of local users' logs, where that has a limit.
+    stored: BTreeMap<OriginId, u64>,
 }
 
 impl Node {
@@ -224,6 +243,7 @@ impl Node {
             host,
             host_name: chalktalk_ipc::text::label(&config.host_name),
             incarnation: config.incarnation,
+            quota: config.quota,
             users: BTreeMap::new(),
             sessions: BTreeMap::new(),
             instances: BTreeMap::new(),
@@ -273,6 +293,7 @@ impl Node {
             clean: false,
             wall_at_start: wall.saturating_sub(now.as_nanos() / 1_000_000),
             writes_since: None,
+            stored: BTreeMap::new(),
         };
         node.restore(restored, now);
         node
@@ -298,6 +319,7 @@ impl Node {
                     let keys = if open { self.lan.clone() } else { Ring::locked() };
                     let mut session = Session::new(*id, record.descriptor.clone(), keys, now);
                     session.joined = record.joined.iter().copied().collect();
+                    session.left = record.left.iter().copied().collect();
                     session.pair = record.pair;
                     session.elsewhere = open && record.lan != self.lan_name();
                     if !self.clean {
@@ -314,6 +336,9 @@ impl Node {
                 // Not one of an earlier stop: the log has gone on since, and slots behind its end were given out.
                 Known::Resume(session, origin, life, hash) if self.clean && life + 1 == self.incarnation => {
                     self.resumes.insert((*session, *origin), *hash);
+                }
+                Known::Stored(origin, bytes) => {
+                    self.stored.insert(*origin, *bytes);
                 }
                 _ => {}
             }
@@ -390,10 +415,13 @@ impl Node {
                 closed: BTreeSet::new(),
                 waiting: BTreeSet::new(),
                 look_at: None,
+                turn: None,
             },
         );
         self.out.urgent = true;
         self.meet_everybody(user);
+        let neighbours: Vec<UserId> = self.users.keys().copied().collect();
+        neighbours.into_iter().for_each(|neighbour| self.meet(neighbour, user));
         self.unlock_directs(user);
         self.unlock_invited(user);
         self.join_room(user, &AppId::chat(), LOBBY, SessionKind::Kept, true);
@@ -581,20 +609,15 @@ impl Node {
         parts.into_iter().flatten().chain([self.heartbeat.next_timeout()]).min()
     }
 
-    /// The next datagrams to be sent: control frames first, then a burst of each session in turn.
+    /// The next datagrams to be sent: control frames first, then a burst of each user and session in turn.
     pub fn poll_transmit(&mut self, now: Instant) -> Option<Transmit> {
         self.at(now);
         if self.transmits.is_empty() {
-            let after = self.turn.map_or(std::ops::Bound::Unbounded, std::ops::Bound::Excluded);
-            let later = self.sessions.range((after, std::ops::Bound::Unbounded));
-            let next = later
-                .chain(self.sessions.iter())
-                .find(|(_, session)| session.can_flush(now))
-                .map(|(id, _)| *id);
-            if let Some(id) = next {
-                self.turn = Some(id);
+            if let Some((user, id)) = self.next_writer(now) {
+                self.turn = Some(user);
+                self.users.get_mut(&user).expect("writers are local users").turn = Some(id);
                 let session = self.sessions.get_mut(&id).expect("just found");
-                let burst = session.flush(&mut self.out);
+                let burst = session.flush(&user, &mut self.out);
                 self.out.group.push_back(burst);
                 self.settle();
             }
@@ -602,6 +625,19 @@ impl Node {
         let transmit = self.transmits.pop_front()?;
         self.out.counters.add("frames.sent", transmit.datagrams.len() as u64);
         Some(transmit)
+    }
+
+    /// Who sends next: users take turns, and so do each user's sessions.
+    fn next_writer(&self, now: Instant) -> Option<(UserId, SessionId)> {
+        let rank = |user: UserId, id: SessionId| {
+            let last = self.users.get(&user).map(|local| local.turn)?;
+            Some((Some(user) <= self.turn, user, Some(id) <= last, id))
+        };
+        let waiting = self
+            .sessions
+            .iter()
+            .flat_map(|(id, session)| session.waiting_writers(now).filter_map(move |user| rank(user, *id)));
+        waiting.min().map(|(_, user, _, id)| (user, id))
     }
 
     /// The next writes for the store.
@@ -612,7 +648,8 @@ impl Node {
             return None;
         }
         (self.out.urgent, self.writes_since) = (false, None);
-        let writes = std::mem::take(&mut self.out.writes);
+        let mut writes = std::mem::take(&mut self.out.writes);
+        self.count_stored(&mut writes);
         let mut ends = BTreeMap::new();
         for write in &writes {
             if let Write::Entry { session, log, seq, .. } = write {
@@ -623,6 +660,23 @@ impl Node {
         let ends = ends.into_iter().map(|((session, log), seq)| (session, log, seq)).collect();
         self.batches.push_back((self.batch, ends));
         Some(Batch { number: self.batch, writes })
+    }
+
+    /// Where users have a limit: keeps with what local users have written how much that is by now.
+    fn count_stored(&mut self, writes: &mut Vec<Write>) {
+        if self.quota.is_none() {
+            return;
+        }
+        let mut grown = BTreeSet::new();
+        for write in writes.iter() {
+            let Write::Entry { log, datagram, .. } = write else { continue };
+            if self.authors.get(&log.origin).is_some_and(|author| author.host == self.host) {
+                *self.stored.entry(log.origin).or_default() += datagram.len() as u64;
+                grown.insert(log.origin);
+            }
+        }
+        let record = |origin| records::stored(origin, self.stored[&origin]);
+        writes.extend(grown.into_iter().map(record).map(|(key, value)| Write::Record { key, value }));
     }
 
     /// Somebody waits for what is not stored yet: hold no writes back.

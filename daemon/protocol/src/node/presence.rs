@@ -40,9 +40,9 @@ impl Node {
 
     fn host_frame(&mut self, beat: u64, interval: Duration, leave: bool) -> HostFrame {
         let now = self.out.now;
-        let user = |user: &super::LocalUser| UserItem {
+        let user = |(id, user): (&UserId, &super::LocalUser)| UserItem {
             certificate: user.certificate.clone(),
-            availability: user.availability,
+            availability: self.availability(*id),
         };
         let instances = self.instances.iter().filter(|(_, instance)| instance.role == Role::App);
         let instance = |(id, instance): (&chalktalk_ipc::InstanceId, &super::Instance)| InstanceItem {
@@ -73,7 +73,7 @@ impl Node {
             leave,
             name: self.host_name.clone(),
             window: self.out.window,
-            users: if leave { vec![] } else { self.users.values().map(user).collect() },
+            users: if leave { vec![] } else { self.users.iter().map(user).collect() },
             instances: if leave { vec![] } else { instances.map(instance).collect() },
             sessions,
             sealed,

@@ -60,10 +60,7 @@ impl Session {
 
     pub(super) fn row(&self, id: LogId) -> Option<Row> {
         let log = self.logs.get(&id)?;
-        let acked = self
-            .joined
-            .iter()
-            .map(|user| self.acked.get(user).and_then(|logs| logs.get(&id)).copied().unwrap_or_default());
+        let acked = self.joined.iter().map(|user| self.acked_by(user, id));
         let first = log.start().next();
         let seq = log.counted();
         (seq > Seq(0)).then(|| Row {

@@ -98,6 +98,8 @@ pub struct Session {
     pub descriptor: Descriptor,
     /// Local users in it.
     pub joined: BTreeSet<UserId>,
+    /// Local users who have left it.
+    pub left: BTreeSet<UserId>,
     /// The two users of a direct session: the local one first.
     pub pair: Option<(UserId, UserId)>,
     /// What its entries and frames are sealed with.
@@ -143,6 +145,7 @@ impl Session {
             id,
             descriptor,
             joined: BTreeSet::new(),
+            left: BTreeSet::new(),
             pair: None,
             keys,
             members: None,
@@ -199,6 +202,21 @@ impl Session {
             && self.members.as_ref().is_none_or(|members| members.roll().may_write(user, log))
     }
 
+    /// Whether a local user is in it, or was.
+    pub fn is_known_to(&self, user: &UserId) -> bool {
+        self.joined.contains(user) || self.left.contains(user)
+    }
+
+    /// Whom a direct session is with, as one of the two sees it.
+    pub fn partner(&self, me: UserId) -> Option<UserId> {
+        self.pair.map(|(one, other)| if one == me { other } else { one })
+    }
+
+    /// Whether a local user writes this log now.
+    pub fn is_own(&self, id: LogId) -> bool {
+        self.own.values().any(|own| own.writer.log() == id)
+    }
+
     /// Hosts that are in it now.
     pub fn present(&self) -> impl Iterator<Item = HostId> + '_ {
         self.present.keys().copied()
@@ -244,6 +262,11 @@ impl Session {
         self.hold_until = until;
     }
 
+    /// How far the apps of a local user have acknowledged a log.
+    fn acked_by(&self, user: &UserId, id: LogId) -> Seq {
+        self.acked.get(user).and_then(|logs| logs.get(&id)).copied().unwrap_or_default()
+    }
+
     fn on_accepted(&mut self, id: LogId, before: Seq, out: &mut Outbox) {
         let live = self.is_live();
         let read = live.then(|| self.slowest_reader(id)).flatten();
@@ -274,8 +297,9 @@ impl Session {
         }
         self.take_statements(id, before, have, out);
         out.ready.extend(self.readers.keys().copied());
-        let mine = self.own.values().any(|own| own.writer.log() == id);
-        if !mine {
+        let mine = self.is_own(id);
+        // What one local user writes may be news for another.
+        if !mine || self.joined.len() > 1 {
             out.news.push(News { session: self.id, log: id, first: before.next(), last: have });
         }
         if live && mine {
@@ -317,13 +341,16 @@ impl Session {
 
     /// Tells the local authors how far their messages have come.
     pub fn tell_progress(&mut self, out: &mut Outbox) {
-        for own in self.own.values() {
+        for (user, own) in &self.own {
             let id = own.writer.log();
             let of = |row: &Row| row.seq;
             let mut held: Vec<Seq> =
                 self.present.values().map(|p| p.rows.get(&id).map_or(Seq(0), of)).collect();
             held.sort_by(|a, b| b.cmp(a));
-            let acked = self.present.values().map(|p| p.rows.get(&id).map_or(Seq(0), |row| row.acked));
+            let there = self.present.values().map(|p| p.rows.get(&id).map_or(Seq(0), |row| row.acked));
+            let here =
+                self.joined.iter().filter(|other| *other != user).map(|other| self.acked_by(other, id));
+            let acked = there.chain(here);
             let log = LogProgress {
                 stored: (self.descriptor.kind == SessionKind::Kept).then(|| self.logs[&id].stored()),
                 delivered: acked.min().unwrap_or_default(),

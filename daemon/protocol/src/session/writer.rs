@@ -154,6 +154,11 @@ impl Writer {
         self.genesis_ring = Some(ring);
     }
 
+    /// Entries that wait to be sent.
+    pub fn waiting(&self) -> usize {
+        self.drafts.len()
+    }
+
     /// Takes in a message. The caller has checked length, mentions and credit.
     pub fn push(&mut self, destination: InstanceId, author: Author, message: &Outgoing<'_>) {
         self.stream.push(&mut self.drafts, destination, author, message);

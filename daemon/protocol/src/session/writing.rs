@@ -11,6 +11,7 @@ use super::{
 use crate::{
     control::{self, Descriptor},
     crypto::{Author, Certificate},
+    frame::MAX_DATAGRAM,
     ids::{LogId, Seq},
     log::Log,
     outbox::Outbox,
@@ -138,12 +139,19 @@ impl Session {
         self.take_volatile(destination, body, out);
     }
 
-    /// Whether messages wait to be sent and may be.
-    pub fn can_flush(&self, now: Instant) -> bool {
-        self.is_active()
-            && now >= self.hold_until
-            && (!self.held.is_empty()
-                || self.own.values().any(|own| self.is_ready(own) && own.flow.allowance(now) > 0))
+    /// Bytes, roughly, of what a local user has published that has not left.
+    pub fn unsent(&self, user: &UserId) -> usize {
+        let held = self.held.iter().filter(|held| held.user == *user).map(|held| held.payload.len());
+        let drafts = self.own.get(user).map_or(0, |own| own.writer.waiting());
+        held.sum::<usize>() + drafts * MAX_DATAGRAM
+    }
+
+    /// The local users whose messages wait to be sent and may be.
+    pub fn waiting_writers(&self, now: Instant) -> impl Iterator<Item = UserId> + '_ {
+        let may = self.is_active() && now >= self.hold_until;
+        let held = !self.held.is_empty();
+        let waits = move |own: &Own| held || self.is_ready(own) && own.flow.allowance(now) > 0;
+        self.own.iter().filter(move |(_, own)| may && waits(own)).map(|(user, _)| *user)
     }
 
     pub(super) fn is_ready(&self, own: &Own) -> bool {
@@ -167,15 +175,15 @@ impl Session {
         }
     }
 
-    /// Makes the next burst: appended, to be stored, and to be sent by the caller.
-    pub fn flush(&mut self, out: &mut Outbox) -> Vec<Bytes> {
+    /// Makes a user's next burst: appended, to be stored, and to be sent by the caller.
+    pub fn flush(&mut self, user: &UserId, out: &mut Outbox) -> Vec<Bytes> {
         let now = out.now;
         if !self.held.is_empty() {
             self.release(out);
         }
         let messages = self.keys.can_send();
         let ready = |own: &Own| own.writer.is_ready(messages) && own.flow.allowance(now) > 0;
-        let Some((user, own)) = self.own.iter_mut().find(|(_, own)| ready(own)) else { return Vec::new() };
+        let Some(own) = self.own.get_mut(user).filter(|own| ready(own)) else { return Vec::new() };
         let limit = own.flow.allowance(now);
         if own.writer.last() == Seq(0) {
             own.writer.follow(lives::former_of(&self.logs, own.writer.log()));
@@ -185,7 +193,6 @@ impl Session {
         own.flow.on_sent(own.writer.last(), now);
         let log = self.logs.get_mut(&id).expect("a writer has its log");
         let before = log.have();
-        let user = *user;
         for entry in &written {
             log.append(entry.seq, entry.stamp, entry.datagram.clone());
             self.stamp = self.stamp.max(entry.stamp);
@@ -202,7 +209,7 @@ impl Session {
         self.rotate_now(out);
         if !self.is_live() {
             for mark in marks {
-                let (key, value) = records::number(self.id, user, mark.author.instance, mark.author.number);
+                let (key, value) = records::number(self.id, *user, mark.author.instance, mark.author.number);
                 out.writes.push(Write::Record { key, value });
             }
         }
