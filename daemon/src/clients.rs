@@ -57,12 +57,12 @@ pub struct Clients {
 }
 
 impl Clients {
-    /// For a daemon of one user.
-    pub fn new(uid: u32, user: UserId, settings: Settings) -> Self {
+    /// Nobody yet.
+    pub fn new(settings: Settings) -> Self {
         Self {
             by_connection: BTreeMap::new(),
             by_instance: BTreeMap::new(),
-            users: BTreeMap::from([(uid, user)]),
+            users: BTreeMap::new(),
             hosts: BTreeMap::new(),
             replaced: Vec::new(),
             settings,
@@ -83,6 +83,11 @@ impl Clients {
     /// The uids whose connections are to end.
     pub fn take_replaced(&mut self) -> Vec<u32> {
         std::mem::take(&mut self.replaced)
+    }
+
+    /// A uid is this user from now on.
+    pub fn add_user(&mut self, uid: u32, user: UserId) {
+        self.users.insert(uid, user);
     }
 
     /// The user that a uid is.
@@ -148,8 +153,8 @@ mod tests {
 
     #[test]
     fn an_instance_is_found_until_its_connection_ends() {
-        let settings = Settings { wishes: Default::default(), port: 1, name: None, peers: vec![] };
-        let mut clients = Clients::new(7, UserId([7; 32]), settings);
+        let mut clients = Clients::new(Settings::default());
+        clients.add_user(7, UserId([7; 32]));
         let (one, two) = (ConnectionId::of(1), ConnectionId::of(2));
         clients.attached(one, InstanceId([1; 16]), Role::App);
         clients.of(two).agent = true;
@@ -166,8 +171,7 @@ mod tests {
 
     #[test]
     fn hosts_without_a_name_go_by_their_id_and_invented_ones_do_not_pile_up() {
-        let settings = Settings { wishes: Default::default(), port: 1, name: None, peers: vec![] };
-        let mut clients = Clients::new(7, UserId([7; 32]), settings);
+        let mut clients = Clients::new(Settings::default());
         clients.set_hosts([(HostId([1; 16]), "shed".to_owned())]);
         assert_eq!(clients.host_name(HostId([1; 16])), "shed");
         assert_eq!(clients.host_name(HostId([0xab; 16])), "abababab");

@@ -50,7 +50,7 @@ pub struct Options {
 }
 
 /// What holds, once everything was looked at.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Settings {
     /// Interfaces and how to send on them.
     pub wishes: Wishes,
@@ -60,6 +60,28 @@ pub struct Settings {
     pub name: Option<String>,
     /// Hosts that are reached by unicast wherever they are.
     pub peers: Vec<SocketAddr>,
+    /// What one user may take, where several share the daemon.
+    pub quota: Quota,
+}
+
+/// What one user may take of a daemon that several share.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Quota {
+    /// Programs connected at once.
+    pub programs: usize,
+    /// Sessions the user has been in.
+    pub sessions: usize,
+    /// MiB of own messages on the disk.
+    pub stored: u64,
+}
+
+impl Default for Quota {
+    /// Programs: a dozen on a busy desktop, times five. Sessions: what a heartbeat still tells in a few datagrams.
+    /// Stored: years of talk, and not yet a disk.
+    fn default() -> Self {
+        Self { programs: 64, sessions: 128, stored: 1024 }
+    }
 }
 
 /// Why a configuration does not hold.
@@ -98,6 +120,8 @@ struct File {
     peers: Vec<Peer>,
     #[serde(default)]
     interfaces: Names,
+    #[serde(default)]
+    quota: Quota,
 }
 
 #[derive(Deserialize, Default)]
@@ -158,6 +182,7 @@ impl Settings {
             port,
             name: name.transpose()?,
             peers: file.peers.iter().map(socket).collect(),
+            quota: file.quota,
         })
     }
 }
@@ -221,6 +246,7 @@ mod tests {
             (2000, Mode::Broadcast, Some("shed"))
         );
         assert_eq!(file.peers, ["10.0.0.7:2000".parse().unwrap(), "[fe80::1]:9".parse().unwrap()]);
+        assert_eq!(settings(&[], "[quota]\nstored = 5\n").unwrap().quota, Quota { stored: 5, ..usual.quota });
         assert_eq!((file.wishes.only, file.wishes.never), (vec!["a".into()], vec!["b".into()]));
         let options = [
             "--name",
@@ -248,6 +274,9 @@ mod tests {
         let unknown = wrong("name = \"x\"\n\n[interfaces]\nalow = []\n");
         assert!(unknown.ends_with(".toml:4: unknown key `alow`; did you mean `allow`?"), "{unknown}");
         assert!(wrong("prot = 1\n").contains(":1: unknown key `prot`; did you mean `port`?"));
+        assert!(
+            wrong("[quota]\nprogram = 1\n").contains(":2: unknown key `program`; did you mean `programs`?")
+        );
         assert!(wrong("port = 80\n").contains("1024"), "{}", wrong("port = 80\n"));
         assert!(wrong("mode = \"loud\"\n").contains("loud"));
         assert!(wrong("name = \n").contains(":1: "));

@@ -10,27 +10,29 @@ use crate::{
     catchup::{self, CatchUps, Outcome},
     clients::Clients,
     config::{Options, Settings},
-    identity::{State, host_name, private_folder, random_seed, user_name},
-    local::{Admission, Local},
+    identity::{State, account_name, host_name, own_name, random_seed},
+    local::{Admission, Bounds, Local, listen},
     lock::Lock,
     log,
     net::{
         Network, Tokens,
         interfaces::{Change, Interfaces},
     },
-    outputs, requests,
+    outputs,
+    places::{Places, Service},
+    requests, shares,
     signals::Signals,
     store::{Space, Store},
     timer::Timer,
     trace::Trace,
 };
-use anyhow::{Context, bail};
-use chalktalk_ipc::{SessionId, UserId, request::Topic, socket::UserDirs};
+use anyhow::Context;
+use chalktalk_ipc::{InstanceId, SessionId, UserId, request::Topic};
 use chalktalk_protocol::{
     Instant,
     ids::{LogId, Seq},
     net::{Arrival, LinkId, Transmit, Way},
-    node::{Action, Node, NodeConfig},
+    node::{Action, Node, NodeConfig, Quota},
 };
 use mio::{Events, Poll, Token, Waker};
 use std::{
@@ -57,6 +59,10 @@ const CATCH_UP_BYTES: usize = 512 << 10;
 const BUFFERED: usize = 4096;
 /// How often the disk is measured while nothing is written.
 const LOOK_AT_DISK: Duration = Duration::from_secs(1);
+/// Programs of all users of a daemon that several share: a terminal server with a hundred people on it.
+const ALL_PROGRAMS: usize = 4096;
+/// Who shares a daemon and has so many bytes waiting for the network is not listened to until it has taken some.
+const UNSENT: usize = 16 << 20;
 
 /// A running daemon.
 pub struct Daemon {
@@ -72,7 +78,8 @@ pub struct Daemon {
     /// Catch-ups under way: whom to ask if the present provider cannot.
     asking: BTreeMap<u64, Asking>,
     asked: u64,
-    agent: Agent,
+    /// Where one user runs the daemon. Where several share it, each runs an agent, and the daemon executes nothing.
+    agent: Option<Agent>,
     node: Node,
     clients: Clients,
     /// A burst that the kernel had no room for, and how much of it went.
@@ -80,6 +87,8 @@ pub struct Daemon {
     look_at_disk: time::Instant,
     trace: Option<Trace>,
     state: State,
+    /// Reads of the store for programs whose user has had a share of the turn.
+    put_off: Vec<Action>,
     _lock: Lock,
 }
 
@@ -91,14 +100,10 @@ struct Asking {
 
 impl Daemon {
     /// Opens everything. When this returns, the socket accepts.
-    pub fn start(options: &Options, settings: Settings) -> anyhow::Result<Self> {
-        if options.system {
-            bail!("--system comes with the packages; run without it, as the user whose programs are to talk");
-        }
-        let dirs = UserDirs::from_env()?;
-        private_folder(&dirs.state)?;
-        private_folder(&dirs.runtime)?;
-        let lock = Lock::take(&dirs.state)?;
+    pub fn start(options: &Options, settings: Settings, places: Places) -> anyhow::Result<Self> {
+        places.prepare()?;
+        let lock = Lock::take(&places.state)?;
+        let shared = places.service == Service::System;
         let start = time::Instant::now();
         let poll = Poll::new().context("cannot watch anything")?;
         let registry = poll.registry();
@@ -106,14 +111,13 @@ impl Daemon {
         let signals = Signals::listen(registry, SIGNALS)?;
         let waker = Waker::new(registry, STORE)?;
         // A wake-up that fails can only mean that the daemon is ending.
-        let (store, restored) = Store::open(&dirs.state, move || waker.wake().unwrap_or(()))?;
+        let (store, restored) = Store::open(&places.state, move || waker.wake().unwrap_or(()))?;
         let mut network = Network::open(settings.port, registry, NETWORK)?;
         let interfaces = Interfaces::new(settings.wishes.clone(), registry, INTERFACES)
             .context("cannot follow the network interfaces")?;
         report_failed(network.set_links(interfaces.links().to_vec(), &[]));
 
-        let state = State::new(&dirs.state);
-        let uid = rustix::process::geteuid().as_raw();
+        let state = State::new(&places.state);
         let config = NodeConfig {
             host_seed: state.host_seed()?,
             host_name: settings.name.clone().unwrap_or_else(host_name),
@@ -122,26 +126,40 @@ impl Daemon {
             mode: settings.wishes.mode.into(),
             peers: settings.peers.clone(),
             window: u32::try_from(2 * network.receive_buffer() / BUFFERED).unwrap_or(u32::MAX),
+            quota: shared.then(|| quota(&settings)),
         };
         let now = Instant::after_start(start.elapsed());
         let mut node = Node::new(config, restored, now, wall_clock());
-        let user = node.add_user(now, state.seeds(uid, user_name())?);
+        let me = rustix::process::geteuid().as_raw();
+        let (uids, admission) = match places.service {
+            Service::User => (vec![(me, own_name())], Admission::Only(me)),
+            // Messages for those who are not there now are kept for them.
+            Service::System => {
+                let known = state.known_uids()?.into_iter();
+                (known.map(|uid| (uid, account_name(uid))).collect(), Admission::Everyone)
+            }
+        };
+        let bounds = if shared { bounds(&settings) } else { Bounds::OWN };
+        let mut clients = Clients::new(settings);
+        for (uid, name) in uids {
+            clients.add_user(uid, node.add_user(now, state.seeds(uid, name)?));
+        }
         node.set_links(now, interfaces.links().to_vec());
-
-        let mut clients = Clients::new(uid, user, settings);
         clients.set_hosts([(node.host_id(), node.host_name(node.host_id()))]);
-        let local = Local::bind(&dirs.socket(), Admission::Only(uid), registry, LOCAL)
-            .with_context(|| format!("cannot listen at {}", dirs.socket().display()))?;
+        let local = listen(&places.socket, admission)
+            .and_then(|listener| Local::serve(listener, &places.socket, admission, bounds, registry, LOCAL))
+            .with_context(|| format!("cannot listen at {}", places.socket.display()))?;
         let trace = options.trace.as_deref().map(Trace::open).transpose()?;
         Ok(Self {
             catch_ups: CatchUps::new(registry, CATCH_UPS)?,
             asking: BTreeMap::new(),
             asked: 0,
-            agent: Agent::new(local.path(), &dirs.state, start),
+            agent: (!shared).then(|| Agent::new(local.path(), &places.state, start)),
             clients,
             unsent: None,
             look_at_disk: start,
             state,
+            put_off: Vec::new(),
             _lock: lock,
             poll,
             timer,
@@ -207,7 +225,7 @@ impl Daemon {
             self.local.poll_timeout(),
             self.catch_ups.poll_timeout(),
             self.interfaces.poll_timeout(),
-            self.agent.poll_timeout(),
+            self.agent.as_ref().and_then(Agent::poll_timeout),
             (self.store.last_space() == Space::Low).then_some(self.look_at_disk),
         ];
         shell.into_iter().flatten().chain(core).min()
@@ -224,8 +242,8 @@ impl Daemon {
                 SIGNALS => {
                     let signalled = self.signals.take();
                     end |= signalled.end;
-                    if signalled.child {
-                        report_agent(&self.agent.on_child_ended(now));
+                    if let Some(agent) = self.agent.as_mut().filter(|_| signalled.child) {
+                        report_agent(&agent.on_child_ended(now));
                     }
                 }
                 INTERFACES => {
@@ -259,6 +277,7 @@ impl Daemon {
         more |= self.give_to_programs()?;
         // What the programs' needs brought up goes in the same turn.
         more |= self.give_writes_and_bursts();
+        more |= self.hold_back_floods();
         more |= self.local.flush(time::Instant::now());
         let now = self.now();
         requests::part_with_closed(now, &mut self.local, &mut self.clients, &mut self.node);
@@ -356,8 +375,8 @@ impl Daemon {
         self.on_interfaces(change);
         self.local.handle_timeout(now);
         self.catch_ups.handle_timeout(now);
-        if self.agent.poll_timeout().is_some_and(|at| at <= now) {
-            report_agent(&self.agent.handle_timeout(now));
+        if let Some(agent) = &mut self.agent {
+            report_agent(&agent.handle_timeout(now));
         }
         if self.look_at_disk <= now {
             self.look_at_disk = now + LOOK_AT_DISK;
@@ -413,13 +432,19 @@ impl Daemon {
 
     fn give_to_programs(&mut self) -> anyhow::Result<bool> {
         let mut more = false;
-        while let Some(action) = self.node.poll_action() {
+        let mut put_off = std::mem::take(&mut self.put_off).into_iter();
+        while let Some(action) = put_off.next().or_else(|| self.node.poll_action()) {
             match action {
+                Action::Fetch { instance, .. } if !self.has_share(instance) => self.put_off.push(action),
                 Action::Fetch { instance, session, log, from, bytes } => {
+                    let started = time::Instant::now();
                     let entries =
                         self.store.read(session, log, from, bytes).context("the store cannot be read")?;
                     let now = self.now();
                     self.node.fetched(now, instance, session, log, from, entries);
+                    if let Some(uid) = self.uid_of(instance) {
+                        self.local.shares.take(uid, started.elapsed());
+                    }
                     more = true;
                 }
                 Action::CatchUp { session, providers, wants } => {
@@ -441,7 +466,29 @@ impl Daemon {
             self.clients.set_hosts(people.into_iter().map(|person| (person.host_id, person.host)));
         }
         outputs::tell_changed(&mut self.local, &self.clients, &changed);
-        Ok(more)
+        Ok(more || !self.put_off.is_empty())
+    }
+
+    fn uid_of(&mut self, instance: InstanceId) -> Option<u32> {
+        let connection = self.clients.connection(instance)?;
+        self.local.get(connection).map(|connection| connection.peer.uid)
+    }
+
+    fn has_share(&mut self, instance: InstanceId) -> bool {
+        self.uid_of(instance).is_none_or(|uid| self.local.shares.has_left(uid))
+    }
+
+    /// Users whose programs have published more than the network takes are not listened to for a while, so that what
+    /// waits has a bound. True: somebody is listened to again.
+    fn hold_back_floods(&mut self) -> bool {
+        let mut again = false;
+        for uid in self.local.shares.active() {
+            let Some(user) = self.clients.user(uid) else { continue };
+            let flooded = self.node.unsent(user) > UNSENT;
+            again |= self.local.shares.is_paused(uid) && !flooded;
+            self.local.shares.pause(uid, flooded);
+        }
+        again
     }
 
     /// Says farewell on the network, and has everything on disk.
@@ -451,7 +498,9 @@ impl Daemon {
         self.node.stop(now);
         self.give_writes_and_bursts();
         self.local.flush(time::Instant::now());
-        self.agent.end();
+        if let Some(agent) = &mut self.agent {
+            agent.end();
+        }
         Ok(())
     }
 
@@ -460,6 +509,21 @@ impl Daemon {
         drop(self.local);
         self.store.close().context("the last messages may not be on disk")
     }
+}
+
+/// What the core is to hold each user to, where several share the daemon.
+fn quota(settings: &Settings) -> Quota {
+    let quota = settings.quota;
+    Quota {
+        instances: quota.programs,
+        sessions: quota.sessions,
+        stored: quota.stored.saturating_mul(1 << 20),
+    }
+}
+
+/// What the local socket is to hold each user to.
+fn bounds(settings: &Settings) -> Bounds {
+    Bounds { all: ALL_PROGRAMS, of_one: settings.quota.programs, share: Some(shares::SHARE) }
 }
 
 fn wall_clock() -> u64 {

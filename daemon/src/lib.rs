@@ -18,6 +18,7 @@ pub mod outputs;
 pub mod passport;
 pub mod places;
 pub mod requests;
+pub mod shares;
 pub mod signals;
 pub mod store;
 pub mod timer;

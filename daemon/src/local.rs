@@ -5,6 +5,7 @@
 //!
 //! Invariant: no connection takes more than its share of a turn, or more memory than its bounds.
 
+use crate::shares::Shares;
 use chalktalk_ipc::{
     Down, Event, FrameBuf,
     codec::put_control,
@@ -24,9 +25,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// At most this many programs at once; a desktop has a dozen.
+/// At most this many programs at once on a user's own daemon; a desktop has a dozen.
 pub const MAX_CONNECTIONS: usize = 256;
-/// Of these, at most this many that have not said hello yet.
+/// At most this many of a user's programs that have not said hello yet.
 pub const MAX_STRANGERS: usize = 32;
 /// What a program may leave unread: DESIGN §7, *flow to apps*.
 pub const OUTBOX: usize = 256 << 10;
@@ -77,11 +78,30 @@ impl Admission {
     }
 }
 
+/// How much programs may take.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Bounds {
+    /// Connections in all.
+    pub all: usize,
+    /// Connections of one uid.
+    pub of_one: usize,
+    /// A uid's share of a turn, where several share the daemon.
+    pub share: Option<Duration>,
+}
+
+impl Bounds {
+    /// Of a user's own daemon.
+    pub const OWN: Self = Self { all: MAX_CONNECTIONS, of_one: MAX_CONNECTIONS, share: None };
+}
+
 /// The socket and everyone connected.
 pub struct Local {
+    /// What each user has taken of this turn.
+    pub shares: Shares,
     listener: Listener,
     path: PathBuf,
     admission: Admission,
+    bounds: Bounds,
     registry: Registry,
     connections: BTreeMap<ConnectionId, Connection>,
     next: usize,
@@ -155,29 +175,39 @@ impl Outbox {
 /// The token of the listener is the first of the local socket's; connections have those behind it.
 const LISTENER: usize = 0;
 
+/// Listens at `path`, whose folder the caller owns and has locked. A file that a dead daemon left is removed.
+pub fn listen(path: &Path, admission: Admission) -> io::Result<Listener> {
+    match fs::remove_file(path) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+        _ => {}
+    }
+    let mode = if admission == Admission::Everyone { 0o666 } else { 0o600 };
+    let options = ListenerOptions::new().name(path.to_fs_name::<GenericFilePath>()?);
+    options.nonblocking(ListenerNonblockingMode::Both).mode(mode).create_sync()
+}
+
 impl Local {
-    /// Listens at `path`, whose folder the caller owns and has locked. A file that a dead daemon left is removed.
+    /// Serves whoever comes to `listener`, which stands at `path` (see [`listen`]).
     /// Tokens from `base` on are used; nothing else may be behind them.
-    pub fn bind(path: &Path, admission: Admission, registry: &Registry, base: usize) -> io::Result<Self> {
-        match fs::remove_file(path) {
-            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
-            _ => {}
-        }
-        let mode = if admission == Admission::Everyone { 0o666 } else { 0o600 };
-        let listener = ListenerOptions::new()
-            .name(path.to_fs_name::<GenericFilePath>()?)
-            .nonblocking(ListenerNonblockingMode::Both)
-            .mode(mode)
-            .create_sync()?;
+    pub fn serve(
+        listener: Listener,
+        path: &Path,
+        admission: Admission,
+        bounds: Bounds,
+        registry: &Registry,
+        base: usize,
+    ) -> io::Result<Self> {
         registry.register(
             &mut SourceFd(&listener_descriptor(&listener)),
             Token(base + LISTENER),
             Interest::READABLE,
         )?;
         Ok(Self {
+            shares: Shares::new(bounds.share),
             listener,
             path: path.to_owned(),
             admission,
+            bounds,
             registry: registry.try_clone()?,
             connections: BTreeMap::new(),
             next: base + LISTENER + 1,
@@ -218,13 +248,14 @@ impl Local {
 
     /// The connections that have something to say and are listening to the answer.
     pub fn talking(&self) -> Vec<ConnectionId> {
-        self.connections.iter().filter(|(_, c)| c.talks()).map(|(id, _)| *id).collect()
+        let talking = self.connections.iter().filter(|(_, c)| c.talks()).map(|(id, _)| *id).collect();
+        self.shares.in_turn(talking)
     }
 
     /// Takes what one connection has sent, at most a chunk, into its `input`. False: nothing (more) in this turn.
     pub fn read(&mut self, id: ConnectionId) -> bool {
         let Some(connection) = self.connections.get_mut(&id) else { return false };
-        if connection.output.room() == 0 || connection.parked {
+        if connection.output.room() == 0 || connection.parked || !self.shares.has_left(connection.peer.uid) {
             return false;
         }
         if std::mem::take(&mut connection.held_back) {
@@ -263,10 +294,11 @@ impl Local {
         for (id, connection) in &mut self.connections {
             connection.taken = 0;
             match connection.flush(now, &self.registry, *id) {
-                Ok(()) => more |= connection.talks(),
+                Ok(()) => more |= connection.talks() && !self.shares.is_paused(connection.peer.uid),
                 Err(reason) => gone.push((*id, reason)),
             }
         }
+        self.shares.end_turn();
         gone.iter().for_each(|(id, reason)| self.close(*id, reason));
         more
     }
@@ -338,11 +370,16 @@ impl Local {
     fn judge(&self, stream: &Stream) -> Result<Peer, &'static str> {
         let peer = stream.peer_creds().map_err(|_| "the system does not say who you are")?;
         let uid = peer.euid().ok_or("the system does not say who you are")?;
-        let strangers = self.connections.values().filter(|c| !c.greeted).count();
         if !self.admission.admits(uid) {
             return Err("this daemon serves another user");
         }
-        if self.connections.len() >= MAX_CONNECTIONS || strangers >= MAX_STRANGERS {
+        let theirs = self.connections.values().filter(|c| c.peer.uid == uid);
+        let (all, strangers) =
+            theirs.fold((0, 0), |(all, strangers), c| (all + 1, strangers + usize::from(!c.greeted)));
+        if self.connections.len() >= self.bounds.all
+            || all >= self.bounds.of_one
+            || strangers >= MAX_STRANGERS
+        {
             return Err("too many programs are connected; close some");
         }
         Ok(Peer { uid, pid: peer.pid().and_then(|pid| u32::try_from(pid).ok()).unwrap_or(0) })

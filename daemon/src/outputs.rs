@@ -14,23 +14,27 @@ use chalktalk_ipc::{
     request::Topic,
 };
 use chalktalk_protocol::{Instant, node::Node, session::delivery::Delivery};
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time};
 
 /// Events are small and must not be lost; who has left this much unread does not read at all.
 const MOST_UNREAD: usize = 4 * OUTBOX;
 
 /// Hands every instance that has something waiting what its outbox has room for.
 pub fn deliver(now: Instant, node: &mut Node, local: &mut Local, clients: &Clients) {
-    for instance in node.ready() {
+    for instance in local.shares.in_turn(node.ready()) {
+        let started = time::Instant::now();
         let Some(connection) = clients.connection(instance).and_then(|id| local.get(id)) else { continue };
-        let room = connection.output.room();
-        if room == 0 {
+        let (uid, room) = (connection.peer.uid, connection.output.room());
+        if room == 0 || !local.shares.has_left(uid) {
             continue;
         }
+        let Some(connection) = clients.connection(instance).and_then(|id| local.get(id)) else { continue };
         let mut writer = Writer::new(connection.output.bytes());
         node.deliver(now, instance, room, &mut |session, delivery| {
             put(&mut writer, clients, session, delivery)
         });
+        drop(writer);
+        local.shares.take(uid, started.elapsed());
     }
 }
 

@@ -5,7 +5,7 @@
 use crate::{
     clients::{Client, Clients, Parked},
     history,
-    identity::{IdentityError, State},
+    identity::{IdentityError, State, account_name},
     local::{Connection, ConnectionId, Local, Peer},
     net::Network,
     outputs::Writer,
@@ -21,6 +21,7 @@ use chalktalk_protocol::{
     node::{Attach, Node, Wish},
     seal::Key,
 };
+use std::time;
 
 /// What requests are about.
 pub struct World<'a> {
@@ -43,6 +44,9 @@ struct Caller<'a> {
     writer: Writer<'a>,
 }
 
+/// Who operates a daemon that several share.
+const ROOT: u32 = 0;
+
 /// Why a connection is ended.
 type Farewell = String;
 
@@ -51,10 +55,12 @@ pub fn take(now: Instant, local: &mut Local, clients: &mut Clients, mut world: W
     answer_parked(local, clients, &world);
     for id in local.talking() {
         while local.read(id) {
+            let (started, uid) = (time::Instant::now(), local.get(id).map(|connection| connection.peer.uid));
             if let Err(reason) = take_frames(now, id, local, clients, &mut world) {
                 local.close(id, &reason);
             }
             end_replaced(local, clients);
+            uid.into_iter().for_each(|uid| local.shares.take(uid, started.elapsed()));
         }
     }
     part_with_closed(now, local, clients, world.node);
@@ -82,11 +88,17 @@ pub fn park(clients: &mut Clients, store: &Store) -> bool {
 }
 
 fn answer_parked(local: &mut Local, clients: &mut Clients, world: &World<'_>) {
-    let is_ready = |parked: &mut Parked| parked.behind.is_some_and(|batch| world.store.has_stored(batch));
+    let is_ready = |parked: &Parked| parked.behind.is_some_and(|batch| world.store.has_stored(batch));
     let ready =
-        |(id, client): (ConnectionId, &mut Client)| Some((id, client.parked.take_if(|p| is_ready(p))?));
-    let ready: Vec<(ConnectionId, Parked)> = clients.iter_mut().filter_map(ready).collect();
-    for (id, Parked { call, wish, .. }) in ready {
+        |(id, client): (ConnectionId, &Client)| client.parked.as_ref().is_some_and(is_ready).then_some(id);
+    let ready: Vec<ConnectionId> = clients.iter().filter_map(ready).collect();
+    for id in local.shares.in_turn(ready) {
+        let started = time::Instant::now();
+        let Some(uid) = local.get(id).map(|connection| connection.peer.uid) else { continue };
+        if !local.shares.has_left(uid) {
+            continue;
+        }
+        let Some(Parked { call, wish, .. }) = clients.of(id).parked.take() else { continue };
         let Some(connection) = local.get(id) else { continue };
         connection.park(false);
         let mut writer = Writer::new(connection.output.bytes());
@@ -94,6 +106,8 @@ fn answer_parked(local: &mut Local, clients: &mut Clients, world: &World<'_>) {
         if call != 0 {
             writer.answer(call, answer);
         }
+        drop(writer);
+        local.shares.take(uid, started.elapsed());
     }
 }
 
@@ -117,10 +131,15 @@ fn take_frames(
     clients: &mut Clients,
     world: &mut World<'_>,
 ) -> Result<(), Farewell> {
+    let Some(peer) = local.get(id).map(|connection| connection.peer) else { return Ok(()) };
+    let user = match clients.user(peer.uid) {
+        Some(user) => user,
+        None => meet(now, peer.uid, clients, world).map_err(|e| e.to_string())?,
+    };
+    let (started, left) = (time::Instant::now(), local.shares.left(peer.uid));
     let Some(connection) = local.get(id) else { return Ok(()) };
-    let user = clients.user(connection.peer.uid).ok_or("this daemon does not know you")?;
     loop {
-        if connection.output.room() == 0 {
+        if connection.output.room() == 0 || started.elapsed() >= left {
             connection.hold_back();
             return Ok(());
         }
@@ -146,6 +165,18 @@ fn take_frames(
             return Ok(());
         }
     }
+}
+
+/// A uid is here for the first time: it becomes a user, and stays that one.
+fn meet(
+    now: Instant,
+    uid: u32,
+    clients: &mut Clients,
+    world: &mut World<'_>,
+) -> Result<UserId, IdentityError> {
+    let user = world.node.add_user(now, world.state.seeds(uid, account_name(uid))?);
+    clients.add_user(uid, user);
+    Ok(user)
 }
 
 impl Caller<'_> {
@@ -232,7 +263,7 @@ impl Caller<'_> {
                 node.exited(now, user, launch, status);
                 Answer::Done
             }
-            Request::Status => Answer::Status(status(now, user, world)),
+            Request::Status => Answer::Status(status(now, user, self.peer, world)),
             Request::Who => Answer::Who(node.who(user)),
             Request::Instances { all } => Answer::Instances(node.instance_list(user, all)),
             Request::Sessions => Answer::Sessions(node.session_list(user)),
@@ -299,10 +330,17 @@ impl Caller<'_> {
         let client = self.clients.of(self.connection);
         let instance = client.instance.ok_or("attach before publishing")?;
         let kept = client.open.get(&head.session) == Some(&SessionKind::Kept);
-        if kept && world.store.last_space() == Space::Low {
+        let full = match world.store.last_space() {
+            Space::Low => Some(
+                "the disk is full: nothing more can be stored; free some space and open the session again",
+            ),
+            Space::Enough if world.node.has_stored_all(self.user) => {
+                Some("you have stored as much as this daemon keeps for one user; its operator can allow more")
+            }
+            Space::Enough => None,
+        };
+        if let Some(reason) = full.filter(|_| kept) {
             client.open.remove(&head.session);
-            let reason =
-                "the disk is full: nothing more can be stored; free some space and open the session again";
             world.node.detach_from(now, instance, head.session, reason);
             return Ok(());
         }
@@ -336,8 +374,12 @@ impl Caller<'_> {
 }
 
 /// The core's facts, and the shell's.
-fn status(now: Instant, user: UserId, world: &World<'_>) -> chalktalk_ipc::event::Status {
+fn status(now: Instant, user: UserId, peer: Peer, world: &World<'_>) -> chalktalk_ipc::event::Status {
     let mut status = world.node.status(user, now);
+    if world.node.is_shared() && peer.uid != ROOT {
+        // They count what the programs of all users do.
+        status.counters.clear();
+    }
     let network = world.network.counters();
     status.port = world.network.port();
     status.state = world.state.folder().display().to_string();
@@ -352,6 +394,10 @@ fn status(now: Instant, user: UserId, world: &World<'_>) -> chalktalk_ipc::event
         ("net.stray", network.stray),
     ];
     status.counters.extend(counted.map(|(name, n)| (name.to_owned(), n)));
+    if world.node.has_stored_all(user) {
+        let text = "you have stored as much as this daemon keeps for one user: you can publish nothing more in kept sessions until its operator allows more";
+        status.warnings.push(text.to_owned());
+    }
     if world.store.last_space() == Space::Low {
         status.warnings.push(format!(
             "the disk that holds {} is nearly full: nothing can be published in kept sessions until there is space",

@@ -12,12 +12,16 @@ struct Server {
     now: Instant,
 }
 
+fn bind(path: &Path, admission: Admission, bounds: Bounds, registry: &Registry) -> Local {
+    Local::serve(listen(path, admission).unwrap(), path, admission, bounds, registry, BASE).unwrap()
+}
+
 impl Server {
     fn new(name: &str, admission: Admission) -> Self {
         let folder = std::env::temp_dir().join(format!("chalktalk-local-{name}-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
         let poll = Poll::new().unwrap();
-        let local = Local::bind(&folder.join("s.sock"), admission, poll.registry(), BASE).unwrap();
+        let local = bind(&folder.join("s.sock"), admission, Bounds::OWN, poll.registry());
         Self { local, poll, folder, now: Instant::now() }
     }
 
@@ -189,7 +193,7 @@ fn a_socket_left_behind_by_a_dead_daemon_is_replaced() {
     let path = server.folder.join("stale.sock");
     drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
     assert!(path.exists(), "a killed daemon leaves its file");
-    let local = Local::bind(&path, Admission::Only(me()), poll.registry(), BASE).unwrap();
+    let local = bind(&path, Admission::Only(me()), Bounds::OWN, poll.registry());
     assert!(connect_to(&path).is_ok());
     drop(local);
     assert!(!path.exists(), "a daemon that ends takes it away");

@@ -199,7 +199,7 @@ impl Node {
 
     /// Of users who share a daemon it is told whether they are there.
     fn on_presence_changed(&mut self) {
-        if self.quota.is_some() {
+        if self.is_shared() {
             self.changed.insert(Topic::Who);
             self.heartbeat.on_change(self.out.now);
         }
