@@ -61,8 +61,11 @@ const BUFFERED: usize = 4096;
 const LOOK_AT_DISK: Duration = Duration::from_secs(1);
 /// Programs of all users of a daemon that several share: a terminal server with a hundred people on it.
 const ALL_PROGRAMS: usize = 4096;
-/// Who shares a daemon and has so many bytes waiting for the network is not listened to until it has taken some.
-const UNSENT: usize = 16 << 20;
+/// Who shares a daemon and has so many bytes waiting for the network or the disk is not listened to until it is less:
+/// a share of what may wait for the disk in all, [`crate::store::MAX_QUEUED`].
+const PENDING: u64 = 4 << 20;
+/// Time in which bursts are sent in one turn where several share the daemon: the next turn may be another user's.
+const SENDING: Duration = Duration::from_millis(3);
 
 /// A running daemon.
 pub struct Daemon {
@@ -119,9 +122,9 @@ impl Daemon {
 
         let state = State::new(&places.state);
         let config = NodeConfig {
-            host_seed: state.host_seed()?,
+            host_seed: *state.host_seed()?,
             host_name: settings.name.clone().unwrap_or_else(host_name),
-            rng_seed: random_seed()?,
+            rng_seed: *random_seed()?,
             incarnation: state.next_incarnation()?,
             mode: settings.wishes.mode.into(),
             peers: settings.peers.clone(),
@@ -403,8 +406,13 @@ impl Daemon {
 
     /// Datagrams to the network, and what must be kept to the store: at once, side by side.
     fn give_writes_and_bursts(&mut self) -> bool {
+        let started = self.now();
         for _ in 0..BURSTS {
             let now = self.now();
+            if self.node.is_shared() && now.since(started) > SENDING {
+                self.give_writes();
+                return true;
+            }
             let next = self.unsent.take().or_else(|| Some((self.node.poll_transmit(now)?, 0)));
             let Some((transmit, from)) = next else {
                 self.give_writes();
@@ -478,13 +486,13 @@ impl Daemon {
         self.uid_of(instance).is_none_or(|uid| self.local.shares.has_left(uid))
     }
 
-    /// Users whose programs have published more than the network takes are not listened to for a while, so that what
-    /// waits has a bound. True: somebody is listened to again.
+    /// Users whose programs have published more than the network or the disk takes are not listened to for a while, so
+    /// that what waits has a bound. True: somebody is listened to again.
     fn hold_back_floods(&mut self) -> bool {
         let mut again = false;
         for uid in self.local.shares.active() {
             let Some(user) = self.clients.user(uid) else { continue };
-            let flooded = self.node.unsent(user) > UNSENT;
+            let flooded = self.node.pending(user) > PENDING;
             again |= self.local.shares.is_paused(uid) && !flooded;
             self.local.shares.pause(uid, flooded);
         }

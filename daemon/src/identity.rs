@@ -16,9 +16,10 @@ use std::{
     path::{Path, PathBuf},
     time::{SystemTime, UNIX_EPOCH},
 };
+use zeroize::Zeroizing;
 
-/// A key's seed.
-pub type Seed = [u8; 32];
+/// A key's seed: wiped from memory when it is dropped.
+pub type Seed = Zeroizing<[u8; 32]>;
 
 const HOST_KEY: &str = "host.key";
 const INCARNATION: &str = "incarnation";
@@ -120,7 +121,7 @@ impl State {
     /// What a uid's user is made of: made the first time, the same ever after.
     pub fn seeds(&self, uid: u32, name: String) -> Result<UserSeeds, IdentityError> {
         let name = self.adopted_name(uid).unwrap_or(name);
-        Ok(UserSeeds { user: self.user_seed(uid)?, origin: self.origin_seed(uid)?, name })
+        Ok(UserSeeds { user: *self.user_seed(uid)?, origin: *self.origin_seed(uid)?, name })
     }
 
     /// A uid is the user of this seed and name from now on. What is written on this host as that user is written with a new key:
@@ -188,7 +189,7 @@ impl State {
             Ok(file) => read_seed(&path, file),
             Err(e) if e.kind() == io::ErrorKind::NotFound => {
                 let seed = random_seed().map_err(|source| IdentityError::Io { path, source })?;
-                self.write(name, &seed)?;
+                self.write(name, &seed[..])?;
                 Ok(seed)
             }
             Err(source) => Err(IdentityError::Io { path, source }),
@@ -219,15 +220,19 @@ fn read_seed(path: &Path, file: File) -> Result<Seed, IdentityError> {
         let fix = format!("run: chmod 600 {}", path.display());
         return Err(IdentityError::Unsafe { path: path.to_owned(), problem, fix });
     }
-    let mut bytes = Vec::new();
-    file.take(33).read_to_end(&mut bytes).map_err(io_error)?;
-    bytes.try_into().map_err(|_| IdentityError::Damaged { path: path.to_owned() })
+    let damaged = || IdentityError::Damaged { path: path.to_owned() };
+    let mut seed = Seed::default();
+    if meta.len() != seed.len() as u64 {
+        return Err(damaged());
+    }
+    (&file).read_exact(&mut seed[..]).map_err(|_| damaged())?;
+    Ok(seed)
 }
 
 /// 32 bytes from the system's generator.
 pub fn random_seed() -> io::Result<Seed> {
-    let mut seed = [0; 32];
-    let got = getrandom(&mut seed, GetRandomFlags::empty())?;
+    let mut seed = Seed::default();
+    let got = getrandom(&mut seed[..], GetRandomFlags::empty())?;
     // The kernel gives up to 256 bytes in one piece.
     if got == seed.len() { Ok(seed) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
 }

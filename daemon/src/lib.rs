@@ -8,6 +8,7 @@ pub mod catchup;
 pub mod clients;
 pub mod config;
 pub mod daemon;
+pub mod hardening;
 pub mod history;
 pub mod identity;
 pub mod local;

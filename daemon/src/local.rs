@@ -20,7 +20,10 @@ use std::{
     collections::BTreeMap,
     fs,
     io::{self, Read, Write},
-    os::fd::{AsFd, AsRawFd, RawFd},
+    os::{
+        fd::{AsFd, AsRawFd, RawFd},
+        unix::fs::PermissionsExt,
+    },
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -183,7 +186,10 @@ pub fn listen(path: &Path, admission: Admission) -> io::Result<Listener> {
     }
     let mode = if admission == Admission::Everyone { 0o666 } else { 0o600 };
     let options = ListenerOptions::new().name(path.to_fs_name::<GenericFilePath>()?);
-    options.nonblocking(ListenerNonblockingMode::Both).mode(mode).create_sync()
+    let listener = options.nonblocking(ListenerNonblockingMode::Both).mode(mode).create_sync()?;
+    // The umask may have taken from it what others need to connect.
+    fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
+    Ok(listener)
 }
 
 impl Local {

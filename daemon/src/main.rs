@@ -1,9 +1,10 @@
 //! `chalktalkd`: the daemon of a host.
 
+use anyhow::Context;
 use chalktalkd::{
     config::{Options, Settings},
     daemon::Daemon,
-    log,
+    hardening, log,
     places::{Places, Service},
 };
 use clap::Parser;
@@ -26,6 +27,10 @@ fn run(options: &Options) -> anyhow::Result<()> {
     if options.check {
         println!("ok");
         return Ok(());
+    }
+    hardening::keep_memory_private(places.service).context("cannot keep memory out of dumps")?;
+    if places.service == Service::System {
+        hardening::open_many_files().context("cannot raise the limit of open files")?;
     }
     let mut daemon = Daemon::start(options, settings, places)?;
     daemon.announce();

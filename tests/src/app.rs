@@ -83,33 +83,56 @@ struct Heard {
     events: Vec<Event>,
     granted: HashMap<SessionId, u64>,
     closed: bool,
+    deaf: bool,
 }
 
 impl App {
     /// Attaches as a new instance of an app that people use.
     pub fn attach(socket: &Path, app: &str) -> Self {
-        Self::connect(socket, app, Role::App, None)
+        Self::connect(socket, app, Role::App, None, None)
             .unwrap_or_else(|why| panic!("{}: {why}", socket.display()))
     }
 
     /// Attaches again as an instance whose connection broke.
     pub fn attach_again(socket: &Path, app: &str, instance: InstanceId) -> Self {
-        Self::connect(socket, app, Role::App, Some(instance))
+        Self::connect(socket, app, Role::App, Some(instance), None)
             .unwrap_or_else(|why| panic!("{}: {why}", socket.display()))
     }
 
     /// Attaches as a command line does.
     pub fn observer(socket: &Path) -> Self {
-        Self::connect(socket, "chalktalk.chat", Role::Observer, None)
+        Self::connect(socket, "chalktalk.chat", Role::Observer, None, None)
             .unwrap_or_else(|why| panic!("{}: {why}", socket.display()))
     }
 
     /// Attaches as a command line does, if a daemon answers.
     pub fn try_observer(socket: &Path) -> Option<Self> {
-        Self::connect(socket, "chalktalk.chat", Role::Observer, None).ok()
+        Self::connect(socket, "chalktalk.chat", Role::Observer, None, None).ok()
     }
 
-    fn connect(socket: &Path, app: &str, role: Role, instance: Option<InstanceId>) -> Result<Self, String> {
+    /// Attaches as a program that an agent has launched does.
+    ///
+    /// # Errors
+    /// Why the daemon does not let it.
+    pub fn attach_with_token(socket: &Path, app: &str, token: &str) -> Result<Self, String> {
+        Self::connect(socket, app, Role::App, None, Some(token.to_owned()))
+    }
+
+    /// Attaches as a new instance, if the daemon lets it.
+    ///
+    /// # Errors
+    /// Why it does not.
+    pub fn try_attach(socket: &Path, app: &str) -> Result<Self, String> {
+        Self::connect(socket, app, Role::App, None, None)
+    }
+
+    fn connect(
+        socket: &Path,
+        app: &str,
+        role: Role,
+        instance: Option<InstanceId>,
+        token: Option<String>,
+    ) -> Result<Self, String> {
         let stream = UnixStream::connect(socket).map_err(|e| e.to_string())?;
         let reader = stream.try_clone().map_err(|e| e.to_string())?;
         let shared = Arc::new(Shared::default());
@@ -118,10 +141,12 @@ impl App {
         let app: AppId = app.parse().map_err(|e| format!("{e}"))?;
         let mut this =
             Self { stream, shared, outgoing: Mutex::default(), instance: InstanceId::NIL, app: app.clone() };
-        this.request(Request::Hello { protocol: PROTOCOL, client: "tests".into() })
-            .map_err(|e| e.to_string())?;
-        let attach = Request::Attach { instance, app, role, token: None };
-        match this.request(attach).map_err(|e| e.to_string())? {
+        let ask = |request| match this.call(request) {
+            Some(answer) => answer.map_err(|e| e.to_string()),
+            None => Err(format!("the daemon hung up: {:?}", this.events())),
+        };
+        ask(Request::Hello { protocol: PROTOCOL, client: "tests".into() })?;
+        match ask(Request::Attach { instance, app, role, token })? {
             Answer::Attached { instance, .. } => this.instance = instance,
             other => return Err(format!("attach was answered with {other:?}")),
         }
@@ -218,25 +243,71 @@ impl App {
     /// # Panics
     /// When the daemon gives no credit for 30 s.
     pub fn publish_all(&self, session: SessionId, destination: InstanceId, payloads: &[&[u8]]) -> u64 {
+        let number = self.try_publish(session, destination, payloads, Duration::from_secs(30));
+        number.expect("the daemon gives credit within 30 s")
+    }
+
+    /// Publishes durable messages in one batch, if there is credit for them in time; gives the number of the last.
+    pub fn try_publish(
+        &self,
+        session: SessionId,
+        destination: InstanceId,
+        payloads: &[&[u8]],
+        within: Duration,
+    ) -> Option<u64> {
         let cost: u64 = payloads.iter().map(|p| p.len() as u64 + COST).sum();
-        let (first, needed) = {
-            let mut outgoing = self.outbox();
-            let number = outgoing.numbers.entry(session).or_default();
-            let first = *number + 1;
-            *number += payloads.len() as u64;
-            let spent = outgoing.spent.entry(session).or_default();
-            *spent += cost;
-            (first, *spent)
-        };
+        let needed = self.outbox().spent.get(&session).copied().unwrap_or_default() + cost;
         let granted = |heard: &mut Heard| (heard.granted.get(&session).copied()? >= needed).then_some(());
-        self.shared.wait(Duration::from_secs(30), granted).expect("the daemon gives credit within 30 s");
+        self.shared.wait(within, granted)?;
+        let first = {
+            let mut outgoing = self.outbox();
+            outgoing.spent.insert(session, needed);
+            let number = outgoing.numbers.entry(session).or_default();
+            *number += payloads.len() as u64;
+            *number + 1 - payloads.len() as u64
+        };
         let mut bytes = Vec::new();
         codec::put_frame(&mut bytes, FrameKind::Publish, |out| {
             PublishHead { session, destination, first, class: Class::Durable }.put(out);
             payloads.iter().for_each(|payload| batch::put_outgoing(out, &Outgoing::new(payload)));
         });
         self.write(&bytes);
-        first + payloads.len() as u64 - 1
+        Some(first + payloads.len() as u64 - 1)
+    }
+
+    /// Publishes a message without asking whether that is allowed.
+    pub fn publish_unasked(&self, session: SessionId, payload: &str) {
+        let mut bytes = Vec::new();
+        codec::put_frame(&mut bytes, FrameKind::Publish, |out| {
+            let destination = InstanceId::NIL;
+            PublishHead { session, destination, first: 1, class: Class::Durable }.put(out);
+            batch::put_outgoing(out, &Outgoing::new(payload.as_bytes()));
+        });
+        self.write(&bytes);
+    }
+
+    /// Asks something many times over, and wants no reply.
+    pub fn pester(&self, request: &Request, times: u32) {
+        let mut bytes = Vec::new();
+        (0..times).for_each(|_| codec::put_control(&mut bytes, &Call { id: 0, request: request.clone() }));
+        self.write(&bytes);
+    }
+
+    /// Forgets the messages received so far.
+    pub fn forget_messages(&self) {
+        self.shared.heard().messages = Vec::new();
+    }
+
+    /// Reads from now on without looking at what it reads.
+    pub fn go_deaf(&self) {
+        self.shared.heard().deaf = true;
+    }
+
+    /// Whether the daemon has detached this instance from a session.
+    pub fn is_detached(&self, session: SessionId) -> bool {
+        let from_it =
+            |event: &Event| matches!(event, Event::Detached { session: Some(s), .. } if *s == session);
+        self.shared.heard().events.iter().any(from_it)
     }
 
     /// Publishes one volatile message to all.
@@ -440,6 +511,10 @@ impl Shared {
             }
             frames.filled(read);
             let mut heard = self.heard();
+            if heard.deaf {
+                frames = FrameBuf::default();
+                continue;
+            }
             while let Some(frame) = frames.next_frame().expect("the daemon sends well-formed frames") {
                 match frame.kind {
                     FrameKind::Control => heard.take(frame.control().expect("the daemon's frames decode")),

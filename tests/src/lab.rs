@@ -1,6 +1,6 @@
 //! A LAN in a box: hosts as network namespaces on one switch, made without privileges.
 //!
-//! The process first moves into namespaces of its own (see [`enter()`]); inside them it may make as many hosts as it
+//! The process first moves into namespaces of its own (see [`enter`](enter())); inside them it may make as many hosts as it
 //! likes. Each host has `lo` and one interface `eth0` with an IPv4 and a link-local IPv6 address, and no route
 //! beyond the link.
 //!

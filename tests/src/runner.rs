@@ -6,7 +6,11 @@
 //! Invariant: a failing test shows what every program in it has said.
 
 use crate::{
-    lab::{self, Missing, enter::REQUIRE_ALL, process},
+    lab::{
+        self, Missing,
+        enter::{REQUIRE_ALL, Users},
+        process,
+    },
     programs,
 };
 use std::{
@@ -46,6 +50,11 @@ enum Outcome {
 
 /// Runs the tests whose names the arguments select (all without arguments).
 pub fn run(tests: &[Test]) -> ExitCode {
+    run_among(Users::Root, tests)
+}
+
+/// The same for tests that need the machine's users to be there.
+pub fn run_among(users: Users, tests: &[Test]) -> ExitCode {
     let options = Options::from_arguments();
     let chosen: Vec<&Test> = tests.iter().filter(|(name, _)| options.select(name)).collect();
     if options.list {
@@ -55,7 +64,7 @@ pub fn run(tests: &[Test]) -> ExitCode {
     if !chosen.is_empty() {
         crate::binaries::build_once();
         // Where that fails, each test says so itself: it asks for a lab and is skipped with the reason.
-        let _each_test_reports = lab::enter();
+        let _each_test_reports = lab::enter(users);
     }
     note_daemons_on_panic();
     println!("\nrunning {} tests", chosen.len());

@@ -10,6 +10,7 @@ use chalktalk_ipc::{HostId, OriginId, UserId, text};
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteArray;
+use zeroize::Zeroizing;
 
 /// Bytes of an Ed25519 signature.
 pub const SIGNATURE: usize = 64;
@@ -106,10 +107,11 @@ impl Certificate {
 
 /// The secret that two users share, from their identity keys (X25519, RFC 7748; Ed25519 keys mapped to Curve25519).
 /// `None` if the other's key is no point of the curve or a degenerate one.
-pub fn shared_secret(mine: &SigningKey, theirs: &UserId) -> Option<[u8; 32]> {
+pub fn shared_secret(mine: &SigningKey, theirs: &UserId) -> Option<Zeroizing<[u8; 32]>> {
     let point = VerifyingKey::from_bytes(&theirs.0).ok()?.to_montgomery().to_bytes();
-    let secret = x25519_dalek::x25519(mine.to_scalar_bytes(), point);
-    (secret != [0; 32]).then_some(secret)
+    let scalar = Zeroizing::new(mine.to_scalar_bytes());
+    let secret = Zeroizing::new(x25519_dalek::x25519(*scalar, point));
+    (*secret != [0; 32]).then_some(secret)
 }
 
 /// The hash by which a signed entry names the entries it covers.

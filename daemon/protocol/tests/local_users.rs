@@ -264,9 +264,12 @@ fn one_users_quota_is_not_anothers() {
     world.node.open(world.now, instances[0], session, &From::Start).unwrap();
     assert!(!world.node.has_stored_all(ana));
     world.publish(instances[0], session, 1, &[7; 60_000]);
-    assert!(world.node.unsent(ana) >= 60_000);
-    world.settle();
-    assert_eq!(world.node.unsent(ana), 0);
+    assert!(world.node.pending(ana) >= 60_000);
+    while world.node.poll_transmit(world.now).is_some() {}
+    let batch = world.node.poll_write().unwrap();
+    assert!(world.node.pending(ana) >= 60_000, "sent, and not stored");
+    world.node.stored(world.now, batch.number);
+    assert_eq!((world.node.pending(ana), world.node.pending(ben)), (0, 0));
     assert!(world.node.has_stored_all(ana));
     assert!(!world.node.has_stored_all(ben));
 }

@@ -106,6 +106,9 @@ fn strangers_are_told_why_they_are_turned_away() {
     assert!(matches!(answer(&mut client), Down::Event(Event::Detached { session: None, .. })));
     assert_eq!((server.local.len(), server.local.refused()), (0, 1));
     assert!(!Admission::Everyone.admits(NOBODY) && Admission::Everyone.admits(12));
+    let everyones = Server::new("everyones", Admission::Everyone);
+    let mode = std::fs::metadata(everyones.local.path()).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o666, "whatever the umask is");
 }
 
 #[test]

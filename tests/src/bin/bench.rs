@@ -29,7 +29,7 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     }
     binaries::build_once();
-    if let Err(missing) = lab::enter() {
+    if let Err(missing) = lab::enter(lab::enter::Users::Root) {
         return enter::exit_without_lab(&missing);
     }
     match std::panic::catch_unwind(|| run(&arguments)) {

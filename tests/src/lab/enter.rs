@@ -17,6 +17,15 @@ use std::{
 /// Set in the process that runs inside.
 const INSIDE: &str = "CHALKTALK_LAB_INSIDE";
 
+/// Whom there can be inside.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Users {
+    /// One user who is root there: needs no privileges.
+    Root,
+    /// The machine's users: needs root.
+    Real,
+}
+
 /// Set by those who want a skip to count as a failure.
 pub const REQUIRE_ALL: &str = "CHALKTALK_REQUIRE_ALL";
 
@@ -34,11 +43,11 @@ pub fn skip(reason: &str) -> ! {
 ///
 /// # Errors
 /// What the machine lacks.
-pub fn enter() -> Result<(), Missing> {
+pub fn enter(users: Users) -> Result<(), Missing> {
     if env::var_os(INSIDE).is_some() {
         return inside();
     }
-    let flags = namespaces()?;
+    let flags = namespaces(users)?;
     let program = env::current_exe().map_err(|e| Missing(format!("the test's own path is unknown: {e}")))?;
     let error = Command::new("unshare")
         .args(flags)
@@ -61,7 +70,7 @@ pub fn inside() -> Result<(), Missing> {
 
 fn prepare() -> Result<(), Missing> {
     if env::var_os(INSIDE).is_none() {
-        return Err(namespaces()
+        return Err(namespaces(Users::Root)
             .err()
             .unwrap_or(Missing("the test was not started by the lab's runner".into())));
     }
@@ -77,15 +86,16 @@ fn prepare() -> Result<(), Missing> {
 }
 
 /// The flags of `unshare` that work here: with a user namespace, or as root without one.
-fn namespaces() -> Result<Vec<&'static str>, Missing> {
+fn namespaces(users: Users) -> Result<Vec<&'static str>, Missing> {
     const COMMON: [&str; 6] = ["--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"];
     if !tool::has("unshare") {
         return Err(Missing("unshare is missing (package util-linux)".into()));
     }
     let own_user: &[&str] = &["--user", "--map-root-user"];
     let mut reason = String::new();
-    for users in [own_user, &[]] {
-        let flags = [users, &COMMON[..]].concat();
+    let ways: &[&[&str]] = if users == Users::Root { &[own_user, &[]] } else { &[&[]] };
+    for users in ways {
+        let flags = [*users, &COMMON[..]].concat();
         match tool::attempt("unshare", &[&flags[..], &["true"]].concat()) {
             Ok(_) => return Ok(flags),
             Err(why) if reason.is_empty() => reason = why,
@@ -93,6 +103,14 @@ fn namespaces() -> Result<Vec<&'static str>, Missing> {
         }
     }
     Err(Missing(format!("no namespaces of one's own here: {reason}")))
+}
+
+/// Whether more users than one can be had inside.
+pub fn has_real_users() -> bool {
+    // Where only one is mapped, the map is a line about one id.
+    let map = std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+    let count = map.split_whitespace().nth(2).and_then(|count| count.parse::<u64>().ok());
+    rustix::process::geteuid().is_root() && count.is_some_and(|count| count >= 65_536)
 }
 
 /// Exit status of a program that has nothing to do without the lab: a skip, unless skips are failures.

@@ -59,11 +59,6 @@ impl Node {
         people
     }
 
-    /// Whether several users share this daemon.
-    pub fn is_shared(&self) -> bool {
-        self.quota.is_some()
-    }
-
     /// How available a local user is. Who shares the daemon with others is there while an app or the agent is.
     pub(super) fn availability(&self, user: UserId) -> Availability {
         let Some(local) = self.users.get(&user) else { return Availability::Offline };

@@ -205,18 +205,6 @@ impl Node {
         }
     }
 
-    /// Whether a user has stored as much as one user may.
-    pub fn has_stored_all(&self, user: UserId) -> bool {
-        let origin = self.users.get(&user).map(|local| local.author.origin);
-        let stored = origin.and_then(|origin| self.stored.get(&origin)).copied().unwrap_or_default();
-        self.quota.is_some_and(|quota| stored >= quota.stored)
-    }
-
-    /// Bytes, roughly, that a user's programs have published and that have not left yet.
-    pub fn unsent(&self, user: UserId) -> usize {
-        self.sessions.values().map(|session| session.unsent(&user)).sum()
-    }
-
     /// Whether a user has an agent.
     pub fn has_agent(&self, user: UserId) -> bool {
         self.users.get(&user).is_some_and(|local| local.agent.is_some())

@@ -14,6 +14,7 @@ mod inviting;
 mod lan;
 mod local;
 mod presence;
+mod quota;
 
 use crate::{
     budget::Budgets,
@@ -52,8 +53,11 @@ use std::{
     time::Duration,
 };
 
+use zeroize::{Zeroize, Zeroizing};
+
 pub use inviting::Wish;
 pub use local::{Attach, PublishError};
+pub use quota::Quota;
 
 /// The room that exists on every LAN and that everybody has joined.
 pub const LOBBY: &str = "lobby";
@@ -92,15 +96,11 @@ pub struct NodeConfig {
     pub quota: Option<Quota>,
 }
 
-/// What one user may take of a daemon that several share, so that none can starve another.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Quota {
-    /// Instances attached at once.
-    pub instances: usize,
-    /// Sessions joined. One that was left counts, since its log stays.
-    pub sessions: usize,
-    /// Bytes of the user's own messages on the disk.
-    pub stored: u64,
+impl Drop for NodeConfig {
+    fn drop(&mut self) {
+        self.host_seed.zeroize();
+        self.rng_seed.zeroize();
+    }
 }
 
 /// What a local user is made of.
@@ -114,6 +114,13 @@ pub struct UserSeeds {
     pub name: String,
 }
 
+impl Drop for UserSeeds {
+    fn drop(&mut self) {
+        self.user.zeroize();
+        self.origin.zeroize();
+    }
+}
+
 struct LocalUser {
     key: SigningKey,
     origin_key: SigningKey,
@@ -122,7 +129,7 @@ struct LocalUser {
     availability: Availability,
     agent: Option<Agent>,
     /// Secrets shared with other users.
-    secrets: BTreeMap<UserId, [u8; 32]>,
+    secrets: BTreeMap<UserId, Zeroizing<[u8; 32]>>,
     /// Apps whose last instance the user has closed.
     closed: BTreeSet<AppId>,
     /// Sessions with messages that wait for an agent.
@@ -226,13 +233,12 @@ pub struct Node {
     wall_at_start: u64,
     /// Since when writes that nobody waits for are held back.
     writes_since: Option<Instant>,
-    /// Bytes on the disk of local users' logs, where that has a limit.
-    stored: BTreeMap<OriginId, u64>,
+    written: quota::Written,
 }
 
 impl Node {
     /// A node as the store remembers it. `wall`: ms since 1970 at `now`.
-    pub fn new(config: NodeConfig, restored: Restored, now: Instant, wall: u64) -> Self {
+    pub fn new(mut config: NodeConfig, restored: Restored, now: Instant, wall: u64) -> Self {
         let host_key = SigningKey::from_bytes(&config.host_seed);
         let host = crypto::host_id(&host_key.verifying_key());
         let mut rng = rand_chacha::ChaCha20Rng::from_seed(config.rng_seed);
@@ -260,7 +266,7 @@ impl Node {
             inviting: inviting::Inviting::default(),
             directory: Directory::default(),
             heartbeat: Heartbeat::new(now),
-            paths: Paths::new(config.mode, config.peers),
+            paths: Paths::new(config.mode, std::mem::take(&mut config.peers)),
             launcher: Launcher::default(),
             failures: Vec::new(),
             failures_heard: VecDeque::new(),
@@ -293,7 +299,7 @@ impl Node {
             clean: false,
             wall_at_start: wall.saturating_sub(now.as_nanos() / 1_000_000),
             writes_since: None,
-            stored: BTreeMap::new(),
+            written: quota::Written::default(),
         };
         node.restore(restored, now);
         node
@@ -337,9 +343,7 @@ impl Node {
                 Known::Resume(session, origin, life, hash) if self.clean && life + 1 == self.incarnation => {
                     self.resumes.insert((*session, *origin), *hash);
                 }
-                Known::Stored(origin, bytes) => {
-                    self.stored.insert(*origin, *bytes);
-                }
+                Known::Stored(origin, bytes) => self.written.restore(*origin, *bytes),
                 _ => {}
             }
         }
@@ -649,34 +653,17 @@ impl Node {
         }
         (self.out.urgent, self.writes_since) = (false, None);
         let mut writes = std::mem::take(&mut self.out.writes);
-        self.count_stored(&mut writes);
+        self.batch += 1;
+        self.count_written(self.batch, &mut writes);
         let mut ends = BTreeMap::new();
         for write in &writes {
             if let Write::Entry { session, log, seq, .. } = write {
                 ends.insert((*session, *log), *seq);
             }
         }
-        self.batch += 1;
         let ends = ends.into_iter().map(|((session, log), seq)| (session, log, seq)).collect();
         self.batches.push_back((self.batch, ends));
         Some(Batch { number: self.batch, writes })
-    }
-
-    /// Where users have a limit: keeps with what local users have written how much that is by now.
-    fn count_stored(&mut self, writes: &mut Vec<Write>) {
-        if self.quota.is_none() {
-            return;
-        }
-        let mut grown = BTreeSet::new();
-        for write in writes.iter() {
-            let Write::Entry { log, datagram, .. } = write else { continue };
-            if self.authors.get(&log.origin).is_some_and(|author| author.host == self.host) {
-                *self.stored.entry(log.origin).or_default() += datagram.len() as u64;
-                grown.insert(log.origin);
-            }
-        }
-        let record = |origin| records::stored(origin, self.stored[&origin]);
-        writes.extend(grown.into_iter().map(record).map(|(key, value)| Write::Record { key, value }));
     }
 
     /// Somebody waits for what is not stored yet: hold no writes back.
@@ -687,6 +674,7 @@ impl Node {
     /// Everything up to this batch is on the disk.
     pub fn stored(&mut self, now: Instant, batch: u64) {
         self.at(now);
+        self.written.on_stored(batch);
         while let Some((_, ends)) = self.batches.pop_front_if(|(number, _)| *number <= batch) {
             for (session, log, seq) in ends {
                 if let Some(session) = self.sessions.get_mut(&session) {

@@ -44,6 +44,7 @@ impl Node {
             certificate: user.certificate.clone(),
             availability: self.availability(*id),
         };
+        let users: Vec<UserItem> = self.users.iter().map(user).collect();
         let instances = self.instances.iter().filter(|(_, instance)| instance.role == Role::App);
         let instance = |(id, instance): (&chalktalk_ipc::InstanceId, &super::Instance)| InstanceItem {
             instance: *id,
@@ -73,7 +74,7 @@ impl Node {
             leave,
             name: self.host_name.clone(),
             window: self.out.window,
-            users: if leave { vec![] } else { self.users.iter().map(user).collect() },
+            users: if leave { vec![] } else { users },
             instances: if leave { vec![] } else { instances.map(instance).collect() },
             sessions,
             sealed,
@@ -230,10 +231,10 @@ impl Node {
             return;
         }
         let Some(secret) = crypto::shared_secret(&user.key, &other) else { return };
-        user.secrets.insert(other, secret);
         for app in [AppId::chat(), AppId::whiteboard()] {
             self.directs.insert(ids::direct(&app, &secret), (local, other, app));
         }
+        user.secrets.insert(other, secret);
     }
 
     /// A host left or fell silent.
