@@ -24,6 +24,7 @@ pub type Seed = Zeroizing<[u8; 32]>;
 const HOST_KEY: &str = "host.key";
 const INCARNATION: &str = "incarnation";
 const ACCOUNTS: &str = "/etc/passwd";
+const SUBORDINATES: &str = "/etc/subuid";
 
 /// Why the state directory cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -254,6 +255,23 @@ pub fn account_name(uid: u32) -> String {
     name.unwrap_or_else(|| if uid == NOBODY { "nobody".into() } else { format!("user{uid}") })
 }
 
+/// Whether a uid is one of those that users may hand out below themselves, in containers: not a person, and whoever has
+/// thousands of them could fill the daemon with users.
+pub fn is_subordinate(uid: u32) -> bool {
+    in_ranges(&fs::read_to_string(SUBORDINATES).unwrap_or_default(), uid)
+}
+
+/// Whether a uid is in one of the ranges of subuid(5).
+fn in_ranges(ranges: &str, uid: u32) -> bool {
+    ranges.lines().any(|line| {
+        let mut numbers = line.split(':').skip(1).map(|number| number.trim().parse::<u32>());
+        match (numbers.next(), numbers.next()) {
+            (Some(Ok(first)), Some(Ok(count))) => uid.checked_sub(first).is_some_and(|nth| nth < count),
+            _ => false,
+        }
+    })
+}
+
 /// Login and full name (first field of the fifth column, passwd(5)).
 fn account(accounts: &str, uid: u32) -> Option<(&str, &str)> {
     accounts.lines().find_map(|line| {
@@ -345,6 +363,14 @@ mod tests {
         std::os::unix::fs::symlink(path.join("a"), path.join("link")).unwrap();
         assert!(private_folder(&path.join("link")).is_err(), "a link leads who knows where");
         fs::remove_dir_all(path).unwrap();
+    }
+
+    #[test]
+    fn subordinate_ids_are_no_users() {
+        let ranges = "ana:100000:65536\nbroken\nben:x:1\nben:300000:1\n";
+        let of = |uid| in_ranges(ranges, uid);
+        assert!(of(100_000) && of(165_535) && of(300_000));
+        assert!(!of(99_999) && !of(165_536) && !of(300_001) && !of(1000));
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //!
 //! Invariant: no connection takes more than its share of a turn, or more memory than its bounds.
 
-use crate::shares::Shares;
+use crate::{identity::is_subordinate, shares::Shares};
 use chalktalk_ipc::{
     Down, Event, FrameBuf,
     codec::put_control,
@@ -77,7 +77,10 @@ pub enum Admission {
 
 impl Admission {
     fn admits(self, uid: u32) -> bool {
-        uid != NOBODY && (self == Self::Everyone || self == Self::Only(uid))
+        match self {
+            Self::Only(one) => uid == one && uid != NOBODY,
+            Self::Everyone => uid != NOBODY && !is_subordinate(uid),
+        }
     }
 }
 

@@ -80,8 +80,14 @@ impl Machine {
 
     /// A command that will run as this user.
     pub fn command(&self, uid: u32, program: &str, arguments: &[&str]) -> Command {
-        let mut command = Command::new(Path::new(BIN).join(program));
-        command.args(arguments).env_clear().env("HOME", home(uid)).env("PATH", BIN).current_dir("/");
+        let mut command = self.command_at(uid, &Path::new(BIN).join(program));
+        command.args(arguments);
+        command
+    }
+
+    fn command_at(&self, uid: u32, program: &Path) -> Command {
+        let mut command = Command::new(program);
+        command.env_clear().env("HOME", home(uid)).env("PATH", BIN).current_dir("/");
         command.env("XDG_RUNTIME_DIR", format!("{}/run", home(uid)));
         command.uid(uid).gid(uid);
         command
@@ -90,6 +96,13 @@ impl Machine {
     /// Starts a program as this user.
     pub fn spawn(&self, uid: u32, program: &str, arguments: &[&str]) -> Process {
         self.spawn_command(program, self.command(uid, program, arguments))
+    }
+
+    /// Starts a user's agent, as a desktop would: by a process that stays, since the agent ends with whoever started it.
+    pub fn agent(&self, uid: u32) -> Process {
+        let mut desktop = self.command_at(uid, Path::new("/bin/sh"));
+        desktop.args(["-c", "chalktalk-agent; exit $?"]);
+        self.spawn_command("chalktalk-agent", desktop)
     }
 
     /// Starts a command on this machine.

@@ -15,7 +15,8 @@ use std::{
     process::ExitCode,
 };
 
-/// Opens programs for the Chalktalk daemon in your session. The daemon starts it; it is not meant to be run by hand.
+/// Opens programs for the Chalktalk daemon in your session. A daemon of your own starts it; with the system's daemon it is to be
+/// started by your desktop.
 #[derive(Parser, Debug)]
 #[command(name = "chalktalk-agent", version)]
 struct Arguments {
@@ -62,7 +63,7 @@ fn folders(dirs: &UserDirs) -> Vec<Folder> {
 }
 
 fn serve(folders: Vec<Folder>, dirs: UserDirs) -> anyhow::Result<()> {
-    // The daemon that started this agent takes it along when it ends; the programs it opened go on.
+    // Who started this agent, a daemon or a desktop, takes it along when it ends; the programs it opened go on.
     rustix::process::set_parent_process_death_signal(Some(Signal::TERM))?;
     let state = env::var_os("CHALKTALK_STATE").map(PathBuf::from).filter(|path| path.is_absolute());
     let agent = Agent::new(folders, Surroundings::from_env(), state.unwrap_or(dirs.state));

@@ -163,7 +163,7 @@ fn chats() -> Vec<(u32, u32)> {
 
 fn a_message_opens_a_program_as_its_user_and_for_nobody_else() {
     let machine = Machine::start();
-    let _agents = [ANA, BEN, CLEO].map(|uid| machine.spawn(uid, "chalktalk-agent", &[]));
+    let _agents = [ANA, BEN, CLEO].map(|uid| machine.agent(uid));
     let has_agent = |uid| attach(uid).status().agent;
     wait::until(SOON, "the agents to attach", || [ANA, BEN, CLEO].into_iter().all(has_agent));
     let sent = machine.chalktalk(ANA, &["send", "@Ben", "come and see"]);
@@ -201,7 +201,7 @@ fn with_nobody_logged_in_the_message_waits() {
     assert_eq!(chats(), []);
     machine.daemon.stop();
     machine.restart();
-    let _agent = machine.spawn(BEN, "chalktalk-agent", &[]);
+    let _agent = machine.agent(BEN);
     wait::until(SOON, "his chat at his next login", || chats().iter().any(|(_, uid)| *uid == BEN));
 }
 

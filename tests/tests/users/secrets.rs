@@ -16,7 +16,7 @@ pub(crate) const TESTS: &[Test] =
 fn keys_are_in_no_log_argument_or_environment() {
     let machine = Machine::start();
     let (ana, ben) = (attach(ANA), attach(BEN));
-    let _agent = machine.spawn(BEN, "chalktalk-agent", &[]);
+    let _agent = machine.agent(BEN);
     wait::until(SOON, "his agent", || ben.status().agent);
     drop(ben);
     let session = ana.enter("@Ben", From::Start);

@@ -293,7 +293,8 @@ impl Node {
         };
         self.directs.insert(id, (user, other, app.clone()));
         self.enter(id, user, descriptor.clone(), Some((user, other)));
-        if self.users.contains_key(&other) && self.has_room_for(other, id) {
+        let takes = self.users.contains_key(&other) && !self.is_blocked(other, user);
+        if takes && self.has_room_for(other, id) {
             self.enter(id, other, descriptor, None);
         }
     }
