@@ -109,8 +109,9 @@ fn times(author: &App, reader: &App, session: SessionId, label: &str, count: usi
 }
 
 fn a_user_who_floods_the_daemon_does_not_delay_another() {
-    // Two turns, each with what it may take for sending, one user's share and a commit; in a debug build.
-    const LIMIT: Duration = Duration::from_millis(100);
+    // A few turns, each with what it may take for sending, one user's share and a commit; in a debug build.
+    const USUAL: Duration = Duration::from_millis(100);
+    const LATE: Duration = Duration::from_millis(250);
     const FLOODERS: u32 = 30;
     let _machine = Machine::start();
     let (author, reader) = (attach(ANA), attach(ANA));
@@ -137,7 +138,7 @@ fn a_user_who_floods_the_daemon_does_not_delay_another() {
         middle(&busy),
         late(&busy)
     );
-    assert!(late(&busy) < late(&idle) + LIMIT, "{busy:?}");
+    assert!(middle(&busy) < middle(&idle) + USUAL && late(&busy) < late(&idle) + LATE, "{busy:?}");
 }
 
 /// One of many programs of a greedy user: half of them publish, the others ask for lists or for the past, as fast as

@@ -616,15 +616,15 @@ impl Node {
     /// The next datagrams to be sent: control frames first, then a burst of each user and session in turn.
     pub fn poll_transmit(&mut self, now: Instant) -> Option<Transmit> {
         self.at(now);
-        if self.transmits.is_empty() {
-            if let Some((user, id)) = self.next_writer(now) {
-                self.turn = Some(user);
-                self.users.get_mut(&user).expect("writers are local users").turn = Some(id);
-                let session = self.sessions.get_mut(&id).expect("just found");
-                let burst = session.flush(&user, &mut self.out);
-                self.out.group.push_back(burst);
-                self.settle();
-            }
+        if self.transmits.is_empty()
+            && let Some((user, id)) = self.next_writer(now)
+        {
+            self.turn = Some(user);
+            self.users.get_mut(&user).expect("writers are local users").turn = Some(id);
+            let session = self.sessions.get_mut(&id).expect("just found");
+            let burst = session.flush(&user, &mut self.out);
+            self.out.group.push_back(burst);
+            self.settle();
         }
         let transmit = self.transmits.pop_front()?;
         self.out.counters.add("frames.sent", transmit.datagrams.len() as u64);
