@@ -294,6 +294,11 @@ impl Caller<'_> {
             }
             Request::SetPassphrase { key } => {
                 self.only_operator()?;
+                if node.is_shared() && self.peer.uid != ROOT {
+                    let text =
+                        "the passphrase is everybody's on this machine: only root sets it; run this as root";
+                    return Err(refusal(RefusalCode::NotAllowed, text));
+                }
                 node.set_lan_key(now, key.map(|key| Key::new(*key.reveal())));
                 Answer::Done
             }
