@@ -44,9 +44,6 @@ struct Caller<'a> {
     writer: Writer<'a>,
 }
 
-/// Who operates a daemon that several share.
-const ROOT: u32 = 0;
-
 /// Why a connection is ended.
 type Farewell = String;
 
@@ -294,11 +291,6 @@ impl Caller<'_> {
             }
             Request::SetPassphrase { key } => {
                 self.only_operator()?;
-                if node.is_shared() && self.peer.uid != ROOT {
-                    let text =
-                        "the passphrase is everybody's on this machine: only root sets it; run this as root";
-                    return Err(refusal(RefusalCode::NotAllowed, text));
-                }
                 node.set_lan_key(now, key.map(|key| Key::new(*key.reveal())));
                 Answer::Done
             }
@@ -361,7 +353,7 @@ impl Caller<'_> {
 
     /// What concerns the whole machine is for root, and for who runs the daemon.
     fn only_operator(&self) -> Result<(), Refusal> {
-        match self.peer.uid == 0 || self.peer.uid == rustix::process::geteuid().as_raw() {
+        match is_operator(self.peer) {
             true => Ok(()),
             false => Err(refusal(
                 RefusalCode::NotAllowed,
@@ -378,10 +370,15 @@ impl Caller<'_> {
     }
 }
 
+/// Root, and who runs the daemon.
+fn is_operator(peer: Peer) -> bool {
+    peer.uid == 0 || peer.uid == rustix::process::geteuid().as_raw()
+}
+
 /// The core's facts, and the shell's.
 fn status(now: Instant, user: UserId, peer: Peer, world: &World<'_>) -> chalktalk_ipc::event::Status {
     let mut status = world.node.status(user, now);
-    if world.node.is_shared() && peer.uid != ROOT {
+    if world.node.is_shared() && !is_operator(peer) {
         // They count what the programs of all users do.
         status.counters.clear();
     }
