@@ -85,7 +85,7 @@ impl World {
 
     /// Everything leaves, and all of it is stored.
     fn settle(&mut self) -> Vec<Action> {
-        self.now = self.now + Duration::from_millis(20);
+        self.now += Duration::from_millis(20);
         self.node.handle_timeout(self.now);
         while self.node.poll_transmit(self.now).is_some() {}
         while let Some(batch) = self.node.poll_write() {

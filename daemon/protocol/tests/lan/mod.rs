@@ -54,6 +54,7 @@ impl Host {
             mode: Mode::Auto,
             peers: vec![],
             window: 1000,
+            quota: None,
         };
         let mut node = Node::new(config, disk.clone(), now, 1);
         let name = ["ana", "ben", "chloé", "dan"][n].to_owned();
@@ -208,7 +209,7 @@ impl Lan {
         let digests: Vec<_> = node.digests().collect();
         let people: Vec<_> = node.who(*user).into_iter().map(|p| (p.user, p.addresses, p.status)).collect();
         let sessions = node.session_list(*user);
-        format!("{digests:?}\n{people:?}\n{sessions:?}\n{:?}\n{heard:?}", node.instance_list(true))
+        format!("{digests:?}\n{people:?}\n{sessions:?}\n{:?}\n{heard:?}", node.instance_list(*user, true))
     }
 
     pub(crate) fn counter(&self, host: usize, name: &str) -> u64 {
