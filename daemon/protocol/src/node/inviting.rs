@@ -522,7 +522,7 @@ impl Node {
     }
 
     fn take_out(&mut self, id: SessionId, user: UserId, by: UserId) {
-        let title = self.sessions.get(&id).map(|session| self.title(session)).unwrap_or_default();
+        let title = self.sessions.get(&id).map(|session| self.title(session, user)).unwrap_or_default();
         let reason = format!("{} removed you from {title}", self.name_of_user(by));
         self.close_all(id, user, &reason);
         if let Some(session) = self.sessions.get_mut(&id) {
