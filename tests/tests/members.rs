@@ -132,6 +132,7 @@ fn declining_is_told_and_asking_again_is_possible() {
     let (mut world, chats) = lan(4, 2);
     let room = world.create(chats[0], "den", true, &[1]);
     world.run_until(ms(2000), "the invitation comes", |world| world.invitations(1).len() == 1);
+    world.run(ms(500)); // their host has said that it has come
     world.decline(1, room);
     world.run(ms(3000));
     assert!(world.invitations(1).is_empty() && !world.is_in(1, room));

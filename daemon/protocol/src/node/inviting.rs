@@ -411,13 +411,14 @@ impl Node {
         let says = |make: fn(&Key, SessionId, UserId) -> Token, user: UserId| {
             members.session_keys().any(|key| same(&make(key, id, user), &token))
         };
-        let found = members.roll().invited().find_map(|(user, _)| {
+        let found = members.roll().invited().find_map(|(user, inviter)| {
             let no = says(invitation::declined, user);
-            (no || says(invitation::received, user)).then_some((user, no))
+            (no || says(invitation::received, user)).then_some((user, inviter, no))
         });
-        let Some((user, no)) = found else { return };
+        let Some((user, inviter, no)) = found else { return };
         members.received.insert((user, members.roll().since(&user)));
-        let asked = self.inviting.plans.remove(&(id, user)).is_some_and(|plan| plan.tries > 0);
+        self.inviting.plans.remove(&(id, user));
+        let asked = self.users.contains_key(&inviter) || members.asked.contains(&user);
         let speaker = session.joined.iter().copied().find(|user| session.is_member(user));
         if let Some(speaker) = speaker.filter(|_| no && asked) {
             session.say(speaker, &Statement::Decline { user });
@@ -493,6 +494,9 @@ impl Node {
             return self.out.counters.add("drop.no key to seal to", 1);
         };
         self.out.counters.add("invitations.sent", 1);
+        if let Some(members) = self.sessions.get_mut(&id).and_then(|session| session.members.as_mut()) {
+            members.asked.insert(user);
+        }
         for host in self.hosts_of(user) {
             self.out.unicast.push_back((host, datagram.clone().into()));
         }

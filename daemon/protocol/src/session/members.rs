@@ -51,6 +51,8 @@ pub struct Members {
     mine: BTreeMap<UserId, SigningKey>,
     /// Local users who are in by an invitation of this stamp: what was said of them before does not put them out.
     pub came: BTreeMap<UserId, u64>,
+    /// Invited users to whom this host has sent an invitation: it says so if they decline.
+    pub asked: BTreeSet<UserId>,
     /// Invited users whose host has the invitation of this stamp.
     pub received: BTreeSet<(UserId, u64)>,
     /// Local users who have left, as long as no other host is known to know.
@@ -73,6 +75,7 @@ impl Members {
             at_once: false,
             mine: BTreeMap::new(),
             came: BTreeMap::new(),
+            asked: BTreeSet::new(),
             received: BTreeSet::new(),
             leaving: BTreeSet::new(),
         }
