@@ -1,7 +1,5 @@
 //! What the documents say of the project's own files is so.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::{fs, path::Path};
 
 /// Where the table of threats may point to, by the beginning of what it says.

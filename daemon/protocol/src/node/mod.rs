@@ -208,7 +208,7 @@ pub struct Node {
     lan: Ring,
     nonces: Nonces,
     /// Which frames of the hosts present have been heard.
-    replays: BTreeMap<Boot, (HostId, Replays)>,
+    replays: BTreeMap<Boot, (HostId, BTreeMap<SessionId, Replays>)>,
     budgets: Budgets,
     strangers: Strangers,
     /// Whom each local user knows.
@@ -482,15 +482,18 @@ impl Node {
         }
         let mut opened = Vec::new();
         match keys.open_frame(header, datagram, &mut opened) {
-            Some(number) if self.is_first(number) => self.on_opened(arrival, header, datagram, &opened),
+            Some(number) if self.is_first(header.session, number) => {
+                self.on_opened(arrival, header, datagram, &opened)
+            }
             Some(_) => self.out.counters.add("drop.replayed", 1),
             None => self.refuse(arrival, "drop.not opened"),
         }
     }
 
     /// Whether a sealed frame of a host that is present comes for the first time.
-    fn is_first(&mut self, number: Number) -> bool {
-        self.replays.get_mut(&number.boot).is_some_and(|(_, heard)| heard.is_first(number.counter))
+    fn is_first(&mut self, session: SessionId, number: Number) -> bool {
+        let Some((_, heard)) = self.replays.get_mut(&number.boot) else { return false };
+        heard.entry(session).or_default().is_first(number.counter)
     }
 
     /// A frame of a session, in clear; an entry's body may be sealed.

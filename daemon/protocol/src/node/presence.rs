@@ -8,7 +8,7 @@ use crate::{
     frame::Header,
     heartbeat, ids,
     net::{Arrival, Transmit},
-    seal::{Replays, Ring},
+    seal::Ring,
 };
 use bytes::Bytes;
 use chalktalk_ipc::{
@@ -16,7 +16,7 @@ use chalktalk_ipc::{
     event::Scope,
     request::{Role, Topic},
 };
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 impl Node {
     /// Sends a heartbeat if one is due, or a farewell.
@@ -129,7 +129,7 @@ impl Node {
                 self.changed.extend([Topic::Who, Topic::Instances, Topic::Sessions]);
                 self.heartbeat.on_change(now);
                 self.replays.retain(|_, (other, _)| *other != host);
-                self.replays.insert(boot, (host, Replays::default()));
+                self.replays.insert(boot, (host, BTreeMap::new()));
                 self.on_announced(host, &sessions);
                 self.plan_invitations();
             }
