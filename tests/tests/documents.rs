@@ -29,3 +29,15 @@ fn every_threat_names_tests_that_exist() {
         }
     }
 }
+
+#[test]
+fn every_rule_of_the_protocol_has_a_number_of_its_own() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let text = fs::read_to_string(root.join("docs/protocol.md")).unwrap();
+    let mut rules: Vec<&str> =
+        text.lines().filter_map(|line| line.strip_prefix("* **P")?.split('*').next()).collect();
+    let count = rules.len();
+    rules.sort_unstable();
+    rules.dedup();
+    assert!(count > 60 && rules.len() == count, "{count} rules, {} numbers", rules.len());
+}
