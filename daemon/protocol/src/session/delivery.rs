@@ -3,7 +3,7 @@
 //! A reader holds a position, never a queue of entries: a slow or crashed app is only a reader that is behind. Entries
 //! of different authors are handed over in the order of their Lamport stamps as far as they are there.
 //!
-//! A message that two lives of an author hold (see [`super::lives`]) is handed over once: what a position says has been
+//! A message that two lives of an author hold (see `lives.rs`) is handed over once: what a position says has been
 //! read of one life is read again, silently, when it has to be compared with another.
 //!
 //! Invariant: per log, messages are handed over in order, without gaps, and each once.
