@@ -254,6 +254,8 @@ fn an_identity_taken_to_another_host_is_one_person_on_both() {
     let imported = h3.chalktalk_fed(&["identity", "import", path], words);
     assert_eq!(imported.code(), 0, "{}", imported.log);
     reader.await_close();
+    // The agent loses its connection too, and comes back as the agent of who sits there now.
+    wait::until(SOON, "the agent to be back", || App::observer(&h3.socket()).status().agent);
 
     let (here, there) = (seen(h2, h1), seen(h2, h3));
     let is_ana = || seen(h2, h3)["user"] == here["user"] && seen(h2, h3)["name"] == "ana";
