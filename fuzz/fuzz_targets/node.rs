@@ -158,6 +158,7 @@ fn talking(seed: u8) -> (Node, Vec<Vec<u8>>) {
         mode: Mode::Auto,
         peers: vec![],
         window: 100,
+        quota: None,
     };
     let (now, chat) = (Instant::ZERO, AppId::chat());
     let mut node = Node::new(config, Restored::default(), now, 1);
