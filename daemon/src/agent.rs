@@ -2,6 +2,7 @@
 //!
 //! Invariant: nothing that came from a program or the network has a part in what is executed, or how.
 
+use crate::supervisor;
 use std::{
     env,
     ffi::OsString,
@@ -70,7 +71,11 @@ impl Agent {
     /// Starts it, if it is time.
     pub fn handle_timeout(&mut self, now: Instant) -> Option<AgentNews> {
         self.start_at.take_if(|at| *at <= now)?;
-        let started = Command::new(&self.program)
+        let mut command = Command::new(&self.program);
+        for name in supervisor::VARIABLES {
+            command.env_remove(name);
+        }
+        let started = command
             .env("CHALKTALK_SOCKET", &self.socket)
             .env("CHALKTALK_STATE", &self.state)
             .stdin(Stdio::null())

@@ -11,7 +11,7 @@ use crate::{
     clients::Clients,
     config::{Options, Settings},
     identity::{State, account_name, host_name, own_name, random_seed},
-    local::{Admission, Bounds, Local, listen},
+    local::{Admission, Bounds, Local, go_on_listening, listen},
     lock::Lock,
     log,
     net::{
@@ -23,6 +23,7 @@ use crate::{
     requests, shares,
     signals::Signals,
     store::{Space, Store},
+    supervisor::Supervisor,
     timer::Timer,
     trace::Trace,
 };
@@ -38,6 +39,7 @@ use mio::{Events, Poll, Token, Waker};
 use std::{
     collections::BTreeMap,
     net::SocketAddr,
+    os::unix::net::UnixListener,
     time::{self, Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -83,6 +85,7 @@ pub struct Daemon {
     asked: u64,
     /// Where one user runs the daemon. Where several share it, each runs an agent, and the daemon executes nothing.
     agent: Option<Agent>,
+    supervisor: Supervisor,
     node: Node,
     clients: Clients,
     /// A burst that the kernel had no room for, and how much of it went.
@@ -102,10 +105,18 @@ struct Asking {
 }
 
 impl Daemon {
-    /// Opens everything. When this returns, the socket accepts.
-    pub fn start(options: &Options, settings: Settings, places: Places) -> anyhow::Result<Self> {
+    /// Opens everything; programs come to `listener`, or to one that is made where they look for it. When this returns,
+    /// the socket accepts.
+    pub fn start(
+        options: &Options,
+        settings: Settings,
+        places: Places,
+        listener: Option<UnixListener>,
+    ) -> anyhow::Result<Self> {
         places.prepare()?;
         let lock = Lock::take(&places.state)?;
+        let state = State::new(&places.state);
+        state.check_version()?;
         let shared = places.service == Service::System;
         let start = time::Instant::now();
         let poll = Poll::new().context("cannot watch anything")?;
@@ -120,7 +131,6 @@ impl Daemon {
             .context("cannot follow the network interfaces")?;
         report_failed(network.set_links(interfaces.links().to_vec(), &[]));
 
-        let state = State::new(&places.state);
         let config = NodeConfig {
             host_seed: *state.host_seed()?,
             host_name: settings.name.clone().unwrap_or_else(host_name),
@@ -149,15 +159,19 @@ impl Daemon {
         }
         node.set_links(now, interfaces.links().to_vec());
         clients.set_hosts([(node.host_id(), node.host_name(node.host_id()))]);
-        let local = listen(&places.socket, admission)
-            .and_then(|listener| Local::serve(listener, &places.socket, admission, bounds, registry, LOCAL))
-            .with_context(|| format!("cannot listen at {}", places.socket.display()))?;
+        let (listener, socket) = match listener {
+            Some(listener) => go_on_listening(listener).context("the socket handed over is of no use")?,
+            None => (listen(&places.socket, admission)?, places.socket),
+        };
+        let local = Local::serve(listener, &socket, admission, bounds, registry, LOCAL)
+            .with_context(|| format!("cannot listen at {}", socket.display()))?;
         let trace = options.trace.as_deref().map(Trace::open).transpose()?;
         Ok(Self {
             catch_ups: CatchUps::new(registry, CATCH_UPS)?,
             asking: BTreeMap::new(),
             asked: 0,
             agent: (!shared).then(|| Agent::new(local.path(), &places.state, start)),
+            supervisor: Supervisor::from_env(start).context("NOTIFY_SOCKET cannot be used")?,
             clients,
             unsent: None,
             look_at_disk: start,
@@ -180,14 +194,16 @@ impl Daemon {
     /// One line about where it can be reached, for whoever waits for it.
     pub fn announce(&self) {
         let links: Vec<&str> = self.network.links().iter().map(|link| link.name.as_str()).collect();
-        log::info(format_args!(
+        let about = format!(
             "ready: socket {}, group port {}, own port {}, interfaces {}, receive buffer {} KiB",
             self.local.path().display(),
             self.network.port(),
             self.network.own_port(),
             if links.is_empty() { "none yet".into() } else { links.join(" ") },
             self.network.receive_buffer() >> 10,
-        ));
+        );
+        log::info(format_args!("{about}"));
+        self.supervisor.ready(&about);
     }
 
     /// Runs until it is told to end, or cannot go on.
@@ -200,6 +216,7 @@ impl Daemon {
                 return self.stop();
             }
             more = self.turn()?;
+            self.supervisor.on_turn(time::Instant::now());
         }
     }
 
@@ -229,6 +246,7 @@ impl Daemon {
             self.catch_ups.poll_timeout(),
             self.interfaces.poll_timeout(),
             self.agent.as_ref().and_then(Agent::poll_timeout),
+            self.supervisor.poll_timeout(),
             (self.store.last_space() == Space::Low).then_some(self.look_at_disk),
         ];
         shell.into_iter().flatten().chain(core).min()
@@ -502,6 +520,7 @@ impl Daemon {
     /// Says farewell on the network, and has everything on disk.
     fn stop(&mut self) -> anyhow::Result<()> {
         log::info(format_args!("ending"));
+        self.supervisor.stopping();
         let now = self.now();
         self.node.stop(now);
         self.give_writes_and_bursts();

@@ -23,6 +23,9 @@ pub type Seed = Zeroizing<[u8; 32]>;
 
 const HOST_KEY: &str = "host.key";
 const INCARNATION: &str = "incarnation";
+const VERSION: &str = "version";
+/// Raised when an earlier daemon could do harm to what a later one has written.
+const STATE_VERSION: u32 = 1;
 const ACCOUNTS: &str = "/etc/passwd";
 const SUBORDINATES: &str = "/etc/subuid";
 
@@ -45,8 +48,18 @@ pub enum IdentityError {
         /// Which file.
         path: PathBuf,
     },
+    /// A later version has written it, and this one might not understand what it does.
+    #[error(
+        "{path} says that the state is of version {version}, and this daemon knows versions up to {STATE_VERSION}; install the later version again"
+    )]
+    Newer {
+        /// Which file.
+        path: PathBuf,
+        /// The version it names.
+        version: u32,
+    },
     /// The system refused.
-    #[error("cannot use {path}: {source}")]
+    #[error("cannot use {path}: {source}; the daemon must be able to write there")]
     Io {
         /// Which file or folder.
         path: PathBuf,
@@ -112,6 +125,25 @@ impl State {
     /// The folder.
     pub fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// Makes sure that the state is one that this version understands.
+    ///
+    /// # Errors
+    /// A later version has written it; nothing was changed.
+    pub fn check_version(&self) -> Result<(), IdentityError> {
+        let path = self.folder.join(VERSION);
+        match fs::read_to_string(&path) {
+            Ok(text) => match text.trim().parse() {
+                Ok(version) if version > STATE_VERSION => Err(IdentityError::Newer { path, version }),
+                Ok(_) => Ok(()),
+                Err(_) => Err(IdentityError::Damaged { path }),
+            },
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                self.write(VERSION, format!("{STATE_VERSION}\n").as_bytes())
+            }
+            Err(source) => Err(IdentityError::Io { path, source }),
+        }
     }
 
     /// Seed of the host's key.
@@ -342,6 +374,22 @@ mod tests {
         assert_eq!(state.next_incarnation().unwrap(), u64::MAX / 2 + 1);
         fs::write(path.join(INCARNATION), "x").unwrap();
         assert!(matches!(state.next_incarnation(), Err(IdentityError::Damaged { .. })));
+        fs::remove_dir_all(path).unwrap();
+    }
+
+    #[test]
+    fn a_state_of_a_later_version_is_left_alone() {
+        let path = folder("version");
+        private_folder(&path).unwrap();
+        let state = State::new(&path);
+        state.check_version().unwrap();
+        state.check_version().unwrap();
+        fs::write(path.join(VERSION), "2\n").unwrap();
+        let refused = state.check_version().unwrap_err().to_string();
+        assert!(refused.contains("version 2") && refused.contains("up to 1"), "{refused}");
+        assert_eq!(fs::read_to_string(path.join(VERSION)).unwrap(), "2\n");
+        fs::write(path.join(VERSION), "?").unwrap();
+        assert!(matches!(state.check_version(), Err(IdentityError::Damaged { .. })));
         fs::remove_dir_all(path).unwrap();
     }
 

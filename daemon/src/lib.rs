@@ -22,5 +22,6 @@ pub mod requests;
 pub mod shares;
 pub mod signals;
 pub mod store;
+pub mod supervisor;
 pub mod timer;
 pub mod trace;

@@ -13,7 +13,7 @@ use chalktalk_ipc::{
 };
 use interprocess::{
     local_socket::{GenericFilePath, Listener, ListenerNonblockingMode, ListenerOptions, Stream, prelude::*},
-    os::unix::local_socket::ListenerOptionsExt,
+    os::unix::{local_socket::ListenerOptionsExt, uds_local_socket},
 };
 use mio::{Interest, Registry, Token, unix::SourceFd};
 use std::{
@@ -22,7 +22,10 @@ use std::{
     io::{self, Read, Write},
     os::{
         fd::{AsFd, AsRawFd, RawFd},
-        unix::fs::PermissionsExt,
+        unix::{
+            fs::{FileTypeExt, PermissionsExt},
+            net::{UnixListener, UnixStream},
+        },
     },
     path::{Path, PathBuf},
     time::{Duration, Instant},
@@ -181,12 +184,74 @@ impl Outbox {
 /// The token of the listener is the first of the local socket's; connections have those behind it.
 const LISTENER: usize = 0;
 
-/// Listens at `path`, whose folder the caller owns and has locked. A file that a dead daemon left is removed.
-pub fn listen(path: &Path, admission: Admission) -> io::Result<Listener> {
-    match fs::remove_file(path) {
-        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
-        _ => {}
+/// Why nothing can listen at a place.
+#[derive(Debug, thiserror::Error)]
+pub enum ListenError {
+    /// Something is there that is not ours to remove.
+    #[error("{path} {what}; nothing was changed")]
+    InTheWay {
+        /// Where.
+        path: PathBuf,
+        /// What it is and what to do.
+        what: &'static str,
+    },
+    /// The system refused.
+    #[error("cannot listen at {path}: {source}")]
+    Io {
+        /// Where.
+        path: PathBuf,
+        /// What it said.
+        source: io::Error,
+    },
+}
+
+/// Listens at `path`, whose folder the caller owns and has locked. A socket that a dead daemon left is removed.
+///
+/// # Errors
+/// See [`ListenError`].
+pub fn listen(path: &Path, admission: Admission) -> Result<Listener, ListenError> {
+    clear_the_way(path)?;
+    bind(path, admission).map_err(|source| ListenError::Io { path: path.to_owned(), source })
+}
+
+/// Goes on with a listener that whoever started the daemon has made, and says where it stands.
+///
+/// # Errors
+/// It stands nowhere, or cannot be asked without waiting.
+pub fn go_on_listening(listener: UnixListener) -> io::Result<(Listener, PathBuf)> {
+    let address = listener.local_addr()?;
+    let nameless = || io::Error::new(io::ErrorKind::InvalidInput, "the socket handed over has no path");
+    let path = address.as_pathname().ok_or_else(nameless)?.to_owned();
+    let listener = Listener::from(uds_local_socket::Listener::from(listener));
+    listener.set_nonblocking(ListenerNonblockingMode::Both)?;
+    Ok((listener, path))
+}
+
+/// Tells everybody who waits at a listener why nobody will serve them.
+pub fn turn_away(listener: &Listener, reason: &str) {
+    while let Ok(stream) = listener.accept() {
+        farewell(&mut Outbox::default(), &stream, reason);
     }
+}
+
+fn clear_the_way(path: &Path) -> Result<(), ListenError> {
+    let in_the_way = |what| Err(ListenError::InTheWay { path: path.to_owned(), what });
+    let io_error = |source| ListenError::Io { path: path.to_owned(), source };
+    match fs::symlink_metadata(path) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(e) => return Err(io_error(e)),
+        Ok(about) if !about.file_type().is_socket() => {
+            return in_the_way("is no socket: move it away");
+        }
+        Ok(_) => {}
+    }
+    match UnixStream::connect(path) {
+        Ok(_) => in_the_way("is a socket at which another program answers: end that program"),
+        Err(_) => fs::remove_file(path).map_err(io_error),
+    }
+}
+
+fn bind(path: &Path, admission: Admission) -> io::Result<Listener> {
     let mode = if admission == Admission::Everyone { 0o666 } else { 0o600 };
     let options = ListenerOptions::new().name(path.to_fs_name::<GenericFilePath>()?);
     let listener = options.nonblocking(ListenerNonblockingMode::Both).mode(mode).create_sync()?;

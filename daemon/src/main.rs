@@ -1,14 +1,27 @@
 //! `chalktalkd`: the daemon of a host.
+//!
+//! Invariant: what somebody has to mend before the daemon can start ends it with another status than what a new start
+//! mends, so that whoever looks after it knows which to try.
 
 use anyhow::Context;
 use chalktalkd::{
-    config::{Options, Settings},
+    config::{ConfigError, Options, Settings},
     daemon::Daemon,
-    hardening, log,
+    hardening,
+    identity::IdentityError,
+    local::{ListenError, go_on_listening, turn_away},
+    lock::LockError,
+    log,
     places::{Places, Service},
+    supervisor,
 };
 use clap::Parser;
-use std::process::ExitCode;
+use std::{os::unix::net::UnixListener, process::ExitCode};
+
+/// Options or the configuration are wrong.
+const USAGE: u8 = 2;
+/// It must not start as things are here, and would not a second later either.
+const REFUSED: u8 = 4;
 
 fn main() -> ExitCode {
     let options = Options::parse();
@@ -16,12 +29,36 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {
             log::error(format_args!("{e:#}"));
-            ExitCode::FAILURE
+            ExitCode::from(exit_status(&e))
         }
     }
 }
 
+fn exit_status(error: &anyhow::Error) -> u8 {
+    let taken = matches!(error.downcast_ref(), Some(LockError::Taken { .. }));
+    let unusable =
+        error.downcast_ref::<IdentityError>().is_some_and(|e| !matches!(e, IdentityError::Io { .. }));
+    let in_the_way = matches!(error.downcast_ref(), Some(ListenError::InTheWay { .. }));
+    match () {
+        () if error.is::<ConfigError>() => USAGE,
+        () if taken || unusable || in_the_way => REFUSED,
+        () => 1,
+    }
+}
+
 fn run(options: &Options) -> anyhow::Result<()> {
+    let listener = supervisor::handed_over().context("the socket handed over cannot be used")?;
+    let waiting = listener.as_ref().map(UnixListener::try_clone).transpose()?;
+    let ended = serve(options, listener);
+    if let (Err(e), Some(waiting)) = (&ended, waiting) {
+        // Left waiting, they would have the daemon started again and again.
+        let (listener, _) = go_on_listening(waiting)?;
+        turn_away(&listener, &format!("the daemon cannot start: {e:#}"));
+    }
+    ended
+}
+
+fn serve(options: &Options, listener: Option<UnixListener>) -> anyhow::Result<()> {
     let places = Places::of(if options.system { Service::System } else { Service::User })?;
     let settings = Settings::read(options, &places.config)?;
     if options.check {
@@ -32,7 +69,7 @@ fn run(options: &Options) -> anyhow::Result<()> {
     if places.service == Service::System {
         hardening::open_many_files().context("cannot raise the limit of open files")?;
     }
-    let mut daemon = Daemon::start(options, settings, places)?;
+    let mut daemon = Daemon::start(options, settings, places, listener)?;
     daemon.announce();
     let ended = daemon.run();
     ended.and(daemon.close())

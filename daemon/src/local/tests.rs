@@ -12,7 +12,7 @@ struct Server {
     now: Instant,
 }
 
-fn bind(path: &Path, admission: Admission, bounds: Bounds, registry: &Registry) -> Local {
+fn serve_at(path: &Path, admission: Admission, bounds: Bounds, registry: &Registry) -> Local {
     Local::serve(listen(path, admission).unwrap(), path, admission, bounds, registry, BASE).unwrap()
 }
 
@@ -21,7 +21,7 @@ impl Server {
         let folder = std::env::temp_dir().join(format!("chalktalk-local-{name}-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
         let poll = Poll::new().unwrap();
-        let local = bind(&folder.join("s.sock"), admission, Bounds::OWN, poll.registry());
+        let local = serve_at(&folder.join("s.sock"), admission, Bounds::OWN, poll.registry());
         Self { local, poll, folder, now: Instant::now() }
     }
 
@@ -196,8 +196,44 @@ fn a_socket_left_behind_by_a_dead_daemon_is_replaced() {
     let path = server.folder.join("stale.sock");
     drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
     assert!(path.exists(), "a killed daemon leaves its file");
-    let local = bind(&path, Admission::Only(me()), Bounds::OWN, poll.registry());
+    let local = serve_at(&path, Admission::Only(me()), Bounds::OWN, poll.registry());
     assert!(connect_to(&path).is_ok());
     drop(local);
     assert!(!path.exists(), "a daemon that ends takes it away");
+}
+
+#[test]
+fn what_is_in_the_way_and_not_ours_stays() {
+    let folder = std::env::temp_dir().join(format!("chalktalk-local-way-{}", std::process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    let path = folder.join("s.sock");
+    let refused = || listen(&path, Admission::Only(me())).unwrap_err().to_string();
+    fs::write(&path, "a letter").unwrap();
+    assert!(refused().contains("is no socket"), "{}", refused());
+    assert_eq!(fs::read_to_string(&path).unwrap(), "a letter");
+    fs::remove_file(&path).unwrap();
+    let foreign = UnixListener::bind(&path).unwrap();
+    assert!(refused().contains("another program answers"), "{}", refused());
+    assert!(UnixStream::connect(&path).is_ok(), "it still can be reached");
+    drop(foreign);
+    listen(&path, Admission::Only(me())).unwrap();
+    fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn a_listener_handed_over_is_served_and_its_file_stays() {
+    let folder = std::env::temp_dir().join(format!("chalktalk-local-handed-{}", std::process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    let path = folder.join("s.sock");
+    let made = UnixListener::bind(&path).unwrap();
+    let early = UnixStream::connect(&path).unwrap();
+    let (listener, place) = go_on_listening(made.try_clone().unwrap()).unwrap();
+    assert_eq!(place, path);
+    turn_away(&listener, "not today");
+    let mut said = Vec::new();
+    (&early).read_to_end(&mut said).unwrap();
+    assert!(String::from_utf8_lossy(&said).contains("not today"));
+    drop(listener);
+    assert!(UnixStream::connect(&path).is_ok(), "who made it keeps it");
+    fs::remove_dir_all(folder).unwrap();
 }

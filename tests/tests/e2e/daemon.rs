@@ -27,7 +27,7 @@ fn a_second_one_for_the_same_state_says_so_and_exits() {
     let first = lab.host(1).daemon();
     let mut second = lab.host(1).spawn("second chalktalkd", lab.host(1).program("chalktalkd", &[]));
     let status = second.await_end(SOON);
-    assert_eq!(status.code(), Some(1), "{}", second.log());
+    assert_eq!(status.code(), Some(4), "{}", second.log());
     assert!(second.log().contains(&first.pid().to_string()), "it names the other's pid: {}", second.log());
     assert_eq!(App::observer(&lab.host(1).socket()).status().hosts, 0, "the first one goes on");
 }
