@@ -68,7 +68,7 @@ fn it_checks_a_configuration_without_starting() {
     let lab = Lab::new(1);
     let path = lab.host(1).dir().join("config.toml");
     let path_text = path.to_str().unwrap().to_owned();
-    for (text, code, says) in [("port = 5000\n", 0, "ok"), ("prot = 5000\n", 1, "port")] {
+    for (text, code, says) in [("port = 5000\n", 0, "ok"), ("prot = 5000\n", 2, "port")] {
         std::fs::write(&path, text).unwrap();
         let command = lab.host(1).program("chalktalkd", &["--config", &path_text, "--check"]);
         let mut process = lab.host(1).spawn("chalktalkd --check", command);
