@@ -59,8 +59,8 @@ const BURSTS: usize = 64;
 const CATCH_UP_BYTES: usize = 512 << 10;
 /// Datagram in a receive buffer, with what the kernel adds: two pages.
 const BUFFERED: usize = 4096;
-/// How often the disk is measured while nothing is written.
-const LOOK_AT_DISK: Duration = Duration::from_secs(1);
+/// How often the disk is looked at: while something happens, and while it is nearly full.
+const LOOK_AT_DISK: Duration = Duration::from_millis(250);
 /// Programs of all users of a daemon that several share: a terminal server with a hundred people on it.
 const ALL_PROGRAMS: usize = 4096;
 /// Who shares a daemon and has so many bytes waiting for the network or the disk is not listened to until it is less:
@@ -91,6 +91,8 @@ pub struct Daemon {
     /// A burst that the kernel had no room for, and how much of it went.
     unsent: Option<(Transmit, usize)>,
     look_at_disk: time::Instant,
+    /// As the core knows it.
+    space: Space,
     trace: Option<Trace>,
     state: State,
     /// Reads of the store for programs whose user has had a share of the turn.
@@ -175,6 +177,7 @@ impl Daemon {
             clients,
             unsent: None,
             look_at_disk: start,
+            space: Space::Enough,
             state,
             put_off: Vec::new(),
             _lock: lock,
@@ -286,6 +289,7 @@ impl Daemon {
 
     /// One turn: inputs, then time, then outputs. True: there is more to do at once.
     fn turn(&mut self) -> anyhow::Result<bool> {
+        self.look_at_disk();
         let mut more = self.take_stored()?;
         self.take_requests();
         let has_room = self.store.has_room();
@@ -399,15 +403,31 @@ impl Daemon {
         if let Some(agent) = &mut self.agent {
             report_agent(&agent.handle_timeout(now));
         }
-        if self.look_at_disk <= now {
-            self.look_at_disk = now + LOOK_AT_DISK;
-            self.store.space();
-        }
         let now = self.now();
         if self.node.poll_timeout().is_some_and(|at| at <= now) {
             self.node.handle_timeout(now);
         }
         Ok(())
+    }
+
+    /// Others may fill the disk, and free it.
+    fn look_at_disk(&mut self) {
+        let now = time::Instant::now();
+        if self.look_at_disk <= now {
+            self.look_at_disk = now + LOOK_AT_DISK;
+            self.store.space();
+        }
+        let space = self.store.last_space();
+        if std::mem::replace(&mut self.space, space) != space {
+            match space {
+                Space::Low => {
+                    log::warn(format_args!("the disk is nearly full: kept sessions take nothing more"))
+                }
+                Space::Enough => log::info(format_args!("the disk has room again")),
+            }
+            let now = self.now();
+            self.node.set_storing(now, space == Space::Enough);
+        }
     }
 
     fn on_interfaces(&mut self, change: Option<Change>) {

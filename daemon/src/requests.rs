@@ -14,7 +14,9 @@ use crate::{
 };
 use chalktalk_ipc::{
     Answer, Call, Frame, FrameKind, InstanceId, PROTOCOL, Refusal, RefusalCode, Request, UserId,
-    batch::read_publish, request::SessionKind,
+    batch::{Class, read_publish},
+    event::Warning,
+    request::SessionKind,
 };
 use chalktalk_protocol::{
     Instant,
@@ -246,6 +248,7 @@ impl Caller<'_> {
                 self.clients.of(self.connection).open.remove(&session);
                 node.close(now, self.instance()?, session)?
             }
+            Request::Resume { session } => node.resume(now, self.instance()?, session)?,
             Request::Ack { session, positions } => node.ack(now, self.instance()?, session, &positions)?,
             Request::AnswerOffer { session, accept } => {
                 node.answer_offer(now, self.instance()?, session, accept)?
@@ -327,21 +330,12 @@ impl Caller<'_> {
         let client = self.clients.of(self.connection);
         let instance = client.instance.ok_or("attach before publishing")?;
         let kept = client.open.get(&head.session) == Some(&SessionKind::Kept);
-        let full = match world.store.last_space() {
-            Space::Low => Some(
-                "the disk is full: nothing more can be stored; free some space and open the session again",
-            ),
-            Space::Enough if world.node.has_stored_all(self.user) => {
-                Some("you have stored as much as this daemon keeps for one user; its operator can allow more")
-            }
-            Space::Enough => None,
-        };
-        if let Some(reason) = full.filter(|_| kept) {
-            client.open.remove(&head.session);
-            world.node.detach_from(now, instance, head.session, reason);
-            return Ok(());
+        let storing = kept && head.class == Class::Durable;
+        match full(self.user, world).filter(|_| storing) {
+            Some(refusal) => world.node.refuse_publish(now, instance, &head, messages, refusal),
+            None => world.node.publish(now, instance, &head, messages),
         }
-        world.node.publish(now, instance, &head, messages).map_err(|e| e.to_string())
+        .map_err(|e| e.to_string())
     }
 
     fn instance(&mut self) -> Result<InstanceId, Refusal> {
@@ -368,6 +362,20 @@ impl Caller<'_> {
             false => Err(refusal(RefusalCode::NotAllowed, "only the agent says how launches went")),
         }
     }
+}
+
+/// Why nothing more can be stored for a user, if so.
+fn full(user: UserId, world: &World<'_>) -> Option<Refusal> {
+    let text = match world.store.last_space() {
+        Space::Low => {
+            "the disk of this host is nearly full: nothing more can be kept until there is room; free some space, then send it again"
+        }
+        Space::Enough if world.node.has_stored_all(user) => {
+            "you have stored as much as this daemon keeps for one user; its operator can allow more"
+        }
+        Space::Enough => return None,
+    };
+    Some(refusal(RefusalCode::Storage, text))
 }
 
 /// Root, and who runs the daemon.
@@ -398,13 +406,15 @@ fn status(now: Instant, user: UserId, peer: Peer, world: &World<'_>) -> chalktal
     status.counters.extend(counted.map(|(name, n)| (name.to_owned(), n)));
     if world.node.has_stored_all(user) {
         let text = "you have stored as much as this daemon keeps for one user: you can publish nothing more in kept sessions until its operator allows more";
-        status.warnings.push(text.to_owned());
+        status.warnings.push(Warning::new("quota", text));
     }
     if world.store.last_space() == Space::Low {
-        status.warnings.push(format!(
-            "the disk that holds {} is nearly full: nothing can be published in kept sessions until there is space",
-            status.state
-        ));
+        let text = format!(
+            "the disk that holds {} is nearly full: nothing can be sent in kept sessions, and nothing is received there, until there is room; free at least {} MiB",
+            status.state,
+            world.store.wanted() >> 20
+        );
+        status.warnings.push(Warning::new("disk-full", text));
     }
     status
 }

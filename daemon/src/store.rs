@@ -5,6 +5,10 @@
 //!
 //! Invariant: a batch number comes out of [`Store::completed`] only after the `fdatasync` that covers it and all before.
 
+mod space;
+
+pub use space::Space;
+
 use bytes::Bytes;
 use chalktalk_ipc::{OriginId, SessionId};
 use chalktalk_protocol::{
@@ -15,24 +19,19 @@ use redb::{
     Builder, Database, Durability, ReadableDatabase, ReadableTable, StorageBackend, Table, TableDefinition,
     WriteTransaction, backends::FileBackend,
 };
+use space::Gauge;
 use std::{
     fs::File,
     io,
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
-    sync::{
-        Arc, Condvar, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread::JoinHandle,
 };
 
 /// The caller stops taking messages from apps while this many bytes wait for the disk: more than a second of the
 /// fastest disk seen (20,000 datagrams of 1,400 B), and still a small part of a machine's memory.
 pub const MAX_QUEUED: usize = 32 << 20;
-
-/// Less than this left on the disk is *low*: what may be queued, written twice over (copy on write), must still fit.
-pub const SPACE_FLOOR: u64 = 2 * MAX_QUEUED as u64;
 
 /// redb's page cache. An idle daemon has 15 MiB in all; a busy one reads what it has just written.
 const CACHE: usize = 8 << 20;
@@ -75,15 +74,6 @@ impl<E: Into<redb::Error>> From<E> for StoreError {
     }
 }
 
-/// How much disk is left.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Space {
-    /// Enough.
-    Enough,
-    /// Less than [`SPACE_FLOOR`]: publishing is to be refused until there is more.
-    Low,
-}
-
 /// Where an entry stands when a session is read in order of stamps.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Place {
@@ -101,7 +91,6 @@ pub struct Store {
     database: Arc<Database>,
     shared: Arc<Shared>,
     writer: Option<JoinHandle<()>>,
-    folder: Option<PathBuf>,
 }
 
 /// What the event loop and the writer share.
@@ -109,7 +98,7 @@ pub struct Store {
 struct Shared {
     queue: Mutex<Queue>,
     filled: Condvar,
-    low: AtomicBool,
+    gauge: Gauge,
 }
 
 #[derive(Debug, Default)]
@@ -135,15 +124,17 @@ impl Store {
     /// Opens or makes the store in `folder` and reads what it holds. `wake` is called from the writer's thread
     /// whenever [`Store::completed`] has news.
     pub fn open(folder: &Path, wake: impl Fn() + Send + 'static) -> Result<(Self, Restored), StoreError> {
+        let gauge = Gauge::new(Some(folder.to_owned()));
+        gauge.look(); // on a full disk the reserve has to make room for what opening writes
         let path = folder.join(FILE);
         let file = open_file(folder, &path).map_err(|source| StoreError::Open { path, source })?;
         let backend = FileBackend::new(file)?;
-        Self::with_backend(backend, Some(folder.to_owned()), wake)
+        Self::with_backend(backend, gauge, wake)
     }
 
     fn with_backend(
         backend: impl StorageBackend,
-        folder: Option<PathBuf>,
+        gauge: Gauge,
         wake: impl Fn() + Send + 'static,
     ) -> Result<(Self, Restored), StoreError> {
         let database = Arc::new(Builder::new().set_cache_size(CACHE).create_with_backend(backend)?);
@@ -151,15 +142,13 @@ impl Store {
         Tables::open(&tables)?;
         tables.commit()?;
         let restored = restore(&database)?;
-        let shared = Arc::new(Shared::default());
-        let writer = Writer { database: database.clone(), shared: shared.clone(), folder: folder.clone() };
+        let shared = Arc::new(Shared { gauge, ..Shared::default() });
+        let writer = Writer { database: database.clone(), shared: shared.clone() };
         let writer = std::thread::Builder::new()
             .name("store".into())
             .spawn(move || writer.run(wake))
             .map_err(|source| StoreError::Open { path: FILE.into(), source })?;
-        let store = Self { database, shared, writer: Some(writer), folder };
-        store.space();
-        Ok((store, restored))
+        Ok((Self { database, shared, writer: Some(writer) }, restored))
     }
 
     /// Hands a batch to the writer. Batches are committed in this order.
@@ -203,12 +192,17 @@ impl Store {
 
     /// How much disk is left now.
     pub fn space(&self) -> Space {
-        measure(self.folder.as_deref(), &self.shared.low)
+        self.shared.gauge.look()
     }
 
-    /// How much was left when the writer last looked (after every commit): costs nothing.
+    /// How much was left when somebody last looked (the writer does before and after every commit): costs nothing.
     pub fn last_space(&self) -> Space {
-        if self.shared.low.load(Ordering::Relaxed) { Space::Low } else { Space::Enough }
+        self.shared.gauge.last()
+    }
+
+    /// Bytes that have to become free until there is enough.
+    pub fn wanted(&self) -> u64 {
+        self.shared.gauge.wanted()
     }
 
     /// Entries of one log from `from` on, in order and without a gap, until they exceed `max_bytes` (at least one, if it is held).
@@ -290,14 +284,14 @@ const LAST: Place = Place {
 struct Writer {
     database: Arc<Database>,
     shared: Arc<Shared>,
-    folder: Option<PathBuf>,
 }
 
 impl Writer {
     fn run(self, wake: impl Fn()) {
         while let Some(batches) = self.next() {
+            self.shared.gauge.look();
             let outcome = commit(&self.database, &batches);
-            measure(self.folder.as_deref(), &self.shared.low);
+            self.shared.gauge.look();
             let mut queue = self.shared.queue();
             queue.bytes -= batches.iter().map(weight).sum::<usize>();
             let go_on = outcome.is_ok();
@@ -434,13 +428,6 @@ fn open_file(folder: &Path, path: &Path) -> io::Result<File> {
     // The file's name must survive a power cut as well as its content.
     File::open(folder)?.sync_all()?;
     Ok(file)
-}
-
-fn measure(folder: Option<&Path>, low: &AtomicBool) -> Space {
-    let left = folder.and_then(|folder| rustix::fs::statvfs(folder).ok()).map(|fs| fs.f_bavail * fs.f_frsize);
-    let is_low = left.is_some_and(|left| left < SPACE_FLOOR);
-    low.store(is_low, Ordering::Relaxed);
-    if is_low { Space::Low } else { Space::Enough }
 }
 
 fn weight(batch: &Batch) -> usize {

@@ -188,6 +188,16 @@ pub enum Event {
         /// More about it, fit for display.
         detail: String,
     },
+    /// Durable messages of this instance were not taken, and are in no log: all that it published from `first` on, and
+    /// all that it publishes before it sends `resume` (or opens the session again).
+    Refused {
+        /// The session.
+        session: SessionId,
+        /// Number of the first message that was not taken.
+        first: u64,
+        /// Why, and what to do.
+        refusal: Refusal,
+    },
     /// Messages that are lost for good: no host has them any more.
     Lost {
         /// The session.
@@ -408,7 +418,23 @@ pub struct Status {
     /// Counters by name: frames, bytes, drops by reason, repairs, launches.
     pub counters: std::collections::BTreeMap<String, u64>,
     /// What is wrong, each with what to do about it.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Warning>,
+}
+
+/// Something that is wrong.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Warning {
+    /// What, for programs: a short name that stays.
+    pub code: String,
+    /// What, and what to do about it, for people.
+    pub text: String,
+}
+
+impl Warning {
+    /// A warning.
+    pub fn new(code: &str, text: impl Into<String>) -> Self {
+        Self { code: code.to_owned(), text: text.into() }
+    }
 }
 
 /// An interface in use.

@@ -127,6 +127,12 @@ pub enum Request {
         /// The session.
         session: SessionId,
     },
+    /// A `refused` event of this session has been heard: what is published from now on is meant to be taken again.
+    /// Answer: `done`.
+    Resume {
+        /// The session.
+        session: SessionId,
+    },
     /// Everything up to these positions has been shown or kept: advances the user's position in this app. Answer: `done`.
     Ack {
         /// The session.

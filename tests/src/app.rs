@@ -293,6 +293,11 @@ impl App {
         self.write(&bytes);
     }
 
+    /// Says that a refusal has been heard.
+    pub fn resume(&self, session: SessionId) {
+        assert_eq!(self.request(Request::Resume { session }), Ok(Answer::Done), "resume");
+    }
+
     /// Forgets the messages received so far.
     pub fn forget_messages(&self) {
         self.shared.heard().messages = Vec::new();
@@ -303,11 +308,10 @@ impl App {
         self.shared.heard().deaf = true;
     }
 
-    /// Whether the daemon has detached this instance from a session.
-    pub fn is_detached(&self, session: SessionId) -> bool {
-        let from_it =
-            |event: &Event| matches!(event, Event::Detached { session: Some(s), .. } if *s == session);
-        self.shared.heard().events.iter().any(from_it)
+    /// Whether the daemon has refused messages of this instance in a session.
+    pub fn is_refused(&self, session: SessionId) -> bool {
+        let here = |event: &Event| matches!(event, Event::Refused { session: s, .. } if *s == session);
+        self.shared.heard().events.iter().any(here)
     }
 
     /// Publishes one volatile message to all.

@@ -6,6 +6,7 @@
 //!
 //! Invariant: a lab's namespaces, processes and files vanish with the process, however it ends.
 
+pub mod disk;
 pub mod enter;
 pub mod host;
 pub mod process;

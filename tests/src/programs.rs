@@ -29,6 +29,7 @@ pub struct Daemon {
     host: Host,
     user: String,
     arguments: Vec<String>,
+    environment: Vec<(String, String)>,
 }
 
 /// What a command has printed.
@@ -96,16 +97,31 @@ impl Host {
     /// # Panics
     /// When it does not become ready.
     pub fn daemon_of(&self, user: &str, arguments: &[&str]) -> Daemon {
+        self.start_daemon(user, arguments, &[])
+    }
+
+    /// Starts the daemon with these variables in its environment, and waits until its socket accepts.
+    ///
+    /// # Panics
+    /// When it does not become ready.
+    pub fn daemon_with_environment(&self, environment: &[(&str, &str)]) -> Daemon {
+        self.start_daemon(&self.user_name(), &[], environment)
+    }
+
+    fn start_daemon(&self, user: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Daemon {
         let arguments: Vec<String> = arguments.iter().map(|a| (*a).to_owned()).collect();
-        let process = self.spawn_daemon(user, &arguments);
-        let daemon = Daemon { process, host: self.clone(), user: user.to_owned(), arguments };
+        let pair = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        let environment: Vec<(String, String)> = environment.iter().map(pair).collect();
+        let process = self.spawn_daemon(user, &arguments, &environment);
+        let daemon = Daemon { process, host: self.clone(), user: user.to_owned(), arguments, environment };
         daemon.process.await_text("ready", SOON);
         daemon
     }
 
-    fn spawn_daemon(&self, user: &str, arguments: &[String]) -> Process {
+    fn spawn_daemon(&self, user: &str, arguments: &[String], environment: &[(String, String)]) -> Process {
         let mut command = self.program("chalktalkd", &["--name", &self.label()]);
         command.args(arguments).env("USER", user).env("LOGNAME", user);
+        command.envs(environment.iter().map(|(name, value)| (name, value)));
         daemons().push((self.label(), self.socket()));
         self.spawn("chalktalkd", command)
     }
@@ -226,7 +242,7 @@ impl Daemon {
 
     /// Starts it again after its end, as it was started first.
     pub fn restart(&mut self) {
-        self.process = self.host.spawn_daemon(&self.user, &self.arguments);
+        self.process = self.host.spawn_daemon(&self.user, &self.arguments, &self.environment);
         self.process.await_text("ready", SOON);
     }
 }

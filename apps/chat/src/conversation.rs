@@ -18,7 +18,7 @@ use chalktalk_ipc::{
     text,
 };
 use line::{NOWHERE, shown};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::RangeInclusive};
 
 /// Lines kept in memory; the daemon has the older ones. At 200 bytes a line this is about a megabyte a conversation.
 pub const MAX_LINES: usize = 5000;
@@ -102,6 +102,8 @@ pub struct Conversation {
     /// Whether everything that was there when it was opened has come.
     pub caught_up: bool,
     progress: Progress,
+    /// The own messages that were not taken last, and why.
+    refused: Option<(RangeInclusive<u64>, String)>,
     unacked: BTreeMap<(OriginId, u32), (u64, u16)>,
     next_local: u64,
 }
@@ -135,6 +137,7 @@ impl Conversation {
             past: Past::Unasked,
             caught_up: false,
             progress: Progress::default(),
+            refused: None,
             unacked: BTreeMap::new(),
             next_local: 1,
         }
@@ -212,11 +215,28 @@ impl Conversation {
 
     /// An own message was published under this number, or was not.
     pub fn on_published(&mut self, local: u64, result: Result<u64, String>) {
+        let refused = self.refused.clone();
         let Some(own) = self.own_lines().find(|own| own.local == local) else { return };
         match result {
-            Ok(number) => own.number = Some(number),
+            Ok(number) => {
+                own.number = Some(number);
+                if let Some((_, reason)) = refused.filter(|(numbers, _)| numbers.contains(&number)) {
+                    own.refuse(&reason);
+                }
+            }
             Err(reason) => own.failures.push(text::printable(&reason)),
         }
+    }
+
+    /// Own messages with these numbers were not taken.
+    pub fn on_refused(&mut self, numbers: RangeInclusive<u64>, reason: &str) {
+        for own in self.own_lines() {
+            if own.number.is_some_and(|number| numbers.contains(&number)) {
+                own.refuse(reason);
+            }
+        }
+        // Their numbers may not have come back from publishing yet.
+        self.refused = Some((numbers, reason.to_owned()));
     }
 
     /// An own message could not be handed over somewhere.
@@ -321,7 +341,10 @@ impl Conversation {
     /// The oldest own message of this text that has not come back yet leaves its provisional place.
     fn take_pending(&mut self, text: &str) -> Option<Own> {
         let provisional = |line: &Line| match &line.body {
-            Body::Said(said) => line.order.local > 0 && said.own.is_some() && said.text == text,
+            Body::Said(Said { own: Some(own), text: said, .. }) => {
+                line.order.local > 0 && !own.refused && said == text
+            }
+            Body::Said(_) => false,
             Body::Notice(..) => false,
         };
         let at = self.lines.iter().position(provisional)?;

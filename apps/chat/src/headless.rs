@@ -91,7 +91,7 @@ impl Patience {
         match event {
             ClientEvent::Disconnected { .. } => self.away = self.away.or(Some(Instant::now())),
             ClientEvent::Reconnected => self.away = None,
-            ClientEvent::Messages(_) | ClientEvent::Event(_) => {}
+            ClientEvent::Messages(_) | ClientEvent::Event(_) | ClientEvent::Refused { .. } => {}
         }
     }
 }
@@ -105,6 +105,7 @@ fn on_event(event: ClientEvent, transcript: &mut Transcript, offers: &Sender<Ses
                 "chalktalk-chat: entries {first} to {last} of epoch {epoch} in {session} are lost for good"
             );
         }
+        ClientEvent::Refused { refusal, .. } => eprintln!("chalktalk-chat: not sent: {refusal}"),
         ClientEvent::Disconnected { reason } => eprintln!("chalktalk-chat: away from the daemon: {reason}"),
         ClientEvent::Event(_) | ClientEvent::Reconnected => {}
     }

@@ -72,6 +72,9 @@ fn input(event: ClientEvent) -> Option<Input> {
         ClientEvent::Messages(batch) if batch.flags().volatile => return None,
         ClientEvent::Messages(batch) => Input::Delivered(batch.messages().collect()),
         ClientEvent::Event(event) => Input::Event(event),
+        ClientEvent::Refused { session, numbers, refusal } => {
+            Input::Refused { session, numbers, reason: refusal.message }
+        }
         ClientEvent::Disconnected { reason } => Input::Away(reason),
         ClientEvent::Reconnected => Input::Back,
     })

@@ -104,6 +104,12 @@ impl Model {
                     c.on_published(local, result);
                 }
             }
+            Input::Refused { session, numbers, reason } => {
+                if let Some(c) = self.conversation_mut(session) {
+                    c.on_refused(numbers, &reason);
+                }
+                self.alarm(&text::printable(&reason));
+            }
             Input::Event(event) => self.on_event(event),
             Input::People(people) => self.people = people.into_iter().map(fit_for_display).collect(),
             Input::Sessions(sessions) => self.on_sessions(sessions),

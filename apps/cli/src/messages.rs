@@ -35,7 +35,7 @@ pub(crate) fn tail(tail: &Tail, socket: Option<&Path>, screen: &mut Screen) -> R
         match connection.next_event()? {
             ClientEvent::Messages(batch) => printer.batch(&batch, screen)?,
             ClientEvent::Event(event) => told(event, session)?,
-            ClientEvent::Disconnected { .. } | ClientEvent::Reconnected => {}
+            ClientEvent::Refused { .. } | ClientEvent::Disconnected { .. } | ClientEvent::Reconnected => {}
         }
     }
 }

@@ -36,7 +36,7 @@ pub(crate) fn send(send: &Send, socket: Option<&Path>) -> Result<(), Failure> {
     let session = connection.enter(&send.target, app)?.session;
     let Connection { client, events } = connection;
     client.open(session, From::Now)?;
-    let failures = watch_failures(events, app.clone());
+    let failures = watch_failures(events, app.clone(), send.text == "-");
     let sender = Sender { client, session, stage: stage(send.wait), patience: send.timeout, failures };
     match send.text.as_str() {
         "-" => sender.send_lines(io::stdin().lock()),
@@ -76,12 +76,14 @@ impl Sender {
             if !portion.texts.is_empty() {
                 last = self.client.publish_batch(self.session, &portion.texts)?;
             }
+            self.check_taken()?;
             if portion.last {
                 break;
             }
         }
         if last > 0 {
             self.follow(last)?;
+            self.check_taken()?;
         }
         if sound { Ok(()) } else { Err(Failure::Explained) }
     }
@@ -108,6 +110,14 @@ impl Sender {
             }
         }
         if self.has_failed() { Err(Failure::Explained) } else { Ok(()) }
+    }
+
+    /// Nothing is sent behind what was not taken.
+    fn check_taken(&self) -> Result<(), Failure> {
+        match self.client.refusal(self.session)? {
+            Some(refusal) => Err(ClientError::Refused(refusal).into()),
+            None => Ok(()),
+        }
     }
 
     fn has_failed(&self) -> bool {
@@ -165,14 +175,22 @@ impl Portion {
 }
 
 /// Says on standard error whom a message could not be handed to, as it is learned, and counts.
-fn watch_failures(events: Events, app: AppId) -> Arc<AtomicU64> {
+fn watch_failures(events: Events, app: AppId, lines: bool) -> Arc<AtomicU64> {
     let count = Arc::new(AtomicU64::new(0));
     let counter = count.clone();
     thread::spawn(move || {
         for event in events {
-            if let ClientEvent::Event(Event::Failed { host_name, reason, detail, .. }) = event {
-                complain(failed(&app, &label(&host_name), reason, &printable(&detail)));
-                counter.fetch_add(1, Ordering::Release);
+            match event {
+                ClientEvent::Event(Event::Failed { host_name, reason, detail, .. }) => {
+                    complain(failed(&app, &label(&host_name), reason, &printable(&detail)));
+                    counter.fetch_add(1, Ordering::Release);
+                }
+                // Said at once: the input may be silent for long.
+                ClientEvent::Refused { numbers, refusal, .. } if lines => {
+                    let (from, to) = numbers.into_inner();
+                    complain(format_args!("messages {from} to {to} of the input were not taken: {refusal}"));
+                }
+                _ => {}
             }
         }
     });

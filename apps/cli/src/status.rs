@@ -31,7 +31,7 @@ pub(crate) fn for_people(status: &Status, colour: bool) -> String {
     page.fact("instances", &format!("{} attached", status.instances));
     page.fact("agent", if status.agent { "ready to open programs" } else { "none: programs are not opened" });
     for warning in &status.warnings {
-        page.warning(&printable(warning));
+        page.warning(&printable(&warning.text));
     }
     page.out
 }
@@ -74,7 +74,10 @@ fn span(seconds: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use chalktalk_ipc::{HostId, UserId, event::InterfaceStatus};
+    use chalktalk_ipc::{
+        HostId, UserId,
+        event::{InterfaceStatus, Warning},
+    };
     use insta::assert_snapshot;
 
     fn status() -> Status {
@@ -99,7 +102,7 @@ mod tests {
             instances: 1,
             agent: true,
             counters: [("frames_in".to_owned(), 12)].into(),
-            warnings: vec!["the clock is 3 h ahead of bo's".into()],
+            warnings: vec![Warning::new("clock", "the clock is 3 h ahead of bo's")],
         }
     }
 

@@ -36,6 +36,7 @@ fn main() -> anyhow::Result<()> {
                 client.ack_batch(&batch)?;
             }
             ClientEvent::Messages(batch) => client.ack_batch(&batch)?,
+            ClientEvent::Refused { refusal, .. } => eprintln!("not sent: {refusal}"),
             ClientEvent::Disconnected { reason } => println!("{reason}; trying again"),
             ClientEvent::Reconnected => println!("connected again"),
             ClientEvent::Event(_) => {}

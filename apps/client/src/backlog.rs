@@ -3,8 +3,8 @@
 //! They are kept as bodies of publish frames: what is published again is read out of them with the parser that the
 //! daemon uses, and remembering a message is one copy.
 //!
-//! Invariant: the numbers in it run without a gap, from somewhere above [`Backlog::released`] or a little below (whole chunks are
-//! let go, never parts).
+//! Invariant: the numbers in a chunk run without a gap, the first from somewhere above [`Backlog::released`] or a little below
+//! (whole chunks are let go, never parts). Between chunks those are missing that the daemon has refused.
 
 use chalktalk_ipc::{
     InstanceId, SessionId,
@@ -52,7 +52,9 @@ impl Backlog {
         number: u64,
         message: &Outgoing<'_>,
     ) {
-        let fits = |chunk: &&mut Chunk| chunk.destination == destination && chunk.body.len() < CHUNK;
+        let fits = |chunk: &&mut Chunk| {
+            chunk.destination == destination && chunk.last + 1 == number && chunk.body.len() < CHUNK
+        };
         let chunk = match self.chunks.back_mut().filter(fits) {
             Some(chunk) => chunk,
             None => {
@@ -80,6 +82,27 @@ impl Backlog {
                 self.spare = Vec::new();
             }
         }
+    }
+
+    /// Forgets this number and all behind it: they are not to be published again.
+    pub(crate) fn forget_from(&mut self, first: u64) {
+        while let Some(chunk) = self.chunks.pop_back_if(|chunk| chunk.last >= first) {
+            self.bytes -= chunk.body.len() - HEAD;
+            let Ok((head, messages)) = read_publish(&chunk.body) else { continue };
+            for (number, message) in (head.first..first).zip(messages.flatten()) {
+                self.push(head.session, head.destination, number, &message);
+            }
+        }
+    }
+
+    /// Whether nothing behind this number is left to be published.
+    pub(crate) fn is_done_after(&self, number: u64) -> bool {
+        let mut done = true;
+        self.each_after(number, |_, _| {
+            done = false;
+            false
+        });
+        done
     }
 
     /// The messages behind this number that are not safe, in order, for as long as `send` says yes.
@@ -141,6 +164,18 @@ mod tests {
         backlog.release(20_000);
         assert_eq!(backlog.bytes(), 0);
         assert!(backlog.chunks.is_empty());
+    }
+
+    #[test]
+    fn what_was_refused_leaves_a_hole_and_nothing_else() {
+        let mut backlog = filled(5_000);
+        backlog.forget_from(4_321);
+        assert_eq!(numbers_after(&backlog, 4_318), [4_319, 4_320]);
+        assert!(backlog.is_done_after(4_320) && !backlog.is_done_after(4_319));
+        backlog.push(SessionId([7; 16]), InstanceId::NIL, 5_001, &Outgoing::new(&5_001u64.to_le_bytes()));
+        assert_eq!(numbers_after(&backlog, 4_319), [4_320, 5_001]);
+        backlog.forget_from(1);
+        assert_eq!((backlog.bytes(), backlog.chunks.len()), (0, 0));
     }
 
     #[test]

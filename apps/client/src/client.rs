@@ -186,7 +186,6 @@ impl Client {
         }
     }
 
-    /// PLACEHOLDER
     /// Takes the user out of a session.
     ///
     /// # Errors

@@ -4,10 +4,11 @@
 //! daemon's log then, not in this process's memory.
 
 use crate::{message::Batch, waker::Waker};
-use chalktalk_ipc::Event;
+use chalktalk_ipc::{Event, Refusal, SessionId};
 use std::{
     collections::VecDeque,
     fmt,
+    ops::RangeInclusive,
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
         mpsc::{RecvError, RecvTimeoutError, TryRecvError},
@@ -22,6 +23,16 @@ pub enum ClientEvent {
     Messages(Batch),
     /// Something happened (all but `credit`, which the library keeps for itself).
     Event(Event),
+    /// The daemon has not taken these messages of this instance, and they are in no log: the disk is full, say. What is
+    /// published after this was heard may be taken.
+    Refused {
+        /// The session.
+        session: SessionId,
+        /// The numbers of the messages.
+        numbers: RangeInclusive<u64>,
+        /// Why, and what to do.
+        refusal: Refusal,
+    },
     /// The connection broke, or cannot be made again for another reason than before. The library goes on trying;
     /// publishing goes on into a bounded memory.
     Disconnected {
@@ -241,7 +252,7 @@ impl State {
 mod tests {
     use super::*;
     use crate::waker::waker;
-    use chalktalk_ipc::{SessionId, request::Topic};
+    use chalktalk_ipc::request::Topic;
 
     fn queue(limit: usize) -> (Arc<EventQueue>, Events) {
         let queue = EventQueue::new(limit, waker().unwrap().0, None);

@@ -1,7 +1,7 @@
 //! How far one's own messages have come, and waiting for it.
 
 use crate::{client::Client, error::ClientError, shared::State};
-use chalktalk_ipc::{SessionId, request::SessionKind};
+use chalktalk_ipc::{Refusal, SessionId, request::SessionKind};
 use std::time::Duration;
 
 /// How far this instance's own messages have come in a session, by their numbers.
@@ -54,10 +54,20 @@ impl Client {
         state.sessions.get(&session).map(|open| open.progress().clone()).ok_or(ClientError::NotOpen(session))
     }
 
+    /// Why the daemon did not take messages of this instance, if that has happened since the session was opened.
+    ///
+    /// # Errors
+    /// [`ClientError::NotOpen`].
+    pub fn refusal(&self, session: SessionId) -> Result<Option<Refusal>, ClientError> {
+        let state = self.lock();
+        state.sessions.get(&session).map(|open| open.refusal().cloned()).ok_or(ClientError::NotOpen(session))
+    }
+
     /// Waits until a message has come that far.
     ///
     /// # Errors
-    /// [`ClientError::TimedOut`], [`ClientError::NotOpen`], [`ClientError::Closed`].
+    /// [`ClientError::Refused`]: the daemon did not take the message. [`ClientError::TimedOut`], [`ClientError::NotOpen`],
+    /// [`ClientError::Closed`].
     pub fn wait_for(
         &self,
         session: SessionId,
@@ -67,7 +77,10 @@ impl Client {
     ) -> Result<(), ClientError> {
         let reached = |state: &mut State| match state.sessions.get(&session) {
             None => Some(Err(ClientError::NotOpen(session))),
-            Some(open) => (open.progress().at(stage, open.kind()) >= number).then_some(Ok(())),
+            Some(open) => match open.refusal_of(number) {
+                Some(refusal) => Some(Err(refusal.clone().into())),
+                None => (open.progress().at(stage, open.kind()) >= number).then_some(Ok(())),
+            },
         };
         let what = match stage {
             Stage::Appended => "until the message is sent",

@@ -1,6 +1,7 @@
 //! One open session as the client sees it: its own messages on their way out, what has been read, what credit is left.
 //!
-//! Invariant: `sent_through` < `next_number`, and everything between is in the backlog. A pure machine: no socket, no clock.
+//! Invariant: `sent_through` < `next_number`, and everything between is in the backlog, but what was refused. A pure machine: no
+//! socket, no clock.
 
 use crate::{
     backlog::{BACKLOG_LIMIT, Backlog},
@@ -8,11 +9,14 @@ use crate::{
     progress::Progress,
 };
 use chalktalk_ipc::{
-    InstanceId, OriginId, Position, SessionId,
+    InstanceId, OriginId, Position, Refusal, SessionId,
     batch::{Class, Outgoing, PublishHead},
     request::SessionKind,
 };
-use std::collections::HashMap;
+use std::{
+    collections::{HashMap, VecDeque},
+    ops::RangeInclusive,
+};
 
 /// What a message costs of the credit besides its payload (see `Event::Credit`).
 const MESSAGE_COST: u64 = 64;
@@ -39,7 +43,13 @@ pub(crate) struct Session {
     acked: Places,
     unsent_acks: Places,
     progress: Progress,
+    /// Numbers that the daemon has not taken, the latest last.
+    refused: VecDeque<RangeInclusive<u64>>,
+    refusal: Option<Refusal>,
 }
+
+/// Runs of refused numbers that are remembered, for those who wait to hear of them.
+const MAX_REFUSED: usize = 64;
 
 impl Session {
     pub(crate) fn new(id: SessionId, kind: SessionKind) -> Self {
@@ -56,6 +66,8 @@ impl Session {
             acked: Places::new(),
             unsent_acks: Places::new(),
             progress: Progress::default(),
+            refused: VecDeque::new(),
+            refusal: None,
         }
     }
 
@@ -80,6 +92,9 @@ impl Session {
         self.next_number = self.next_number.max(last_number + 1);
         // A live log that its daemon lost says 0, also for what was in it: that is not published twice.
         self.sent_through = last_number.max(self.backlog.released());
+        if self.backlog.is_done_after(self.sent_through) {
+            self.sent_through = self.next_number - 1; // what is missing in between was refused
+        }
         if again {
             self.unsent_acks = self.acked.clone();
         } else {
@@ -106,6 +121,32 @@ impl Session {
             SessionKind::Live => old.appended,
         };
         self.backlog.release(safe);
+    }
+
+    /// Everything from this number on was not taken. The numbers that were not; none if all of them were known to be.
+    pub(crate) fn on_refused(&mut self, first: u64, refusal: Refusal) -> Option<RangeInclusive<u64>> {
+        let numbers = first..=self.next_number - 1;
+        self.backlog.forget_from(first);
+        self.sent_through = self.next_number - 1;
+        if numbers.is_empty() {
+            return None;
+        }
+        self.refused.push_back(numbers.clone());
+        if self.refused.len() > MAX_REFUSED {
+            self.refused.pop_front();
+        }
+        self.refusal = Some(refusal);
+        Some(numbers)
+    }
+
+    /// Why a message was not taken, if it was not.
+    pub(crate) fn refusal_of(&self, number: u64) -> Option<&Refusal> {
+        self.refusal.as_ref().filter(|_| self.refused.iter().any(|numbers| numbers.contains(&number)))
+    }
+
+    /// Why messages were not taken, if some were not.
+    pub(crate) fn refusal(&self) -> Option<&Refusal> {
+        self.refusal.as_ref()
     }
 
     /// Where reading goes on after a reconnect.
@@ -302,6 +343,34 @@ mod tests {
             session.on_progress(Progress { appended: 3, ..Progress::default() });
             assert_eq!(session.backlog.bytes() > 0, left);
         }
+    }
+
+    #[test]
+    fn what_was_refused_is_not_sent_again_and_holds_nothing_up() {
+        let refusal = || Refusal::new(chalktalk_ipc::RefusalCode::Storage, "full");
+        let (mut session, mut outbox) = open(SessionKind::Kept, 10_000);
+        publish(&mut session, &mut outbox, 5);
+        stored(&mut session, 2);
+        assert_eq!(session.on_refused(4, refusal()), Some(4..=5));
+        assert_eq!(session.on_refused(6, refusal()), None);
+        assert!(session.refusal_of(3).is_none() && session.refusal_of(5).is_some());
+        assert_eq!(publish(&mut session, &mut outbox, 1), 1, "it may try again");
+        outbox.clear();
+        session.on_disconnected();
+        session.on_opened(3, 10_000, &[], true);
+        session.send_waiting(&mut outbox, usize::MAX);
+        assert_eq!((session.sent_through, session.next_number), (6, 7));
+        session.on_disconnected();
+        outbox.clear();
+        session.on_opened(6, 10_000, &[], true);
+        assert_eq!(session.on_refused(7, refusal()), None);
+        session.on_disconnected();
+        session.on_opened(6, 10_000, &[], true);
+        assert_eq!(publish(&mut session, &mut outbox, 1), 1);
+        assert_eq!(session.on_refused(7, refusal()), Some(7..=7));
+        session.on_disconnected();
+        session.on_opened(6, 10_000, &[], true);
+        assert_eq!(publish(&mut session, &mut outbox, 1), 1, "nothing waits: 7 is in no log");
     }
 
     #[test]

@@ -352,6 +352,13 @@ impl State {
                 let progress = Progress { appended, stored, held_by: held_by.clone(), delivered };
                 self.sessions.get_mut(session)?.on_progress(progress);
             }
+            Event::Refused { session, first, refusal } => {
+                let (session, refusal) = (*session, refusal.clone());
+                let numbers = self.sessions.get_mut(&session)?.on_refused(*first, refusal.clone());
+                // What is in the outbox already was published without knowing.
+                self.outbox.call(&Call { id: 0, request: Request::Resume { session } });
+                return numbers.map(|numbers| ClientEvent::Refused { session, numbers, refusal });
+            }
             Event::Detached { session: Some(session), .. } => {
                 self.sessions.remove(session);
             }

@@ -113,7 +113,7 @@ fn every_request_is_shown_and_reads() {
     let shown = names(calls.iter().filter_map(|call| serde_json::to_value(&call.request).ok()));
     let all = "ack answer_invitation answer_offer attach attach_agent close create exited export_identity find_person hello \
                history import_identity instances invitations invite join launch_result leave mark_person open remove \
-               sessions set_availability set_passphrase status watch who";
+               resume sessions set_availability set_passphrase status watch who";
     assert_eq!(shown.iter().map(String::as_str).collect::<Vec<_>>().join(" "), all);
 }
 
@@ -130,7 +130,7 @@ fn every_answer_and_event_is_shown_and_reads() {
         Down::Event(event) => serde_json::to_value(event).ok(),
         Down::Reply { .. } => None,
     });
-    let all = "author caught_up changed credit detached failed launch lost offer progress roster";
+    let all = "author caught_up changed credit detached failed launch lost offer progress refused roster";
     assert_eq!(names(events).iter().map(String::as_str).collect::<Vec<_>>().join(" "), all);
     assert!(downs.iter().any(|down| matches!(down, Down::Event(Event::Detached { .. }))));
 }

@@ -285,14 +285,14 @@ fn power_cuts_lose_nothing_that_was_told_stored() {
         let disk =
             Disk { durable: image.clone(), cache: image, operations_left: u64::MAX, ..Disk::default() };
         let (_store, restored) =
-            Store::with_backend(Platter(Arc::new(Mutex::new(disk))), None, || ()).unwrap();
+            Store::with_backend(Platter(Arc::new(Mutex::new(disk))), Gauge::default(), || ()).unwrap();
         check(seed, &restored, &told);
     }
 }
 
 fn live_until_cut(seed: u64, platter: Platter, told: &mut BTreeMap<u8, u64>, random: &mut Random) {
     let (wake, woken) = mpsc::channel();
-    let opened = Store::with_backend(platter, None, move || wake.send(()).unwrap_or(()));
+    let opened = Store::with_backend(platter, Gauge::default(), move || wake.send(()).unwrap_or(()));
     let Ok((store, restored)) = opened else { return };
     check(seed, &restored, told);
     let mut heads: BTreeMap<u8, u64> =

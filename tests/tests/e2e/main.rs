@@ -8,6 +8,7 @@ mod bad_input;
 mod command_line;
 mod daemon;
 mod delivery;
+mod disk;
 mod durability;
 mod launching;
 mod members;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         launching::TESTS,
         reliability::TESTS,
         durability::TESTS,
+        disk::TESTS,
         command_line::TESTS,
         terminal::TESTS,
         other_languages::TESTS,

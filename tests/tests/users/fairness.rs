@@ -49,12 +49,12 @@ fn who_has_stored_their_part_is_told_and_others_go_on() {
     let mut machine = configured("[quota]\nstored = 1\n");
     let fill = |ben: &App, session| {
         let mut sent = 0;
-        while sent < 100 && !ben.is_detached(session) {
+        while sent < 100 && !ben.is_refused(session) {
             publish_if_let(ben, session, &[7; 60_000]);
             sent += 1;
         }
         let reason = ben.await_event(SOON, "him to be told", |event| match event {
-            Event::Detached { session: Some(s), reason } if *s == session => Some(reason.clone()),
+            Event::Refused { session: s, refusal, .. } if *s == session => Some(refusal.message.clone()),
             _ => None,
         });
         assert!(reason.contains("you have stored as much as this daemon keeps"), "{reason}");
@@ -62,12 +62,12 @@ fn who_has_stored_their_part_is_told_and_others_go_on() {
     let ben = attach(BEN);
     let session = ben.enter("#dump", From::Now);
     fill(&ben, session);
-    assert!(attach(BEN).status().warnings.iter().any(|warning| warning.contains("you have stored as much")));
+    assert!(attach(BEN).status().warnings.iter().any(|warning| warning.code == "quota"));
     let ana = attach(ANA);
     let ops = ana.enter("#dump", From::Now);
     ana.publish(ops, "is this room taken?");
     ana.await_stored(ops, 1);
-    assert!(!ana.status().warnings.iter().any(|warning| warning.contains("stored")));
+    assert!(!ana.status().warnings.iter().any(|warning| warning.code == "quota"));
     // Also after a restart.
     machine.daemon.stop();
     machine.restart();

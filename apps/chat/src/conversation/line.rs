@@ -77,6 +77,16 @@ pub struct Own {
     pub(super) number: Option<u64>,
     /// What went wrong, each with who says so.
     pub failures: Vec<String>,
+    /// Whether the daemon did not take it, so that it never comes back.
+    pub(super) refused: bool,
+}
+
+impl Own {
+    /// The daemon has not taken it.
+    pub(super) fn refuse(&mut self, reason: &str) {
+        (self.number, self.refused) = (None, true);
+        self.failures.push(format!("not sent: {}", text::printable(reason)));
+    }
 }
 
 impl Said {

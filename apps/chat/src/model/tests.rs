@@ -238,6 +238,32 @@ fn a_line_is_selected_and_copied() {
 }
 
 #[test]
+fn what_was_not_taken_says_so_and_does_not_stand_for_what_is_said_again() {
+    let (mut model, session) = (rooms(), SessionId([2; 16]));
+    let say = |model: &mut Model, local, number| {
+        typed(model, "hello");
+        act(model, Action::Send);
+        model.update(Input::Published { session, local, result: Ok(number) }, 0);
+    };
+    let refused = |numbers| Input::Refused { session, numbers, reason: "the disk is full".into() };
+    say(&mut model, 1, 1);
+    model.update(refused(1..=2), 0);
+    say(&mut model, 2, 2); // its number comes back later than the word that it was not taken
+    say(&mut model, 3, 3);
+    deliver(&mut model, 2, 1, 1, "hello");
+    let lines = &model.current().unwrap().lines;
+    let failures: Vec<usize> = lines
+        .iter()
+        .filter_map(|line| match &line.body {
+            Body::Said(said) => Some(said.own.as_ref().unwrap().failures.len()),
+            Body::Notice(..) => None,
+        })
+        .collect();
+    assert_eq!(failures.iter().sum::<usize>(), 2);
+    assert_eq!(failures.len(), 3, "the third has taken its place, once");
+}
+
+#[test]
 fn failures_stand_with_the_message_they_concern() {
     let mut model = rooms();
     let session = SessionId([2; 16]);

@@ -7,6 +7,7 @@ use chalktalk_ipc::{
     event::{Member, Person, SessionSummary},
     request::{Availability, HistoryPoint, Mark},
 };
+use std::ops::RangeInclusive;
 
 /// Who is writing.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -97,6 +98,15 @@ pub enum Input {
         local: u64,
         /// Its number there, or what went wrong.
         result: Result<u64, String>,
+    },
+    /// The daemon has not taken own messages.
+    Refused {
+        /// In this session.
+        session: SessionId,
+        /// Their numbers there.
+        numbers: RangeInclusive<u64>,
+        /// Why.
+        reason: String,
     },
     /// The daemon says so.
     Event(Event),

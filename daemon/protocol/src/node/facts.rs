@@ -6,7 +6,7 @@ use super::Node;
 use crate::{crypto::Author, ids::LogId, net::Way, people, session::Session, time::Instant};
 use chalktalk_ipc::{
     HostId, SessionId, UserId,
-    event::{InstanceSummary, InterfaceStatus, Member, Person, Scope, SessionSummary, Status},
+    event::{InstanceSummary, InterfaceStatus, Member, Person, Scope, SessionSummary, Status, Warning},
     request::{Availability, Role},
     text,
 };
@@ -151,15 +151,15 @@ impl Node {
         };
         let mut warnings = Vec::new();
         if self.paths.links().next().is_none() {
-            warnings.push("no usable network interface: nobody can be reached until one is up".to_owned());
+            let text = "no usable network interface: nobody can be reached until one is up";
+            warnings.push(Warning::new("no-network", text));
         }
         if !self.has_agent(me) {
-            warnings.push(
-                "no agent is running for you: messages cannot open programs; start chalktalk-agent"
-                    .to_owned(),
-            );
+            let text = "no agent is running for you: messages cannot open programs; start chalktalk-agent";
+            warnings.push(Warning::new("no-agent", text));
         }
-        warnings.extend(self.strangers.hints(self.lan_is_sealed(), self.out.now));
+        let hints = self.strangers.hints(self.lan_is_sealed(), self.out.now);
+        warnings.extend(hints.into_iter().map(|text| Warning::new("other-passphrase", text)));
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             host_id: self.host,

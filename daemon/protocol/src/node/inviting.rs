@@ -275,6 +275,7 @@ impl Node {
             .sessions
             .entry(id)
             .or_insert_with(|| Session::new(id, descriptor.clone(), Ring::locked(), now));
+        session.set_storing(self.storing, now);
         let members = session.members.get_or_insert(members);
         members.leaving.remove(&user);
         if let Some((_, stamp)) = &came {

@@ -96,9 +96,9 @@ impl Node {
         };
         self.gone.retain(|gone| *gone != id);
         self.attached += 1;
-        let (sessions, detached) = Default::default();
+        let (sessions, unheard) = Default::default();
         let order = self.attached;
-        self.instances.insert(id, Instance { user, app: app.clone(), pid, role, sessions, detached, order });
+        self.instances.insert(id, Instance { user, app: app.clone(), pid, role, sessions, unheard, order });
         if role == Role::App {
             self.users.get_mut(&user).map(|local| local.closed.remove(&app));
             self.changed.insert(Topic::Instances);
@@ -355,7 +355,9 @@ impl Node {
                 Scope::Invite => Ring::locked(),
             };
             self.directory.reveal(id, &keys);
-            self.sessions.insert(id, Session::new(id, descriptor, keys, now));
+            let mut session = Session::new(id, descriptor, keys, now);
+            session.set_storing(self.storing, now);
+            self.sessions.insert(id, session);
         }
         let session = self.sessions.get_mut(&id).expect("inserted above");
         session.elsewhere = false;
@@ -434,7 +436,7 @@ impl Node {
         if !instance.sessions.remove(&session) {
             return;
         }
-        instance.detached.insert(session);
+        instance.unheard.insert(session);
         if let Some(found) = self.sessions.get_mut(&session) {
             found.close(id);
         }
@@ -463,7 +465,7 @@ impl Node {
             return refuse(RefusalCode::NotJoined, "you have not joined this session");
         };
         instance.sessions.insert(session);
-        instance.detached.remove(&session);
+        instance.unheard.remove(&session);
         let (start, last_number) = found.open(id, user, instance.role, from, &mut self.out);
         let app = instance.role == Role::App;
         if app {
@@ -572,9 +574,8 @@ impl Node {
     ) -> Result<(), PublishError> {
         self.at(now);
         let instance = self.instances.get(&id).ok_or(PublishError::NotOpen)?;
-        if instance.detached.contains(&head.session) {
-            self.out.counters.add("drop.published after detached", 1);
-            return Ok(());
+        if instance.unheard.contains(&head.session) {
+            return self.drop_published(id, head, messages);
         }
         let user = instance.user;
         let session =

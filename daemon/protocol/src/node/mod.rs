@@ -15,6 +15,7 @@ mod lan;
 mod local;
 mod presence;
 mod quota;
+mod refusing;
 
 use crate::{
     budget::Budgets,
@@ -150,8 +151,8 @@ struct Instance {
     pid: u32,
     role: Role,
     sessions: BTreeSet<SessionId>,
-    /// Sessions it was detached from and has not opened again: what it had sent before it heard of that is dropped.
-    detached: BTreeSet<SessionId>,
+    /// Sessions it was detached from or refused in, and may not have heard of that: what it publishes there is dropped.
+    unheard: BTreeSet<SessionId>,
     order: u64,
 }
 
@@ -234,6 +235,8 @@ pub struct Node {
     /// Since when writes that nobody waits for are held back.
     writes_since: Option<Instant>,
     written: quota::Written,
+    /// Whether the disk has room.
+    storing: bool,
 }
 
 impl Node {
@@ -300,6 +303,7 @@ impl Node {
             wall_at_start: wall.saturating_sub(now.as_nanos() / 1_000_000),
             writes_since: None,
             written: quota::Written::default(),
+            storing: true,
         };
         node.restore(restored, now);
         node

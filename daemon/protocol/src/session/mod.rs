@@ -136,6 +136,8 @@ pub struct Session {
     moved_users: BTreeSet<UserId>,
     save_at: Option<Instant>,
     stamp: u64,
+    /// Whether entries can be stored now.
+    storing: bool,
 }
 
 impl Session {
@@ -172,6 +174,7 @@ impl Session {
             moved_users: BTreeSet::new(),
             save_at: None,
             stamp: 0,
+            storing: true,
         }
     }
 
@@ -260,6 +263,18 @@ impl Session {
     /// After an unclean start: nothing is written before `until`, so that our own tail can be learned from others.
     pub fn hold_writing(&mut self, until: Instant) {
         self.hold_until = until;
+    }
+
+    /// Says whether there is room to store entries. Live sessions do not care.
+    pub fn set_storing(&mut self, storing: bool, now: Instant) {
+        self.storing = storing || self.is_live();
+        if self.storing {
+            let patience = self.gaps.patience();
+            self.logs
+                .values_mut()
+                .filter(|log| log.has_gap())
+                .for_each(|log| log.reset_patience(now, patience));
+        }
     }
 
     /// How far the apps of a local user have acknowledged a log.

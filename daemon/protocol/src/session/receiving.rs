@@ -33,6 +33,10 @@ impl Session {
         author: Option<&Author>,
         out: &mut Outbox,
     ) -> bool {
+        if !self.storing {
+            out.counters.add("drop.disk full", 1);
+            return true;
+        }
         let Some(id) = self.log_for(entry.log, out) else { return true };
         let members = self.present.len() + 1;
         let grace = self.gaps.grace(members, &mut out.rng);

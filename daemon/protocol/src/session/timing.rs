@@ -2,7 +2,7 @@
 //!
 //! Invariant: whatever is due makes `next_timeout` say so; nothing waits for the next frame by chance.
 
-use super::{Session, delivery::Reader, members::Members};
+use super::{Session, delivery::Reader, gaps::Asked, members::Members};
 use crate::{
     control::{self, Nack, Report, Row},
     frame::Kind,
@@ -20,7 +20,10 @@ const LIVE_SLACK: u64 = 512;
 impl Session {
     /// Does what is due.
     pub fn handle_timeout(&mut self, origin_host: impl Fn(OriginId) -> Option<HostId>, out: &mut Outbox) {
-        let mut asked = self.gaps.take_due(&mut self.logs, out.now);
+        let mut asked = match self.storing {
+            true => self.gaps.take_due(&mut self.logs, out.now),
+            false => Asked::default(),
+        };
         if asked.catch_up && !self.gaps.is_catching_up() {
             self.wish_catch_up(out);
         }
@@ -78,7 +81,7 @@ impl Session {
         let probes =
             self.own.values().filter_map(|own| own.flow.probe_at(own.writer.is_waiting(), grtt, now)).min();
         let parts = [
-            self.gaps.next_timeout(&self.logs),
+            self.gaps.next_timeout(&self.logs).filter(|_| self.storing),
             self.repair.next_timeout(),
             self.reports.next_timeout(),
             held,

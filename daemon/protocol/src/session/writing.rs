@@ -115,6 +115,25 @@ impl Session {
         true
     }
 
+    /// Gives back what a message has cost that was not taken.
+    pub fn refund(&mut self, user: &UserId, instance: InstanceId, message: &Outgoing<'_>) {
+        if let Some(own) = self.own.get_mut(user) {
+            own.writer.refund(instance, message);
+        }
+    }
+
+    /// Tells an instance what it may publish, if that is news.
+    pub fn tell_grant(&mut self, user: &UserId, instance: InstanceId, out: &mut Outbox) {
+        let granted = self.own.get_mut(user).and_then(|own| own.writer.news_of_grant(instance));
+        let session = self.id;
+        out.events.extend(granted.map(|granted| (instance, Event::Credit { session, granted })));
+    }
+
+    /// Number of the last message of an instance that is in its log.
+    pub fn last_number(&self, instance: InstanceId) -> u64 {
+        self.numbers.get(&instance).copied().unwrap_or(0)
+    }
+
     /// Sends a volatile message: to everybody once, and to the other local instances.
     pub fn publish_volatile(
         &mut self,
