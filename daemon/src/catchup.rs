@@ -13,7 +13,7 @@ mod asker;
 mod provider;
 mod wire;
 
-pub use wire::{Request, Want};
+pub use wire::{MAGIC, Request, Want, connect};
 
 use asker::Asker;
 use bytes::Bytes;

@@ -74,13 +74,15 @@ pub struct Quota {
     pub sessions: usize,
     /// MiB of own messages on the disk.
     pub stored: u64,
+    /// MiB of files on the disk that were put or fetched.
+    pub files: u64,
 }
 
 impl Default for Quota {
     /// Programs: a dozen on a busy desktop, times five. Sessions: what a heartbeat still tells in a few datagrams.
-    /// Stored: years of talk, and not yet a disk.
+    /// Stored: years of talk, and not yet a disk. Files: a few films.
     fn default() -> Self {
-        Self { programs: 64, sessions: 128, stored: 1024 }
+        Self { programs: 64, sessions: 128, stored: 1024, files: 8192 }
     }
 }
 

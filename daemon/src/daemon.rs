@@ -7,6 +7,7 @@
 
 use crate::{
     agent::{Agent, AgentNews},
+    blobs::Blobs,
     catchup::{self, CatchUps, Outcome},
     clients::Clients,
     config::{Options, Settings},
@@ -16,6 +17,7 @@ use crate::{
     log,
     net::{
         Network, Tokens,
+        door::{self, Door},
         interfaces::{Change, Interfaces},
     },
     outputs,
@@ -31,15 +33,17 @@ use anyhow::Context;
 use chalktalk_ipc::{InstanceId, SessionId, UserId, request::Topic};
 use chalktalk_protocol::{
     Instant,
+    blob::wire,
     ids::{LogId, Seq},
     net::{Arrival, LinkId, Transmit, Way},
     node::{Action, Node, NodeConfig, Quota},
 };
-use mio::{Events, Poll, Token, Waker};
+use mio::{Events, Poll, Token, Waker, net::TcpStream};
 use std::{
     collections::BTreeMap,
     net::SocketAddr,
     os::unix::net::UnixListener,
+    sync::Arc,
     time::{self, Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -49,6 +53,7 @@ const STORE: Token = Token(2);
 const INTERFACES: Token = Token(3);
 const NETWORK: Tokens = Tokens { base: 8 };
 const CATCH_UPS: usize = 16;
+const DOOR: usize = 32;
 const LOCAL: usize = 64;
 
 /// Datagrams taken from the network in one turn: a few milliseconds of work for the core at most.
@@ -79,6 +84,8 @@ pub struct Daemon {
     interfaces: Interfaces,
     local: Local,
     pub(crate) store: Store,
+    door: Door,
+    blobs: Blobs,
     catch_ups: CatchUps,
     /// Catch-ups under way: whom to ask if the present provider cannot.
     asking: BTreeMap<u64, Asking>,
@@ -125,9 +132,13 @@ impl Daemon {
         let registry = poll.registry();
         let timer = Timer::new(registry, TIMER)?;
         let signals = Signals::listen(registry, SIGNALS)?;
-        let waker = Waker::new(registry, STORE)?;
+        let waker = Arc::new(Waker::new(registry, STORE)?);
+        let loop_waker = waker.clone();
         // A wake-up that fails can only mean that the daemon is ending.
         let (store, restored) = Store::open(&places.state, move || waker.wake().unwrap_or(()))?;
+        let kept_for_one = shared.then(|| settings.quota.files.saturating_mul(1 << 20));
+        let blobs = Blobs::start(&places.state, kept_for_one, loop_waker)
+            .context("cannot start a thread for files")?;
         let mut network = Network::open(settings.port, registry, NETWORK)?;
         let interfaces = Interfaces::new(settings.wishes.clone(), registry, INTERFACES)
             .context("cannot follow the network interfaces")?;
@@ -169,6 +180,8 @@ impl Daemon {
             .with_context(|| format!("cannot listen at {}", socket.display()))?;
         let trace = options.trace.as_deref().map(Trace::open).transpose()?;
         Ok(Self {
+            door: Door::new(registry, DOOR)?,
+            blobs,
             catch_ups: CatchUps::new(registry, CATCH_UPS)?,
             asking: BTreeMap::new(),
             asked: 0,
@@ -247,6 +260,7 @@ impl Daemon {
         let shell = [
             self.local.poll_timeout(),
             self.catch_ups.poll_timeout(),
+            self.door.poll_timeout(),
             self.interfaces.poll_timeout(),
             self.agent.as_ref().and_then(Agent::poll_timeout),
             self.supervisor.poll_timeout(),
@@ -276,8 +290,13 @@ impl Daemon {
                 }
                 token if token == NETWORK.listener() => {
                     while let Some((stream, _)) = self.network.accept() {
-                        self.catch_ups.accept(now, stream);
+                        let said = self.door.accept(now, stream);
+                        self.let_in(now, said);
                     }
+                }
+                token if self.door.contains(token) => {
+                    let said = self.door.on_event(token);
+                    self.let_in(now, said);
                 }
                 token if NETWORK.contains(token) => self.network.on_event(token, readable, writable)?,
                 token if self.catch_ups.contains(token) => self.catch_ups.on_event(token, readable, writable),
@@ -285,6 +304,15 @@ impl Daemon {
             }
         }
         Ok(end)
+    }
+
+    /// Hands a stream to those whom it is for. What is for nobody is closed.
+    fn let_in(&mut self, now: time::Instant, said: Option<(door::Magic, TcpStream)>) {
+        match said {
+            Some((catchup::MAGIC, stream)) => self.catch_ups.accept(now, stream),
+            Some((wire::MAGIC, stream)) => self.blobs.accept(stream),
+            _ => {}
+        }
     }
 
     /// One turn: inputs, then time, then outputs. True: there is more to do at once.
@@ -305,7 +333,7 @@ impl Daemon {
         more |= self.hold_back_floods();
         more |= self.local.flush(time::Instant::now());
         let now = self.now();
-        requests::part_with_closed(now, &mut self.local, &mut self.clients, &mut self.node);
+        requests::part_with_closed(now, &mut self.local, &mut self.clients, &mut self.node, &mut self.blobs);
         more |= requests::park(&mut self.clients, &self.store);
         Ok(more || outputs::can_deliver(&self.node, &mut self.local, &self.clients))
     }
@@ -326,6 +354,7 @@ impl Daemon {
             store: &self.store,
             network: &self.network,
             state: &self.state,
+            blobs: &mut self.blobs,
         };
         requests::take(now, &mut self.local, &mut self.clients, world);
     }
@@ -400,6 +429,7 @@ impl Daemon {
         self.on_interfaces(change);
         self.local.handle_timeout(now);
         self.catch_ups.handle_timeout(now);
+        self.door.handle_timeout(now);
         if let Some(agent) = &mut self.agent {
             report_agent(&agent.handle_timeout(now));
         }
@@ -504,6 +534,9 @@ impl Daemon {
                 }
             }
         }
+        self.blobs.take_news(&self.node, |connection, transfer, told| {
+            outputs::tell_transfer(&mut self.local, connection, transfer, told);
+        });
         let now = self.now();
         outputs::deliver(now, &mut self.node, &mut self.local, &self.clients);
         let changed = self.node.take_changed();

@@ -4,6 +4,7 @@
 //! Invariant: nothing here blocks the event loop; what can wait for a disk has its own thread.
 
 pub mod agent;
+pub mod blobs;
 pub mod catchup;
 pub mod clients;
 pub mod config;

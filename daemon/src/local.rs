@@ -9,6 +9,7 @@ use crate::{identity::is_subordinate, shares::Shares};
 use chalktalk_ipc::{
     Down, Event, FrameBuf,
     codec::put_control,
+    descriptors::{self, Arrived},
     socket::{NOBODY, descriptor},
 };
 use interprocess::{
@@ -17,11 +18,10 @@ use interprocess::{
 };
 use mio::{Interest, Registry, Token, unix::SourceFd};
 use std::{
-    collections::BTreeMap,
-    fs,
-    io::{self, Read, Write},
+    collections::{BTreeMap, VecDeque},
+    fs, io,
     os::{
-        fd::{AsFd, AsRawFd, RawFd},
+        fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd},
         unix::{
             fs::{FileTypeExt, PermissionsExt},
             net::{UnixListener, UnixStream},
@@ -126,6 +126,8 @@ pub struct Connection {
     pub peer: Peer,
     /// What it sent and has not been dealt with.
     pub input: FrameBuf,
+    /// Descriptors that came with it, for the frames that take one.
+    pub arrived: Arrived,
     /// What waits for it.
     pub output: Outbox,
     since: Instant,
@@ -145,6 +147,8 @@ pub struct Connection {
 pub struct Outbox {
     bytes: Vec<u8>,
     start: usize,
+    /// Descriptors, and where the frames that they go with start.
+    descriptors: VecDeque<(usize, OwnedFd)>,
 }
 
 impl Outbox {
@@ -163,11 +167,25 @@ impl Outbox {
         self.bytes.len() - self.start
     }
 
-    fn write_to(&mut self, mut stream: impl Write) -> io::Result<()> {
+    /// The next frame that is appended carries this descriptor.
+    pub fn attach(&mut self, descriptor: OwnedFd) {
+        self.descriptors.push_back((self.bytes.len(), descriptor));
+    }
+
+    fn write_to(&mut self, socket: BorrowedFd<'_>) -> io::Result<()> {
         while self.queued() > 0 {
-            match stream.write(&self.bytes[self.start..]) {
+            let next = self.descriptors.front().filter(|(at, _)| *at == self.start);
+            let until =
+                self.descriptors.get(usize::from(next.is_some())).map_or(self.bytes.len(), |(at, _)| *at);
+            let descriptor = next.map(|(_, descriptor)| descriptor.as_fd());
+            match descriptors::send(socket, &self.bytes[self.start..until], descriptor) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(written) => self.start += written,
+                Ok(written) => {
+                    if next.is_some() {
+                        self.descriptors.pop_front();
+                    }
+                    self.start += written;
+                }
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
                 Err(e) => return Err(e),
             }
@@ -472,6 +490,7 @@ impl Connection {
             stream,
             peer,
             input: FrameBuf::default(),
+            arrived: Arrived::new(),
             output: Outbox::default(),
             since: now,
             greeted: false,
@@ -506,7 +525,8 @@ impl Connection {
 
     fn read(&mut self) -> Result<bool, String> {
         loop {
-            return match (&self.stream).read(&mut self.input.spare(CHUNK)[..CHUNK]) {
+            let spare = &mut self.input.spare(CHUNK)[..CHUNK];
+            return match descriptors::receive(descriptor(&self.stream), spare, &mut self.arrived) {
                 Ok(0) => Err("it has closed the connection".into()),
                 Ok(taken) => {
                     self.input.filled(taken);
@@ -526,7 +546,7 @@ impl Connection {
 
     fn flush(&mut self, now: Instant, registry: &Registry, id: ConnectionId) -> Result<(), String> {
         let before = self.output.queued();
-        let blocked = match self.output.write_to(&self.stream) {
+        let blocked = match self.output.write_to(descriptor(&self.stream)) {
             Ok(()) => false,
             Err(e) if e.kind() == io::ErrorKind::WouldBlock => true,
             Err(e) => return Err(e.to_string()),
@@ -552,7 +572,7 @@ impl Connection {
 /// Tells a program why it is let go, if there is room for it: it may well be gone.
 fn farewell(output: &mut Outbox, stream: &Stream, reason: &str) {
     put_control(output.bytes(), &Down::Event(Event::Detached { session: None, reason: reason.to_owned() }));
-    let _ = output.write_to(stream);
+    let _ = output.write_to(descriptor(stream));
 }
 
 fn listener_descriptor(listener: &Listener) -> RawFd {

@@ -4,6 +4,7 @@
 //! one message.
 
 use crate::{
+    blobs::Told,
     clients::Clients,
     local::{ConnectionId, Local, OUTBOX},
 };
@@ -85,6 +86,24 @@ pub fn tell_changed(local: &mut Local, clients: &Clients, changed: &BTreeSet<Top
         let followers = clients.iter().filter(|(_, client)| client.watched.contains(topic));
         followers.for_each(|(id, _)| tell(local, id, Event::Changed { topic: *topic }));
     }
+}
+
+/// Tells a connection what has come of its transfer.
+pub fn tell_transfer(local: &mut Local, id: ConnectionId, transfer: u64, told: Told) {
+    let (blob, file, refusal) = match told {
+        Told::Progress(done, size, holders) => {
+            return tell(local, id, Event::Transfer { transfer, done, size, holders });
+        }
+        Told::Done(blob, file) => {
+            let fetched = file.is_some();
+            if let Some((connection, file)) = local.get(id).zip(file) {
+                connection.output.attach(file.into());
+            }
+            (blob, fetched, None)
+        }
+        Told::Refused(blob, refusal) => (blob, false, Some(refusal)),
+    };
+    tell(local, id, Event::Transferred { transfer, blob: blob.id, size: blob.size, file, refusal });
 }
 
 fn tell(local: &mut Local, id: ConnectionId, event: Event) {

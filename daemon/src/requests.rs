@@ -3,6 +3,7 @@
 //! Invariant: nothing but `hello` is answered before it, and calls are answered in their order.
 
 use crate::{
+    blobs::Blobs,
     clients::{Client, Clients, Parked},
     history,
     identity::{IdentityError, State, account_name},
@@ -15,11 +16,13 @@ use crate::{
 use chalktalk_ipc::{
     Answer, Call, Frame, FrameKind, InstanceId, PROTOCOL, Refusal, RefusalCode, Request, UserId,
     batch::{Class, read_publish},
+    descriptors::Arrived,
     event::Warning,
     request::SessionKind,
 };
 use chalktalk_protocol::{
     Instant,
+    blob::Blob,
     node::{Attach, Node, Wish},
     seal::Key,
 };
@@ -35,6 +38,8 @@ pub struct World<'a> {
     pub network: &'a Network,
     /// Where keys are kept.
     pub state: &'a State,
+    /// Files that are put and fetched.
+    pub blobs: &'a mut Blobs,
 }
 
 /// One connection's side of a request.
@@ -43,6 +48,7 @@ struct Caller<'a> {
     peer: Peer,
     user: UserId,
     clients: &'a mut Clients,
+    arrived: &'a mut Arrived,
     writer: Writer<'a>,
 }
 
@@ -62,7 +68,7 @@ pub fn take(now: Instant, local: &mut Local, clients: &mut Clients, mut world: W
             uid.into_iter().for_each(|uid| local.shares.take(uid, started.elapsed()));
         }
     }
-    part_with_closed(now, local, clients, world.node);
+    part_with_closed(now, local, clients, world.node, world.blobs);
 }
 
 /// Ends the connections of users who have become others: they come back as those.
@@ -111,8 +117,15 @@ fn answer_parked(local: &mut Local, clients: &mut Clients, world: &World<'_>) {
 }
 
 /// Tells the core who has gone.
-pub fn part_with_closed(now: Instant, local: &mut Local, clients: &mut Clients, node: &mut Node) {
+pub fn part_with_closed(
+    now: Instant,
+    local: &mut Local,
+    clients: &mut Clients,
+    node: &mut Node,
+    blobs: &mut Blobs,
+) {
     for (id, uid) in local.take_closed() {
+        blobs.part_with(id);
         let Some(client) = clients.remove(id) else { continue };
         if let Some(instance) = client.instance {
             node.detach(now, instance);
@@ -144,7 +157,8 @@ fn take_frames(
         }
         let Some(frame) = connection.input.next_frame().map_err(|e| e.to_string())? else { return Ok(()) };
         let writer = Writer::new(connection.output.bytes());
-        let mut caller = Caller { connection: id, peer: connection.peer, user, clients, writer };
+        let (peer, arrived) = (connection.peer, &mut connection.arrived);
+        let mut caller = Caller { connection: id, peer, user, clients, arrived, writer };
         match frame.kind {
             FrameKind::Control => caller.call(now, &frame, world)?,
             FrameKind::Publish => caller.publish(now, frame.body, world)?,
@@ -297,6 +311,20 @@ impl Caller<'_> {
                 node.set_lan_key(now, key.map(|key| Key::new(*key.reveal())));
                 Answer::Done
             }
+            Request::PutBlob { session } => {
+                let file = self.arrived.pop_front().ok_or_else(|| {
+                    refusal(RefusalCode::BadRequest, "send a descriptor of the file along with put_blob")
+                })?;
+                node.blob_access(user, session)?;
+                world.blobs.put(self.connection, user, session, file)?
+            }
+            Request::FetchBlob { session, blob, size, from } => {
+                let wish = (session, Blob { id: blob, size }, from);
+                world.blobs.fetch(node, self.connection, user, wish)?
+            }
+            Request::CancelTransfer { transfer } => world.blobs.cancel(self.connection, transfer)?,
+            Request::Blobs { session } => Answer::Blobs(world.blobs.list(node, user, session)),
+            Request::DropBlob { session, blob } => world.blobs.remove(user, session, blob)?,
             Request::SetAvailability { availability } => {
                 node.set_availability(now, user, availability);
                 Answer::Done

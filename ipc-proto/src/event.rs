@@ -1,7 +1,7 @@
 //! What a daemon tells a program: answers to its requests, and events.
 
 use crate::{
-    ids::{AppId, HostId, InstanceId, OriginId, Position, SessionId, UserId},
+    ids::{AppId, BlobId, HostId, InstanceId, OriginId, Position, SessionId, UserId},
     request::{Availability, HistoryPoint, SessionKind, Topic},
 };
 use serde::{Deserialize, Serialize};
@@ -84,6 +84,13 @@ pub enum Answer {
     Sessions(Vec<SessionSummary>),
     /// To `invitations`.
     Invitations(Vec<InvitationSummary>),
+    /// To `put_blob` and `fetch_blob`: it has begun.
+    Transfer {
+        /// Its number on this connection's daemon.
+        transfer: u64,
+    },
+    /// To `blobs`.
+    Blobs(Vec<BlobSummary>),
     /// To `history`, behind the messages.
     HistoryEnd {
         /// What to ask for next; absent: the beginning was reached.
@@ -234,6 +241,30 @@ pub enum Event {
         /// The one-use token to hand over as `CHALKTALK_TOKEN`.
         token: String,
     },
+    /// How far a transfer has come.
+    Transfer {
+        /// Its number.
+        transfer: u64,
+        /// Bytes that are here and verified.
+        done: u64,
+        /// Bytes in all.
+        size: u64,
+        /// Hosts that give some of it now. 0: it waits for one.
+        holders: u32,
+    },
+    /// A transfer is through.
+    Transferred {
+        /// Its number.
+        transfer: u64,
+        /// What it was about; of a `put_blob` that was refused, nil.
+        blob: BlobId,
+        /// Its size in bytes.
+        size: u64,
+        /// Whether a descriptor comes along: of a blob that was fetched, to be read.
+        file: bool,
+        /// Why it was not done; absent: it was.
+        refusal: Option<Refusal>,
+    },
     /// A watched topic changed: ask again.
     Changed {
         /// Which.
@@ -306,6 +337,23 @@ pub struct InvitationSummary {
     /// Their name, fit for display.
     pub name: String,
     /// When it came, in ms since 1970.
+    pub time: u64,
+}
+
+/// A blob that is kept on this host.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct BlobSummary {
+    /// The session in which it was offered.
+    pub session: SessionId,
+    /// Which.
+    pub blob: BlobId,
+    /// Its size in bytes.
+    pub size: u64,
+    /// Whether all of it is here.
+    pub whole: bool,
+    /// Whether it counts as the calling user's: they put or fetched it first, and may drop it.
+    pub mine: bool,
+    /// Since when, in ms since 1970.
     pub time: u64,
 }
 

@@ -121,6 +121,10 @@ byte_id!(
     InstanceId, 16, guid, "a GUID"
 );
 byte_id!(
+    /// Something larger than a message: the BLAKE3 hash of its bytes.
+    BlobId, 32, hex, "64 hexadecimal digits"
+);
+byte_id!(
     /// A shared activity of one app type: a UUID version 8 (RFC 9562), the hash of DESIGN §4.
     SessionId, 16, guid, "a GUID"
 );

@@ -9,6 +9,7 @@
 
 pub mod batch;
 pub mod codec;
+pub mod descriptors;
 pub mod event;
 pub mod ids;
 pub mod request;
@@ -18,7 +19,7 @@ pub mod text;
 
 pub use codec::{Frame, FrameBuf, FrameError, FrameKind};
 pub use event::{Answer, Down, Event, FailReason, Refusal, RefusalCode};
-pub use ids::{AppId, HostId, InstanceId, OriginId, Position, SessionId, Target, UserId};
+pub use ids::{AppId, BlobId, HostId, InstanceId, OriginId, Position, SessionId, Target, UserId};
 pub use request::{Call, Request};
 pub use secret::Secret;
 
@@ -27,6 +28,9 @@ pub const PROTOCOL: u16 = 1;
 
 /// The longest message, in bytes of payload. Larger things are blobs.
 pub const MAX_MESSAGE: usize = 64 * 1024;
+
+/// The largest blob, in bytes: the hashes of its pieces, which have to be looked at together, are 8 MiB then.
+pub const MAX_BLOB: u64 = 64 << 30;
 
 /// The longest volatile message, in bytes of payload: it must fit one datagram, as nobody asks for its parts again.
 pub const MAX_VOLATILE: usize = 1200;

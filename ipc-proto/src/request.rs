@@ -5,7 +5,7 @@
 
 use crate::{
     Secret,
-    ids::{AppId, InstanceId, Position, SessionId, UserId},
+    ids::{AppId, BlobId, InstanceId, OriginId, Position, SessionId, UserId},
 };
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
@@ -217,6 +217,43 @@ pub enum Request {
     SetPassphrase {
         /// Argon2id of the passphrase; absent: none.
         key: Option<Secret>,
+    },
+    /// Keep the contents of a file as a blob and offer it in a session. The frame carries a descriptor of the file, a
+    /// regular one that can be read. Answer: `transfer`; when it is through, the event `transferred`.
+    PutBlob {
+        /// A session the user has joined.
+        session: SessionId,
+    },
+    /// Have a blob that was offered in a session. Answer: `transfer`; meanwhile events `transfer`, and when it is here
+    /// `transferred` with a descriptor.
+    FetchBlob {
+        /// A session the user has joined.
+        session: SessionId,
+        /// Which blob.
+        blob: BlobId,
+        /// Its size in bytes, as whoever offered it says.
+        size: u64,
+        /// Who offered it, to be asked first.
+        #[serde(default)]
+        from: Option<OriginId>,
+    },
+    /// End a transfer. What has come of a blob is kept: fetching it again goes on from there. Answer: `done`.
+    CancelTransfer {
+        /// Which one.
+        transfer: u64,
+    },
+    /// The blobs kept on this host of sessions the user has joined. Answer: `blobs`.
+    Blobs {
+        /// Of this session alone.
+        #[serde(default)]
+        session: Option<SessionId>,
+    },
+    /// Keep a blob of a session no longer on this host. Answer: `done`.
+    DropBlob {
+        /// The session.
+        session: SessionId,
+        /// Which blob.
+        blob: BlobId,
     },
     /// Say how available the user is. Answer: `done`.
     SetAvailability {

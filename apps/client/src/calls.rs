@@ -22,6 +22,7 @@ pub(crate) enum Then {
     Closed(SessionId),
     Watching(Vec<Topic>),
     History(SessionId),
+    Transfer,
 }
 
 impl Then {
@@ -31,6 +32,7 @@ impl Then {
             Request::Close { session } => Self::Closed(*session),
             Request::Watch { topics } => Self::Watching(topics.clone()),
             Request::History { session, .. } => Self::History(*session),
+            Request::PutBlob { .. } | Request::FetchBlob { .. } => Self::Transfer,
             _ => Self::Nothing,
         }
     }

@@ -18,6 +18,7 @@ use chalktalk_ipc::{
 };
 use std::{
     fmt,
+    os::fd::OwnedFd,
     sync::{Arc, MutexGuard},
     thread,
     time::{Duration, Instant},
@@ -423,7 +424,20 @@ impl Client {
         self.0.shared.lock()
     }
 
+    /// As [`Client::request`], with a descriptor that travels along.
+    pub(crate) fn request_with(
+        &self,
+        request: Request,
+        descriptor: Option<OwnedFd>,
+    ) -> Result<Answer, ClientError> {
+        self.ask_with(request, descriptor, REQUEST_LIMIT).map(|(answer, _)| answer)
+    }
+
     fn ask(&self, request: Request, limit: Duration) -> Outcome {
+        self.ask_with(request, None, limit)
+    }
+
+    fn ask_with(&self, request: Request, descriptor: Option<OwnedFd>, limit: Duration) -> Outcome {
         let until = Instant::now() + limit;
         let (mut state, up) =
             self.0.shared.wait(self.lock(), Some(until), |state| (state.phase != Phase::Away).then_some(()));
@@ -432,6 +446,7 @@ impl Client {
         }
         state.check_open()?;
         let then = Then::of(&request);
+        descriptor.into_iter().for_each(|descriptor| state.outbox.attach(descriptor));
         let id = state.call(request, then, true);
         self.0.shared.kick(&mut state);
         let (mut state, outcome) = self.0.shared.wait(state, Some(until), |state| state.calls.take(id));

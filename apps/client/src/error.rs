@@ -27,6 +27,9 @@ pub enum ClientError {
     /// [`crate::Client::close`] was called.
     #[error("this client has been closed")]
     Closed,
+    /// Whoever followed a transfer wanted it no longer.
+    #[error("it was cancelled")]
+    Cancelled,
     /// There is no credit (or no room to remember the message) now.
     #[error("the session takes no more at the moment; try again when others have caught up")]
     WouldBlock,

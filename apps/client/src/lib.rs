@@ -26,6 +26,7 @@
 pub use chalktalk_ipc as ipc;
 
 mod backlog;
+mod blobs;
 mod builder;
 mod calls;
 mod client;
@@ -44,6 +45,7 @@ mod waker;
 mod words;
 mod worker;
 
+pub use blobs::{Blob, Transferred};
 pub use builder::{Builder, TOKEN_ENV};
 pub use client::{Client, Opened, Welcome};
 pub use error::ClientError;

@@ -10,7 +10,11 @@ use chalktalk_ipc::{
     batch::{Class, MAX_BATCH, Outgoing, PublishHead, put_outgoing},
     codec::{put_control, put_frame},
 };
-use std::io::{self, ErrorKind, Write};
+use std::{
+    collections::VecDeque,
+    io::{self, ErrorKind},
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+};
 
 /// Above this much, publishers wait for the socket: about what it takes at once, so that the daemon is never
 /// short of bytes and a message is never behind more than this.
@@ -24,6 +28,8 @@ pub(crate) struct Outbox {
     bytes: Vec<u8>,
     written: usize,
     growing: Option<Growing>,
+    /// Descriptors, and where the frames that they go with start.
+    descriptors: VecDeque<(usize, OwnedFd)>,
 }
 
 /// The publish frame at the end of the outbox that can still take messages.
@@ -49,6 +55,12 @@ impl Outbox {
 
     pub(crate) fn clear(&mut self) {
         *self = Self::default();
+    }
+
+    /// The next frame carries this descriptor.
+    pub(crate) fn attach(&mut self, descriptor: OwnedFd) {
+        self.growing = None;
+        self.descriptors.push_back((self.bytes.len(), descriptor));
     }
 
     pub(crate) fn call(&mut self, call: &Call) {
@@ -80,13 +92,25 @@ impl Outbox {
         same && self.bytes.len() - growing.start + message.payload.len() <= MAX_BATCH
     }
 
-    /// Writes what the socket takes without waiting. True: everything.
-    pub(crate) fn write_to(&mut self, mut socket: impl Write) -> io::Result<bool> {
+    /// Writes what the socket takes without waiting. True: everything. `send` writes bytes, and a descriptor with the
+    /// first of them.
+    pub(crate) fn write_to(
+        &mut self,
+        mut send: impl FnMut(&[u8], Option<BorrowedFd<'_>>) -> io::Result<usize>,
+    ) -> io::Result<bool> {
         self.growing = None;
         while self.written < self.bytes.len() {
-            match socket.write(&self.bytes[self.written..]) {
+            let next = self.descriptors.front().filter(|(at, _)| *at == self.written);
+            let until =
+                self.descriptors.get(usize::from(next.is_some())).map_or(self.bytes.len(), |(at, _)| *at);
+            match send(&self.bytes[self.written..until], next.map(|(_, descriptor)| descriptor.as_fd())) {
                 Ok(0) => return Err(ErrorKind::WriteZero.into()),
-                Ok(n) => self.written += n,
+                Ok(n) => {
+                    if next.is_some() {
+                        self.descriptors.pop_front();
+                    }
+                    self.written += n;
+                }
                 Err(e) if e.kind() == ErrorKind::WouldBlock => break,
                 Err(e) if e.kind() == ErrorKind::Interrupted => {}
                 Err(e) => return Err(e),
@@ -104,6 +128,7 @@ impl Outbox {
             self.written = 0;
         } else if self.written > OUTBOX_LIMIT {
             self.bytes.drain(..self.written);
+            self.descriptors.iter_mut().for_each(|(at, _)| *at -= self.written);
             self.written = 0;
         }
     }
@@ -113,6 +138,7 @@ impl Outbox {
 mod tests {
     use super::*;
     use chalktalk_ipc::{FrameBuf, Request, batch::read_publish};
+    use std::io::Write;
 
     fn head(session: u8, first: u64) -> PublishHead {
         let (session, destination) = (SessionId([session; 16]), InstanceId::NIL);
@@ -162,7 +188,7 @@ mod tests {
         outbox.publish(head(2, 2), &Outgoing::new(b"x"));
         outbox.publish(head(2, 4), &Outgoing::new(b"x"));
         let mut socket = Takes(usize::MAX, vec![]);
-        assert!(outbox.write_to(&mut socket).unwrap());
+        assert!(outbox.write_to(|bytes, _| socket.write(bytes)).unwrap());
         assert_eq!(frames(&socket.1), [(1, 3), (1, 1), (0, 0), (2, 1), (4, 1)]);
     }
 
@@ -171,7 +197,7 @@ mod tests {
         let mut outbox = Outbox::default();
         (1..=9).for_each(|n| outbox.publish(head(1, n), &Outgoing::new(&[0; 60_000])));
         let mut socket = Takes(usize::MAX, vec![]);
-        outbox.write_to(&mut socket).unwrap();
+        outbox.write_to(|bytes, _| socket.write(bytes)).unwrap();
         assert_eq!(frames(&socket.1), [(1, 2), (3, 2), (5, 2), (7, 2), (9, 1)]);
     }
 
@@ -184,10 +210,10 @@ mod tests {
             for n in 1..=20 {
                 outbox.publish(head(1, n), &Outgoing::new(&[n as u8; 30]));
                 socket.0 = step;
-                outbox.write_to(&mut socket).unwrap();
+                outbox.write_to(|bytes, _| socket.write(bytes)).unwrap();
             }
             socket.0 = usize::MAX;
-            assert!(outbox.write_to(&mut socket).unwrap());
+            assert!(outbox.write_to(|bytes, _| socket.write(bytes)).unwrap());
             let count: usize = frames(&socket.1).iter().map(|(_, n)| n).sum();
             assert_eq!(count, 20);
             whole.push(socket.1.len());

@@ -4,6 +4,7 @@
 //! caller may wait for notifies `changed`.
 
 use crate::{
+    blobs::{Blob, Transfer, Transferred},
     calls::{Calls, Then},
     client::Welcome,
     error::ClientError,
@@ -19,8 +20,10 @@ use chalktalk_ipc::{
     Answer, Call, Down, Event, Frame, FrameError, FrameKind, InstanceId, OriginId, Position, Refusal,
     RefusalCode, Request, SessionId,
     batch::{DeliverHead, Outgoing, read_deliver},
+    descriptors::{self, Arrived},
     event::SessionSummary,
     request::{From, Topic},
+    socket,
 };
 use interprocess::local_socket::Stream;
 use std::{
@@ -64,6 +67,10 @@ pub(crate) struct State {
     pub(crate) sessions: HashMap<SessionId, Session>,
     pub(crate) calls: Calls,
     pub(crate) outbox: Outbox,
+    /// Transfers that somebody waits for.
+    pub(crate) transfers: HashMap<u64, Transfer>,
+    /// Descriptors that have come, for the events that carry one.
+    pub(crate) arrived: Arrived,
     authors: HashMap<OriginId, Arc<Author>>,
     watched: Vec<Topic>,
     stream: Option<Arc<Stream>>,
@@ -87,6 +94,8 @@ impl Shared {
             sessions: HashMap::new(),
             calls: Calls::default(),
             outbox: Outbox::default(),
+            transfers: HashMap::new(),
+            arrived: Arrived::new(),
             authors: HashMap::new(),
             watched: Vec::new(),
             stream: None,
@@ -162,7 +171,8 @@ impl State {
     /// Writes what the socket takes. True: nothing is left.
     pub(crate) fn write(&mut self) -> std::io::Result<bool> {
         let Some(stream) = &self.stream else { return Ok(true) };
-        let done = self.outbox.write_to(&**stream)?;
+        let socket = socket::descriptor(stream);
+        let done = self.outbox.write_to(|bytes, descriptor| descriptors::send(socket, bytes, descriptor))?;
         self.last_write = Instant::now();
         self.blocked = !done;
         Ok(done)
@@ -195,6 +205,9 @@ impl State {
         self.stream = None;
         self.outbox.clear();
         self.calls.on_disconnected();
+        self.arrived.clear();
+        let open = self.transfers.values_mut().filter(|transfer| transfer.end.is_none());
+        open.for_each(|transfer| transfer.end = Some(Err(ClientError::Disconnected)));
         self.sessions.values_mut().for_each(Session::on_disconnected);
         self.announced = false;
         if self.phase == Phase::Connected {
@@ -359,6 +372,20 @@ impl State {
                 self.outbox.call(&Call { id: 0, request: Request::Resume { session } });
                 return numbers.map(|numbers| ClientEvent::Refused { session, numbers, refusal });
             }
+            Event::Transfer { transfer, done, size, holders } => {
+                let progress = Transferred { done: *done, size: *size, holders: *holders };
+                self.transfers.get_mut(transfer)?.progress = progress;
+                return None;
+            }
+            Event::Transferred { transfer, blob, size, file, refusal } => {
+                let file = if *file { self.arrived.pop_front() } else { None };
+                let end = match refusal {
+                    Some(refusal) => Err(refusal.clone().into()),
+                    None => Ok((Blob { id: *blob, size: *size }, file)),
+                };
+                self.transfers.get_mut(transfer)?.end = Some(end);
+                return None;
+            }
             Event::Detached { session: Some(session), .. } => {
                 self.sessions.remove(session);
             }
@@ -391,6 +418,10 @@ impl State {
             },
             (Then::Closed(session), Ok(_)) => {
                 self.sessions.remove(&session);
+                None
+            }
+            (Then::Transfer, Ok(Answer::Transfer { transfer })) => {
+                self.transfers.insert(transfer, Transfer::default());
                 None
             }
             (Then::Watching(topics), Ok(_)) => {

@@ -9,11 +9,15 @@ use crate::{
     shared::{Broken, Phase, Shared},
     waker::Woken,
 };
-use chalktalk_ipc::{FrameBuf, socket};
+use chalktalk_ipc::{
+    FrameBuf,
+    descriptors::{self, Arrived},
+    socket,
+};
 use interprocess::local_socket::Stream;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::{
-    io::{ErrorKind, Read},
+    io::ErrorKind,
     os::fd::AsFd,
     sync::Arc,
     time::{Duration, Instant},
@@ -73,6 +77,7 @@ impl Worker {
         self.shared.notify();
         told.into_iter().for_each(|event| self.shared.queue.put(event));
         let mut received = link.received;
+        let mut arrived = Arrived::new();
         self.take_frames(&mut received)?;
         loop {
             let Some(wanted) = self.write()? else { return Ok(()) };
@@ -80,7 +85,8 @@ impl Worker {
                 .sleep(Some((&stream, wanted)))?
                 .intersects(PollFlags::IN | PollFlags::HUP | PollFlags::ERR)
             {
-                read(&stream, &mut received)?;
+                read(&stream, &mut received, &mut arrived)?;
+                self.shared.lock().arrived.append(&mut arrived);
                 self.take_frames(&mut received)?;
                 received.shrink();
             }
@@ -218,9 +224,9 @@ impl Drop for Worker {
     }
 }
 
-fn read(mut stream: &Stream, received: &mut FrameBuf) -> Result<(), Broken> {
+fn read(stream: &Stream, received: &mut FrameBuf, arrived: &mut Arrived) -> Result<(), Broken> {
     let spare = received.spare(READ);
-    match stream.read(spare) {
+    match descriptors::receive(socket::descriptor(stream), spare, arrived) {
         Ok(0) => Err(Broken("the daemon closed the connection".into())),
         Ok(n) => {
             received.filled(n);

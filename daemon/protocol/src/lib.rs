@@ -1,5 +1,6 @@
 //! Chalktalk's core, sans IO: inputs take `now` first, outputs are pulled, nothing here touches the world.
 
+pub mod blob;
 pub mod budget;
 pub mod control;
 pub mod counters;

@@ -7,6 +7,7 @@
 //! Invariant: bytes that [`Ring`] opened were sealed by somebody who has the key, with exactly this clear header.
 
 use crate::{
+    blob::Access,
     entry::{Entry, PREFIX},
     frame::{HEADER, Header, Kind},
     ids::{LogId, Seq, first_16},
@@ -26,7 +27,7 @@ use zeroize::Zeroizing;
 pub const OVERHEAD: usize = TAG + NONCE;
 
 const TAG: usize = 16;
-const NONCE: usize = 24;
+pub(crate) const NONCE: usize = 24;
 
 /// Keys kept per session for opening what was sealed long ago: a rotation a day for some years.
 const MAX_KEYS: usize = 1024;
@@ -76,7 +77,7 @@ impl Key {
     }
 
     /// Seals `bytes[from..]` in place and appends tag and nonce.
-    fn seal(&self, aad: &[u8], bytes: &mut Vec<u8>, from: usize, nonce: [u8; NONCE]) {
+    pub(crate) fn seal(&self, aad: &[u8], bytes: &mut Vec<u8>, from: usize, nonce: [u8; NONCE]) {
         let body = InOutBuf::from(&mut bytes[from..]);
         let tag = self.cipher.encrypt_inout_detached(&XNonce::from(nonce), aad, body);
         let tag = tag.expect("a datagram is far shorter than the cipher's limit");
@@ -85,7 +86,7 @@ impl Key {
     }
 
     /// Opens what `seal` made, into `plain`. The nonce, if it is genuine.
-    fn open(&self, aad: &[u8], sealed: &[u8], plain: &mut Vec<u8>) -> Option<[u8; NONCE]> {
+    pub(crate) fn open(&self, aad: &[u8], sealed: &[u8], plain: &mut Vec<u8>) -> Option<[u8; NONCE]> {
         let (rest, nonce) = sealed.split_last_chunk::<NONCE>()?;
         let (cipher, tag) = rest.split_last_chunk::<TAG>()?;
         plain.clear();
@@ -243,6 +244,11 @@ impl Ring {
     /// What the header of a frame that is to be sealed says.
     pub fn sending_id(&self) -> u32 {
         self.sending_key().map_or(0, Key::id)
+    }
+
+    /// What large things are sealed under now; `None` while there is no key to seal with.
+    pub fn access(&self) -> Option<Access> {
+        self.can_send().then(|| Access { key: self.sending_key().cloned() })
     }
 
     fn sending_key(&self) -> Option<&Key> {

@@ -13,7 +13,8 @@ pub(super) const ENTRIES: u8 = 0;
 /// Answer: ask another.
 pub(super) const BUSY: u8 = 1;
 
-const MAGIC: [u8; 4] = *b"CTCU";
+/// How a request begins.
+pub const MAGIC: [u8; 4] = *b"CTCU";
 const VERSION: u8 = 1;
 /// Magic, version, session, count.
 const HEAD: usize = 23;
@@ -93,7 +94,10 @@ fn read_want(bytes: &[u8]) -> Option<Want> {
 pub(super) struct Malformed;
 
 /// Begins to connect; nothing sent on it leaves the link.
-pub(super) fn connect(to: SocketAddr) -> io::Result<TcpStream> {
+///
+/// # Errors
+/// There is no way there.
+pub fn connect(to: SocketAddr) -> io::Result<TcpStream> {
     let socket = Socket::new(Domain::for_address(to), Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
     match to {
         SocketAddr::V4(_) => socket.set_ttl_v4(1)?,

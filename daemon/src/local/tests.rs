@@ -1,7 +1,10 @@
 use super::*;
 use chalktalk_ipc::{Call, FrameKind, Request, codec::put_frame, socket::connect_to};
 use mio::{Events, Poll};
-use std::os::unix::fs::PermissionsExt;
+use std::{
+    io::{Read, Write},
+    os::unix::fs::PermissionsExt,
+};
 
 const BASE: usize = 100;
 

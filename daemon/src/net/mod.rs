@@ -6,6 +6,7 @@
 //!
 //! Invariant: only frames that arrived on a link in use are handed on, each with the link and the way it came.
 
+pub mod door;
 pub mod interfaces;
 pub mod udp;
 

@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod bad_input;
+mod blobs;
 mod command_line;
 mod daemon;
 mod delivery;
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
         presence::TESTS,
         sessions::TESTS,
         texts::TESTS,
+        blobs::TESTS,
         people::TESTS,
         members::TESTS,
         delivery::TESTS,

@@ -7,6 +7,7 @@
 //! Invariant: bad input from the network is counted by reason and dropped; it is never an error to the caller.
 
 mod acquaintance;
+mod blobs;
 mod demux;
 mod facts;
 mod identity;

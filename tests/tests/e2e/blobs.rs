@@ -1,0 +1,173 @@
+//! Things larger than a message: put by one, had by all who are in the session, and by nobody else.
+
+use crate::sessions::TEST_APP;
+use chalktalk_client::{Blob, Client, ClientError, Events, Transferred};
+use chalktalk_ipc::{
+    SessionId,
+    request::{Role, SessionKind},
+};
+use chalktalk_tests::{
+    lab::{Host, Lab},
+    runner::Test,
+    tests, wait,
+};
+use std::{
+    fs::{self, File},
+    io::Read,
+    ops::ControlFlow,
+    path::PathBuf,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::{Duration, Instant},
+};
+
+pub(crate) const TESTS: &[Test] = tests![
+    a_blob_comes_to_all_who_are_in_the_session_and_late_takers_have_it_of_any_holder,
+    a_transfer_goes_on_after_either_daemon_was_killed,
+    who_is_not_in_a_session_gets_nothing_of_it,
+];
+
+const ENOUGH: Duration = Duration::from_secs(60);
+const MIB: usize = 1 << 20;
+
+/// A program of a host's user, in a room.
+struct Program {
+    client: Client,
+    session: SessionId,
+    _events: Events,
+}
+
+impl Program {
+    fn join(host: &Host, target: &str) -> Self {
+        let app = TEST_APP.parse().unwrap();
+        let builder = Client::builder(app).role(Role::Observer).socket(host.socket());
+        let (client, events) = builder.connect().unwrap();
+        let app = TEST_APP.parse().unwrap();
+        let session = client.join(target, &app, SessionKind::Kept, true).unwrap().session;
+        Self { client, session, _events: events }
+    }
+
+    fn put(&self, bytes: &[u8]) -> Blob {
+        self.client.put_bytes(self.session, bytes).unwrap()
+    }
+
+    fn fetch(&self, blob: Blob) -> Result<Vec<u8>, ClientError> {
+        self.fetch_while(blob, |_| true)
+    }
+
+    /// Fetches as long as `wanted` says yes to how far it has come, and never for ever.
+    fn fetch_while(
+        &self,
+        blob: Blob,
+        mut wanted: impl FnMut(Transferred) -> bool,
+    ) -> Result<Vec<u8>, ClientError> {
+        let until = Instant::now() + ENOUGH;
+        let mut file = self.client.fetch_blob(self.session, blob, None, |progress| {
+            if Instant::now() < until && wanted(progress) {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
+            }
+        })?;
+        Ok(contents(&mut file))
+    }
+}
+
+fn contents(file: &mut File) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).unwrap();
+    bytes
+}
+
+/// Bytes that look like nothing, a different run for each seed.
+fn noise(seed: u64, size: usize) -> Vec<u8> {
+    let mut state = seed;
+    let mut next = || {
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (state ^ state >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb)
+    };
+    let mut bytes: Vec<u8> = (0..size.div_ceil(8)).flat_map(|_| next().to_le_bytes()).collect();
+    bytes.truncate(size);
+    bytes
+}
+
+/// The folder in which a host keeps the blobs of a session.
+fn folder(host: &Host, session: SessionId) -> PathBuf {
+    host.dir().join("state/chalktalk/blobs").join(session.to_string())
+}
+
+fn a_blob_comes_to_all_who_are_in_the_session_and_late_takers_have_it_of_any_holder() {
+    let (lab, mut daemons) = Lab::talking(3);
+    let [ana, ben, cleo] = [1, 2, 3].map(|n| Program::join(lab.host(n), "#files"));
+    let (large, small) = (noise(1, 5 * MIB + 77), b"a picture".to_vec());
+    let (a, b, empty) = (ana.put(&large), ana.put(&small), ana.put(b""));
+    assert_eq!((a.id.0, a.size), (*blake3::hash(&large).as_bytes(), large.len() as u64));
+    assert!(
+        ben.fetch(a).unwrap() == large
+            && ben.fetch(b).unwrap() == small
+            && ben.fetch(empty).unwrap().is_empty()
+    );
+    assert!(ana.fetch(a).unwrap() == large, "who put it has it");
+    let kept = ben.client.blobs(Some(ben.session)).unwrap();
+    assert!(kept.len() == 3 && kept.iter().all(|blob| blob.whole && blob.mine), "{kept:?}");
+    daemons[0].kill();
+    assert!(cleo.fetch(a).unwrap() == large, "from ben, who has it too");
+    ben.client.drop_blob(ben.session, a.id).unwrap();
+    wait::until(ENOUGH, "it to be dropped", || ben.client.blobs(None).unwrap().len() == 2);
+    assert!(!folder(lab.host(2), ben.session).join(a.id.to_string()).exists());
+}
+
+fn a_transfer_goes_on_after_either_daemon_was_killed() {
+    let (lab, mut daemons) = Lab::talking(2);
+    lab.rate(50);
+    let [ana, ben] = [1, 2].map(|n| Program::join(lab.host(n), "#files"));
+    let bytes = noise(2, 24 * MIB);
+    let blob = ana.put(&bytes);
+    let (quarter, half) = (AtomicBool::new(false), AtomicBool::new(false));
+    let got = thread::scope(|scope| {
+        let fetching = scope.spawn(|| {
+            ben.fetch_while(blob, |progress| {
+                quarter.fetch_or(progress.done > blob.size / 4, Ordering::Relaxed);
+                half.fetch_or(progress.done > blob.size / 2, Ordering::Relaxed);
+                true
+            })
+        });
+        wait::until(ENOUGH, "a quarter of it", || quarter.load(Ordering::Relaxed));
+        daemons[1].kill();
+        let before = lab.host(1).sent();
+        daemons[1].restart();
+        wait::until(ENOUGH, "half of it", || half.load(Ordering::Relaxed));
+        let sent = (lab.host(1).sent() - before).bytes;
+        assert!(sent < blob.size * 2 / 5, "what was here is not sent again: {sent} bytes");
+        daemons[0].kill();
+        daemons[0].restart();
+        fetching.join().unwrap()
+    });
+    assert!(got.unwrap() == bytes);
+    let left: Vec<_> = fs::read_dir(folder(lab.host(2), ben.session)).unwrap().flatten().collect();
+    assert_eq!(left.len(), 2, "the bytes and what proves them: {left:?}");
+}
+
+fn who_is_not_in_a_session_gets_nothing_of_it() {
+    let (lab, _daemons) = Lab::talking(3);
+    let [ana, ben, cleo] = [1, 2, 3].map(|n| Program::join(lab.host(n), "#lobby"));
+    let app = TEST_APP.parse().unwrap();
+    let private = ana.client.join("@ben", &app, SessionKind::Kept, true).unwrap().session;
+    let bytes = noise(3, MIB);
+    let blob = ana.client.put_bytes(private, &bytes).unwrap();
+    let ask = |program: &Program, session| {
+        let until = Instant::now() + Duration::from_secs(3);
+        program.client.fetch_blob(session, blob, None, |_| match Instant::now() < until {
+            true => ControlFlow::Continue(()),
+            false => ControlFlow::Break(()),
+        })
+    };
+    let refused = ask(&cleo, private).unwrap_err();
+    assert!(matches!(refused, ClientError::Refused(_)), "{refused:?}");
+    let nowhere = ask(&cleo, cleo.session).unwrap_err();
+    assert!(matches!(nowhere, ClientError::Cancelled), "offered in another session only: {nowhere:?}");
+    let theirs = ben.client.join("@ana", &app, SessionKind::Kept, true).unwrap().session;
+    assert_eq!(theirs, private);
+    assert!(contents(&mut ask(&ben, private).unwrap()) == bytes);
+}
