@@ -1,6 +1,6 @@
 //! Chat: talk in rooms and in private, in a terminal or without a screen.
 //!
-//! A chat message's payload is its text in UTF-8, nothing else. Text from the network passes
+//! A chat message's payload is its text in UTF-8, and if need be a note behind it (`docs/chat.md`). Text from the network passes
 //! [`chalktalk_ipc::text`] before it is drawn.
 //!
 //! Invariant: the model knows neither terminal nor socket; events go in, state and effects come out.

@@ -5,6 +5,7 @@
 //!
 //! Invariant: a message is acknowledged only after the line that shows it is on the disk, and no message gets two lines.
 
+use chalktalk_client::chat::Saying;
 use chalktalk_ipc::{
     InstanceId, OriginId, Position, SessionId, UserId,
     batch::{DeliverHead, Incoming},
@@ -67,6 +68,9 @@ struct Line<'a> {
     #[serde(serialize_with = "rfc3339")]
     time: Timestamp,
     text: &'a str,
+    /// What the text is for, where it says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<serde_json::Value>,
 }
 
 fn rfc3339<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
@@ -128,7 +132,7 @@ impl Transcript {
         }
         *shown = at.max(*shown);
         self.unsynced.insert(key, *shown);
-        let text = String::from_utf8_lossy(message.payload);
+        let text = Saying::read(message.payload).text;
         let line = Line {
             session: head.session,
             origin: head.origin,
@@ -141,6 +145,7 @@ impl Transcript {
             stamp: message.stamp,
             time: moment(message.time),
             text: &text,
+            note: Saying::note(message.payload),
         };
         put_line(&mut self.pending, &line);
         true
@@ -316,6 +321,10 @@ mod tests {
         assert!(first.contains(
             "\"time\":\"2024-11-21T21:51:00.123Z\",\"text\":\"a\\u001b[31m\\u009b2J\\u202e\\u007f\\nÿ\"}"
         ));
+        t.show(&head(1, 1), "Ana", &message(3, 0, b"yes\x02{\"v\":1,\"kind\":\"announce\"}\x03"));
+        t.flush().unwrap();
+        let all = fs::read_to_string(&path).unwrap();
+        assert!(all.ends_with("\"text\":\"yes\",\"note\":{\"kind\":\"announce\",\"v\":1}}\n"), "{all}");
         assert!(second.ends_with("\"text\":\"\u{fffd}\u{fffd}\"}"));
         let back: serde_json::Value = serde_json::from_str(first).unwrap();
         assert_eq!(back["text"], "a\x1b[31m\u{9b}2J\u{202e}\x7f\n\u{ff}");

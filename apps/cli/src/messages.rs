@@ -8,7 +8,7 @@ use crate::{
     screen::Screen,
 };
 use chalktalk_client::{Batch, Client, ClientEvent, Message};
-use chalktalk_ipc::{Event, SessionId, text::printable};
+use chalktalk_ipc::{AppId, Event, SessionId, text::printable};
 use jiff::tz::TimeZone;
 use std::path::Path;
 
@@ -20,7 +20,7 @@ pub(crate) fn history(history: &History, socket: Option<&Path>, screen: &mut Scr
     let connection = Connection::observer(socket, history.app.app.clone())?;
     let session = connection.look_up(&history.target, &history.app.app)?;
     let messages = past(&connection.client, session, history.limit)?;
-    let mut printer = Printer::new(history.style, screen);
+    let mut printer = Printer::new(history.style, &history.app.app, screen);
     messages.iter().for_each(|message| printer.expect(message));
     messages.iter().try_for_each(|message| printer.print(message, screen))
 }
@@ -30,7 +30,7 @@ pub(crate) fn tail(tail: &Tail, socket: Option<&Path>, screen: &mut Screen) -> R
     let connection = Connection::observer(socket, tail.app.app.clone())?;
     let session = connection.enter(&tail.target, &tail.app.app)?.session;
     connection.client.open(session, tail.since.into())?;
-    let mut printer = Printer::new(tail.style, screen);
+    let mut printer = Printer::new(tail.style, &tail.app.app, screen);
     loop {
         match connection.next_event()? {
             ClientEvent::Messages(batch) => printer.batch(&batch, screen)?,
@@ -72,32 +72,32 @@ fn told(event: Event, ours: SessionId) -> Result<(), Failure> {
 }
 
 /// Prints messages in the way that was asked for.
-enum Printer {
-    Json,
-    Text(Transcript),
+struct Printer {
+    /// Whether they are of the chat, whose messages may have notes.
+    chat: bool,
+    /// How they are printed for people; none: as JSON.
+    transcript: Option<Transcript>,
 }
 
 impl Printer {
     /// Programs read pipes, people read terminals, unless it is said otherwise.
-    fn new(style: MessageStyle, screen: &Screen) -> Self {
-        if style.json || !(style.plain || screen.is_terminal()) {
-            Self::Json
-        } else {
-            Self::Text(Transcript::new(TimeZone::system(), screen.colour()))
-        }
+    fn new(style: MessageStyle, app: &AppId, screen: &Screen) -> Self {
+        let json = style.json || !(style.plain || screen.is_terminal());
+        let transcript = (!json).then(|| Transcript::new(TimeZone::system(), screen.colour()));
+        Self { chat: *app == AppId::chat(), transcript }
     }
 
     fn expect(&mut self, message: &Message) {
-        if let Self::Text(transcript) = self {
+        if let Some(transcript) = &mut self.transcript {
             transcript.expect_name(&message.author.name);
         }
     }
 
     fn print(&mut self, message: &Message, screen: &mut Screen) -> Result<(), Failure> {
-        let record = Record::from(message);
-        match self {
-            Self::Json => screen.json(&record),
-            Self::Text(transcript) => screen.put(&transcript.lines(&record)),
+        let record = Record::new(message, self.chat);
+        match &mut self.transcript {
+            None => screen.json(&record),
+            Some(transcript) => screen.put(&transcript.lines(&record)),
         }
     }
 

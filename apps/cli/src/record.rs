@@ -1,9 +1,10 @@
 //! One message as it is printed: a JSON line with promised keys, or text for people.
 //!
-//! Invariant: what is printed for people has passed [`text::printable`]; JSON carries the payload exactly.
+//! Invariant: what is printed for people has passed [`text::printable`]; JSON carries the payload exactly, a message of
+//! the chat that has a note (`docs/chat.md`) as its text and its note.
 
 use crate::screen::{Style, paint, visible_name};
-use chalktalk_client::Message;
+use chalktalk_client::{Message, chat::Saying};
 use chalktalk_ipc::{InstanceId, OriginId, SessionId, UserId, text};
 use jiff::{Timestamp, tz::TimeZone};
 use serde::{Serialize, Serializer};
@@ -25,11 +26,26 @@ pub(crate) struct Record {
     pub(crate) time: Timestamp,
     #[serde(flatten)]
     pub(crate) content: Content,
+    /// What the chat says of the text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) note: Option<serde_json::Value>,
+    /// The text with a mark that says the same, for people.
+    #[serde(skip)]
+    pub(crate) marked: Option<String>,
 }
 
-impl From<&Message> for Record {
-    fn from(message: &Message) -> Self {
+impl Record {
+    /// From a message; one of the `chat` may have a note.
+    pub(crate) fn new(message: &Message, chat: bool) -> Self {
+        let note = chat.then(|| Saying::note(&message.payload)).flatten();
+        let saying = note.as_ref().map(|_| Saying::read(&message.payload));
+        let content = match &saying {
+            Some(saying) => Content::Text(saying.text.clone()),
+            None => Content::new(&message.payload),
+        };
         Self {
+            marked: saying.as_ref().map(Saying::for_people),
+            note,
             session: message.session,
             origin: message.position.origin,
             epoch: message.position.epoch,
@@ -40,7 +56,7 @@ impl From<&Message> for Record {
             instance: message.instance,
             stamp: message.stamp,
             time: moment(message.time),
-            content: Content::new(&message.payload),
+            content,
         }
     }
 }
@@ -120,7 +136,9 @@ impl Transcript {
         out.push_str("  ");
         out.push_str(&paint(self.colour, Style::Name, &name));
         out.push_str(&padding);
-        for (i, line) in record.content.for_people().split('\n').enumerate() {
+        let marked = record.marked.as_deref().map(text::printable);
+        let shown = marked.unwrap_or_else(|| record.content.for_people());
+        for (i, line) in shown.split('\n').enumerate() {
             if i > 0 {
                 out.push('\n');
             }
@@ -161,6 +179,8 @@ fn encode_base64(bytes: &[u8]) -> String {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use chalktalk_client::Author;
+    use chalktalk_ipc::{Position, batch::DeliverFlags};
     use insta::assert_snapshot;
 
     pub(crate) fn record(name: &str, time: u64, payload: &[u8]) -> Record {
@@ -176,6 +196,8 @@ pub(crate) mod tests {
             stamp: 9,
             time: moment(time),
             content: Content::new(payload),
+            note: None,
+            marked: None,
         }
     }
 
@@ -196,6 +218,30 @@ pub(crate) mod tests {
         {
             assert_eq!(encode_base64(bytes.as_bytes()), text);
         }
+    }
+
+    #[test]
+    fn a_message_of_the_chat_is_its_text_and_its_note() {
+        let payload = b"yes\x02{\"v\":1,\"kind\":\"announce\"}\x03";
+        let author =
+            Author { origin: OriginId::NIL, user: UserId::NIL, name: "ana".into(), host: "h".into() };
+        let message = Message {
+            session: SessionId::NIL,
+            author: std::sync::Arc::new(author),
+            instance: InstanceId::NIL,
+            position: Position { origin: OriginId::NIL, epoch: 1, seq: 1, index: 0 },
+            stamp: 1,
+            time: NOON,
+            urgent: false,
+            mentions_you: false,
+            flags: DeliverFlags::default(),
+            payload: payload.to_vec(),
+        };
+        let json = |chat| serde_json::to_value(Record::new(&message, chat)).unwrap();
+        assert_eq!((&json(true)["text"], &json(true)["note"]["kind"]), (&"yes".into(), &"announce".into()));
+        assert_eq!(json(false)["text"].as_str().unwrap().as_bytes(), payload);
+        let lines = Transcript::new(TimeZone::UTC, false).lines(&Record::new(&message, true));
+        assert!(lines.ends_with("12:00:00  ana  📢 yes\n"), "{lines}");
     }
 
     #[test]

@@ -29,6 +29,7 @@ mod backlog;
 mod blobs;
 mod builder;
 mod calls;
+pub mod chat;
 mod client;
 mod error;
 mod events;

@@ -6,6 +6,7 @@
 
 mod bad_input;
 mod blobs;
+mod chat;
 mod command_line;
 mod daemon;
 mod delivery;
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
         terminal::TESTS,
         other_languages::TESTS,
         bad_input::TESTS,
+        chat::TESTS,
         trust::TESTS,
     ];
     chalktalk_tests::runner::run(&chapters.concat())

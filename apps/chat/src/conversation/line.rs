@@ -3,7 +3,7 @@
 //! Invariant: every text in a line is fit for display; what the network sent is cleaned on its way in.
 
 use crate::command::ACTION;
-use chalktalk_client::Message;
+use chalktalk_client::{Message, chat::Saying};
 use chalktalk_ipc::{OriginId, Position, UserId, text};
 
 /// Where a line stands among the others: by Lamport stamp, ties by origin. Local lines stand behind the newest
@@ -92,7 +92,7 @@ impl Own {
 impl Said {
     /// What a message of the network says, fit for display.
     pub(super) fn new(message: &Message, me: UserId) -> Self {
-        let (shown, action) = shown(&String::from_utf8_lossy(&message.payload));
+        let (shown, action) = shown(&Saying::read(&message.payload).for_people());
         Self {
             user: message.author.user,
             name: author_name(&message.author.name, message.author.user),
