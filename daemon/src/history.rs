@@ -1,4 +1,4 @@
-//! A session's past, newest first: pages of stored entries, and the messages that end in them.
+//! A session's past, newest first: pages of entries, stored or (live) still in the window, and the messages that end in them.
 //!
 //! A message may begin entries before the one it ends in; those are read again as far back as a message can reach.
 //!
@@ -112,7 +112,7 @@ fn read(wish: &Wish, node: &Node, store: &Store) -> Result<Found, StoreError> {
     let mut bound = wish.before.map(|point| Place { seq: place(&point).seq.next(), ..place(&point) });
     let mut looked_at = 0;
     loop {
-        let page = store.read_before(wish.session, bound, ENTRIES)?;
+        let page = page(wish.session, bound, node, store)?;
         let Some((oldest, _)) = page.last() else { return Ok(Found { messages, next: None }) };
         let oldest = *oldest;
         let mut texts = extract(wish, node, store, &page)?;
@@ -137,6 +137,21 @@ fn read(wish: &Wish, node: &Node, store: &Store) -> Result<Found, StoreError> {
         if looked_at >= MOST_ENTRIES {
             return Ok(Found { messages, next: Some(before(oldest)) });
         }
+    }
+}
+
+/// Entries that stand before `bound`, newest first.
+fn page(
+    session: SessionId,
+    bound: Option<Place>,
+    node: &Node,
+    store: &Store,
+) -> Result<Vec<(Place, Bytes)>, StoreError> {
+    let place = |(stamp, log, seq)| Place { stamp, log, seq };
+    let before = bound.map(|Place { stamp, log, seq }| (stamp, log, seq));
+    match node.window_before(session, before, ENTRIES) {
+        Some(window) => Ok(window.into_iter().map(|(at, datagram)| (place(at), datagram)).collect()),
+        None => store.read_before(session, bound, ENTRIES),
     }
 }
 
@@ -175,11 +190,14 @@ fn lead_in(
     node: &Node,
     store: &Store,
 ) -> Result<StreamReader, StoreError> {
-    let from = Seq(first.0.saturating_sub(REACH).max(1));
+    let from = Seq(first.0.saturating_sub(REACH).max(1)).max(node.window_start(session, log));
     let mut reader = if from == Seq(1) { StreamReader::at_start() } else { StreamReader::in_middle() };
     let wanted = usize::try_from(first.ahead_of(from)).unwrap_or(0);
-    let before =
-        if wanted == 0 { Vec::new() } else { store.read(session, log, from, wanted * MAX_DATAGRAM)? };
+    let before = match node.is_live(session) {
+        _ if wanted == 0 => Vec::new(),
+        true => node.cached(session, log, from, wanted * MAX_DATAGRAM),
+        false => store.read(session, log, from, wanted * MAX_DATAGRAM)?,
+    };
     let mut scratch = Vec::new();
     for datagram in before.iter().take(wanted) {
         let entry = Entry::from_datagram(datagram).ok();

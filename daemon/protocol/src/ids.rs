@@ -39,6 +39,9 @@ pub struct LogId {
     pub epoch: Epoch,
 }
 
+/// Where an entry stands when a session is read in order: its Lamport stamp, its log, its slot.
+pub type InOrder = (u64, LogId, Seq);
+
 /// Reasons a session is what its id says (DESIGN §4): ids are hashes, so the same name is the same room on every
 /// host, and nobody can claim an id that means something else.
 ///

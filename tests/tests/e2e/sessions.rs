@@ -21,6 +21,7 @@ use std::{
 pub(crate) const TEST_APP: &str = "org.example.test";
 
 pub(crate) const TESTS: &[Test] = tests![
+    the_past_of_a_live_session_is_what_its_window_still_holds,
     the_lobby_is_there_and_everybody_is_in_it,
     a_room_of_one_name_is_one_session_everywhere,
     rooms_of_different_apps_are_different_sessions,
@@ -294,4 +295,38 @@ fn beside_a_bulk_transfer(mbit: Option<u32>) {
     let limit = idle * 2 + Duration::from_millis(20) + taken;
     assert!(busy <= limit, "{busy:?} beside the transfer, {idle:?} without it: more than {limit:?}");
     assert!(taker.messages().iter().all(|m| m.payload.len() == PIECE));
+}
+
+fn the_past_of_a_live_session_is_what_its_window_still_holds() {
+    let (lab, _daemons) = Lab::talking(2);
+    let (h1, h2) = (lab.host(1), lab.host(2));
+    assert_eq!(h1.chalktalk(&["room", "create", "stream", "--live"]).code(), 0);
+    assert_eq!(h1.chalktalk(&["room", "create", "elsewhere", "--live"]).code(), 0);
+    let author = h1.app("chalktalk.chat");
+    let session = author.enter_kind("#stream", SessionKind::Live, From::Now);
+    let other = author.enter_kind("#elsewhere", SessionKind::Live, From::Now);
+    author.publish(other, "not in this room");
+    let long = "x".repeat(5_000);
+    let said: Vec<String> = (0..300).map(|n| if n % 50 == 7 { format!("{n} {long}") } else { n.to_string() }).collect();
+    for text in &said {
+        author.publish(session, text);
+    }
+    author.await_text(session, said.last().unwrap());
+    assert_eq!(h1.history("#stream"), said);
+    // Who comes later has what is still there, too.
+    assert_eq!(h2.chalktalk(&["room", "join", "stream"]).code(), 0);
+    wait::until(SOON, "the window", || h2.history("#stream") == said);
+    let newest = h2.chalktalk(&["history", "#stream", "--limit", "10", "--json"]);
+    let texts: Vec<String> = newest.json_lines().iter().map(|m| m["text"].as_str().unwrap().into()).collect();
+    assert_eq!(texts, said[290..]);
+    // What has left the window is gone, and what is left begins with a whole message.
+    let flood = "y".repeat(60_000);
+    for _ in 0..160 {
+        author.publish(session, &flood);
+    }
+    author.publish(session, "the end");
+    author.await_text(session, "the end");
+    let left = h1.history("#stream");
+    assert_eq!(left.last().unwrap(), "the end");
+    assert!(left.len() < 161 && left[..left.len() - 1].iter().all(|text| *text == flood), "{} left", left.len());
 }

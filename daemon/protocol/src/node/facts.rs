@@ -3,7 +3,7 @@
 //! Invariant: every name handed out is fit for display.
 
 use super::Node;
-use crate::{crypto::Author, ids::LogId, net::Way, people, session::Session, time::Instant};
+use crate::{crypto::Author, ids::{LogId, Seq}, net::Way, people, session::Session, time::Instant};
 use chalktalk_ipc::{
     HostId, SessionId, UserId,
     event::{InstanceSummary, InterfaceStatus, Member, Person, Scope, SessionSummary, Status, Warning},
@@ -253,6 +253,17 @@ impl Node {
     /// Whether a local user is in a session.
     pub fn has_joined(&self, user: UserId, session: SessionId) -> bool {
         self.sessions.get(&session).is_some_and(|found| found.joined.contains(&user))
+    }
+
+    /// The first slot of a log of a live session that is still in memory; of kept ones 1.
+    pub fn window_start(&self, session: SessionId, log: LogId) -> Seq {
+        let live = self.sessions.get(&session).filter(|session| session.is_live());
+        live.and_then(|session| session.logs().get(&log)).map_or(Seq(1), |log| log.base().next())
+    }
+
+    /// Whether a session's logs are windows in memory.
+    pub fn is_live(&self, session: SessionId) -> bool {
+        self.sessions.get(&session).is_some_and(Session::is_live)
     }
 
     /// A local user's name.

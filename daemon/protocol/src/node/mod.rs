@@ -27,7 +27,7 @@ use crate::{
     entry::{self, Entry},
     frame::{Header, Kind},
     heartbeat::Heartbeat,
-    ids::{LogId, Seq},
+    ids::{InOrder, LogId, Seq},
     launch::Launcher,
     net::{Arrival, Link, Route, Transmit},
     outbox::Outbox,
@@ -749,6 +749,18 @@ impl Node {
             }
         }
         out
+    }
+
+    /// The same, of all logs of a live session: what stands before a point, in order of (stamp, log, slot), newest first. Nothing of
+    /// kept ones, whose past is in the store.
+    pub fn window_before(
+        &self,
+        session: SessionId,
+        before: Option<InOrder>,
+        most: usize,
+    ) -> Option<Vec<(InOrder, Bytes)>> {
+        let session = self.sessions.get(&session).filter(|session| session.is_live())?;
+        Some(session.window_before(before, most))
     }
 
     /// What is held here of each session, as a hash: equal where the same is held.

@@ -225,7 +225,8 @@ impl Session {
         self.present.keys().copied()
     }
 
-    fn is_live(&self) -> bool {
+    /// Whether its logs are windows in memory.
+    pub fn is_live(&self) -> bool {
         self.descriptor.kind == SessionKind::Live
     }
 

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     entry::Entry,
-    ids::{LogId, Seq},
+    ids::{InOrder, LogId, Seq},
     log::Log,
     outbox::Outbox,
     records,
@@ -215,6 +215,22 @@ impl Session {
     /// Whether a slot was there before we were.
     pub fn is_history(&self, log: LogId, seq: Seq) -> bool {
         self.history.get(&log).is_some_and(|upto| seq <= *upto)
+    }
+
+    /// Entries in memory that stand before a point, in order of (stamp, log, slot), newest first: the past of a live session.
+    pub fn window_before(&self, before: Option<InOrder>, most: usize) -> Vec<(InOrder, Bytes)> {
+        let mut newest = Vec::new();
+        for (id, log) in &self.logs {
+            let entries = (log.base().0 + 1..=log.have().0).rev().filter_map(|seq| {
+                let datagram = log.entry(Seq(seq))?;
+                let stamp = Entry::from_datagram(datagram).expect("accepted entries were parsed").stamp;
+                Some(((stamp, *id, Seq(seq)), datagram.clone()))
+            });
+            newest.extend(entries.filter(|(at, _)| before.is_none_or(|before| *at < before)).take(most));
+        }
+        newest.sort_by(|(a, _), (b, _)| b.cmp(a));
+        newest.truncate(most);
+        newest
     }
 
     /// Hands an instance what is there for it.
