@@ -22,6 +22,7 @@ use crate::{
     },
     outputs,
     places::{Places, Service},
+    pulse::Pulse,
     requests, shares,
     signals::Signals,
     store::{Space, Store},
@@ -74,6 +75,15 @@ const PENDING: u64 = 4 << 20;
 /// Time in which bursts are sent in one turn where several share the daemon: the next turn may be another user's.
 const SENDING: Duration = Duration::from_millis(3);
 
+/// Why a daemon has ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum End {
+    /// It was told to.
+    Told,
+    /// Another host has this one's key: it is to be started again, with other keys.
+    Anew,
+}
+
 /// A running daemon.
 pub struct Daemon {
     poll: Poll,
@@ -102,6 +112,11 @@ pub struct Daemon {
     space: Space,
     trace: Option<Trace>,
     state: State,
+    /// Whether this host has new keys because another one had the old ones.
+    anew: bool,
+    /// Whether it is to draw new keys now.
+    draws_keys: bool,
+    pulse: Pulse,
     /// Reads of the store for programs whose user has had a share of the turn.
     put_off: Vec<Action>,
     _lock: Lock,
@@ -144,11 +159,15 @@ impl Daemon {
             .context("cannot follow the network interfaces")?;
         report_failed(network.set_links(interfaces.links().to_vec(), &[]));
 
+        let host_seed = state.host_seed()?;
+        let life = state.next_life()?;
         let config = NodeConfig {
-            host_seed: *state.host_seed()?,
+            host_seed: *host_seed,
             host_name: settings.name.clone().unwrap_or_else(host_name),
             rng_seed: *random_seed()?,
-            incarnation: state.next_incarnation()?,
+            incarnation: life.number,
+            // Where nobody could be heard who goes on with the same logs, they are not gone on with.
+            former: life.former.filter(|_| !interfaces.links().is_empty()),
             mode: settings.wishes.mode.into(),
             peers: settings.peers.clone(),
             window: u32::try_from(2 * network.receive_buffer() / BUFFERED).unwrap_or(u32::MAX),
@@ -192,6 +211,9 @@ impl Daemon {
             look_at_disk: start,
             space: Space::Enough,
             state,
+            anew: false,
+            draws_keys: false,
+            pulse: Pulse::new(),
             put_off: Vec::new(),
             _lock: lock,
             poll,
@@ -222,17 +244,29 @@ impl Daemon {
         self.supervisor.ready(&about);
     }
 
-    /// Runs until it is told to end, or cannot go on.
-    pub fn run(&mut self) -> anyhow::Result<()> {
+    /// Says that it runs with new keys for this host, because another one had the old ones.
+    pub fn note_new_keys(&mut self) {
+        self.anew = true;
+    }
+
+    /// Runs until it is told to end, or cannot go on as it is.
+    pub fn run(&mut self) -> anyhow::Result<End> {
         let mut events = Events::with_capacity(256);
         let mut more = true;
         loop {
             self.wait(&mut events, more)?;
             if self.on_events(&events)? {
-                return self.stop();
+                self.supervisor.stopping();
+                return self.stop().map(|()| End::Told);
             }
             more = self.turn()?;
             self.supervisor.on_turn(time::Instant::now());
+            if self.draws_keys {
+                log::warn(format_args!(
+                    "another host has this one's key, since a disk was copied: beginning anew with other keys"
+                ));
+                return self.stop().map(|()| End::Anew);
+            }
         }
     }
 
@@ -317,6 +351,7 @@ impl Daemon {
 
     /// One turn: inputs, then time, then outputs. True: there is more to do at once.
     fn turn(&mut self) -> anyhow::Result<bool> {
+        self.look_at_clocks();
         self.look_at_disk();
         let mut more = self.take_stored()?;
         self.take_requests();
@@ -355,6 +390,7 @@ impl Daemon {
             network: &self.network,
             state: &self.state,
             blobs: &mut self.blobs,
+            anew: self.anew,
         };
         requests::take(now, &mut self.local, &mut self.clients, world);
     }
@@ -438,6 +474,21 @@ impl Daemon {
             self.node.handle_timeout(now);
         }
         Ok(())
+    }
+
+    /// Whether this host has slept, or this process was stopped: then the network has gone on without it.
+    fn look_at_clocks(&mut self) {
+        let due = self.due();
+        let Some(away) = self.pulse.beat(due) else { return };
+        log::info(format_args!(
+            "away for {:.1} s; telling the others that this host is there again",
+            away.as_secs_f64()
+        ));
+        let links = self.network.links().to_vec();
+        let renewed: Vec<LinkId> = links.iter().map(|link| link.id).collect();
+        report_failed(self.network.set_links(links, &renewed));
+        let now = self.now();
+        self.node.woke(now);
     }
 
     /// Others may fill the disk, and free it.
@@ -529,6 +580,7 @@ impl Daemon {
                 Action::Notify(instance, event) => {
                     outputs::notify(&mut self.local, &self.clients, instance, event)
                 }
+                Action::DrawKeys => self.draws_keys = true,
                 Action::NotifyAgent(user, event) => {
                     outputs::notify_agent(&mut self.local, &self.clients, user, event)
                 }
@@ -573,7 +625,6 @@ impl Daemon {
     /// Says farewell on the network, and has everything on disk.
     fn stop(&mut self) -> anyhow::Result<()> {
         log::info(format_args!("ending"));
-        self.supervisor.stopping();
         let now = self.now();
         self.node.stop(now);
         self.give_writes_and_bursts();
@@ -587,7 +638,11 @@ impl Daemon {
     /// Closes everything; the store last.
     pub fn close(self) -> anyhow::Result<()> {
         drop(self.local);
-        self.store.close().context("the last messages may not be on disk")
+        self.store.close().context("the last messages may not be on disk")?;
+        if self.draws_keys {
+            self.state.forget_host()?; // while the folder is locked
+        }
+        Ok(())
     }
 }
 

@@ -110,6 +110,18 @@ fn check_owner(path: &Path, owner: u32) -> Result<(), IdentityError> {
     Err(IdentityError::Unsafe { path: path.to_owned(), problem, fix })
 }
 
+/// A life of the daemon.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Life {
+    /// Its number.
+    pub number: u64,
+    /// The life before it, if that was lived in this very folder, and not in one that this is a copy of.
+    pub former: Option<u64>,
+}
+
+/// Lives are at most so far apart. Numbers are also epochs, of 32 bits: from today's seconds on they last for a million starts.
+const MAX_STEP: u16 = 4096;
+
 /// The state directory, locked by the caller.
 #[derive(Clone, Debug)]
 pub struct State {
@@ -200,20 +212,45 @@ impl State {
         Ok(uids)
     }
 
-    /// Number of this life of the daemon: one more than that of the last, durable when this returns. The first is the
-    /// wall clock's seconds, so that a state directory that was emptied does not repeat a life.
-    pub fn next_incarnation(&self) -> Result<u64, IdentityError> {
+    /// Number of this life of the daemon, durable when this returns. The first is the wall clock's seconds, so that a state
+    /// directory that was emptied does not repeat a life; the later ones are a little more than the last, but not everywhere the
+    /// same, so that two copies of a state directory do not live the same lives.
+    pub fn next_life(&self) -> Result<Life, IdentityError> {
         let path = self.folder.join(INCARNATION);
-        let last: u64 = match fs::read_to_string(&path) {
-            Ok(text) => text.trim().parse().map_err(|_| IdentityError::Damaged { path: path.clone() })?,
-            Err(e) if e.kind() == io::ErrorKind::NotFound => {
-                SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+        let damaged = || IdentityError::Damaged { path: path.clone() };
+        let io_error = |source| IdentityError::Io { path: path.clone(), source };
+        let place = fs::metadata(self.folder.join(HOST_KEY)).map(|meta| meta.ino()).ok();
+        let (last, same_place) = match fs::read_to_string(&path) {
+            Ok(text) => {
+                let mut words = text.split_whitespace().map(str::parse::<u64>);
+                let last = words.next().and_then(Result::ok).ok_or_else(damaged)?;
+                (last, place.is_some() && words.next().and_then(Result::ok) == place)
             }
-            Err(source) => return Err(IdentityError::Io { path, source }),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                (SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()), false)
+            }
+            Err(source) => return Err(io_error(source)),
         };
-        let next = last.saturating_add(1);
-        self.write(INCARNATION, format!("{next}\n").as_bytes())?;
-        Ok(next)
+        let seed = random_seed().map_err(io_error)?;
+        let step = 1 + u16::from_le_bytes([seed[0], seed[1]]) % MAX_STEP;
+        let number = last.saturating_add(step.into());
+        self.write(INCARNATION, format!("{number} {}\n", place.unwrap_or_default()).as_bytes())?;
+        Ok(Life { number, former: same_place.then_some(last) })
+    }
+
+    /// Forgets the keys of this host and of what is written on it: another host has them too. Who the users are stays.
+    pub fn forget_host(&self) -> Result<(), IdentityError> {
+        let origins = self.known_uids()?.into_iter().map(|uid| format!("origin-{uid}.key"));
+        for name in origins.chain([HOST_KEY.to_owned()]) {
+            let path = self.folder.join(name);
+            match fs::remove_file(&path) {
+                Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                    return Err(IdentityError::Io { path, source });
+                }
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     fn seed(&self, name: &str) -> Result<Seed, IdentityError> {
@@ -363,17 +400,36 @@ mod tests {
     }
 
     #[test]
-    fn incarnations_only_grow() {
+    fn lives_only_grow_and_a_copy_of_the_folder_has_no_former_life() {
         let path = folder("lives");
         private_folder(&path).unwrap();
         let state = State::new(&path);
-        let first = state.next_incarnation().unwrap();
-        assert!(first > 1_700_000_000);
-        assert_eq!(state.next_incarnation().unwrap(), first + 1);
-        fs::write(path.join(INCARNATION), format!("{}\n", u64::MAX / 2)).unwrap();
-        assert_eq!(state.next_incarnation().unwrap(), u64::MAX / 2 + 1);
+        state.host_seed().unwrap();
+        let first = state.next_life().unwrap();
+        assert!(first.number > 1_700_000_000 && first.former.is_none());
+        let second = state.next_life().unwrap();
+        assert_eq!(second.former, Some(first.number));
+        assert!((1..=u64::from(MAX_STEP)).contains(&(second.number - first.number)));
+        fs::copy(path.join(HOST_KEY), path.join("copy")).unwrap();
+        fs::rename(path.join("copy"), path.join(HOST_KEY)).unwrap();
+        assert_eq!(state.next_life().unwrap().former, None);
+        fs::write(path.join(INCARNATION), "7\n").unwrap();
+        assert_eq!(state.next_life().unwrap().former, None, "as an earlier version wrote it");
         fs::write(path.join(INCARNATION), "x").unwrap();
-        assert!(matches!(state.next_incarnation(), Err(IdentityError::Damaged { .. })));
+        assert!(matches!(state.next_life(), Err(IdentityError::Damaged { .. })));
+        fs::remove_dir_all(path).unwrap();
+    }
+
+    #[test]
+    fn a_host_that_begins_anew_keeps_who_its_users_are() {
+        let path = folder("anew");
+        private_folder(&path).unwrap();
+        let state = State::new(&path);
+        let (host, before) = (state.host_seed().unwrap(), state.seeds(7, "ana".into()).unwrap());
+        state.forget_host().unwrap();
+        let after = state.seeds(7, "ana".into()).unwrap();
+        assert_eq!(after.user, before.user);
+        assert!(after.origin != before.origin && *state.host_seed().unwrap() != *host);
         fs::remove_dir_all(path).unwrap();
     }
 

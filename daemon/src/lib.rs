@@ -19,6 +19,7 @@ pub mod net;
 pub mod outputs;
 pub mod passport;
 pub mod places;
+pub mod pulse;
 pub mod requests;
 pub mod shares;
 pub mod signals;

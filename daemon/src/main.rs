@@ -6,7 +6,7 @@
 use anyhow::Context;
 use chalktalkd::{
     config::{ConfigError, Options, Settings},
-    daemon::Daemon,
+    daemon::{Daemon, End},
     hardening,
     identity::IdentityError,
     local::{ListenError, go_on_listening, turn_away},
@@ -69,8 +69,20 @@ fn serve(options: &Options, listener: Option<UnixListener>) -> anyhow::Result<()
     if places.service == Service::System {
         hardening::open_many_files().context("cannot raise the limit of open files")?;
     }
-    let mut daemon = Daemon::start(options, settings, places, listener)?;
-    daemon.announce();
-    let ended = daemon.run();
-    ended.and(daemon.close())
+    let start = || -> anyhow::Result<Daemon> {
+        let listener = listener.as_ref().map(UnixListener::try_clone).transpose()?;
+        Daemon::start(options, settings.clone(), places.clone(), listener)
+    };
+    let mut daemon = start()?;
+    loop {
+        daemon.announce();
+        let ended = daemon.run();
+        let closed = daemon.close();
+        if ended? == End::Told {
+            return closed;
+        }
+        closed?;
+        daemon = start()?;
+        daemon.note_new_keys();
+    }
 }

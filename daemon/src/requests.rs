@@ -40,6 +40,8 @@ pub struct World<'a> {
     pub state: &'a State,
     /// Files that are put and fetched.
     pub blobs: &'a mut Blobs,
+    /// Whether this host has new keys because another one had the old ones.
+    pub anew: bool,
 }
 
 /// One connection's side of a request.
@@ -435,6 +437,10 @@ fn status(now: Instant, user: UserId, peer: Peer, world: &World<'_>) -> chalktal
     if world.node.has_stored_all(user) {
         let text = "you have stored as much as this daemon keeps for one user: you can publish nothing more in kept sessions until its operator allows more";
         status.warnings.push(Warning::new("quota", text));
+    }
+    if world.anew {
+        let text = "another host has the key that this one had: a disk was copied. This host has drawn a new one and writes logs of its own, but its users are still the same people as those there; `chalktalk identity import` makes them others";
+        status.warnings.push(Warning::new("cloned", text));
     }
     if world.store.last_space() == Space::Low {
         let text = format!(

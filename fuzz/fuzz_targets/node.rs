@@ -16,7 +16,6 @@ use chalktalk_protocol::{
     ids::{Epoch, LogId, Seq, open_room},
     net::{Arrival, Link, LinkId, Way},
     node::{Attach, LOBBY},
-    paths::Mode,
     seal::Ring,
     store::Restored,
 };
@@ -150,16 +149,7 @@ fn lobby() -> SessionId {
 
 /// A node with one user and one chat in `#lobby` that has published, and what it has sent.
 fn talking(seed: u8) -> (Node, Vec<Vec<u8>>) {
-    let config = NodeConfig {
-        host_seed: [seed; 32],
-        host_name: "host".into(),
-        rng_seed: [seed; 32],
-        incarnation: 1,
-        mode: Mode::Auto,
-        peers: vec![],
-        window: 100,
-        quota: None,
-    };
+    let config = NodeConfig::new("host", [seed; 32], [seed; 32], 1);
     let (now, chat) = (Instant::ZERO, AppId::chat());
     let mut node = Node::new(config, Restored::default(), now, 1);
     let seeds = UserSeeds { user: [seed + 1; 32], origin: [seed + 2; 32], name: "ana".into() };

@@ -70,6 +70,8 @@ pub struct Outbox {
     pub memberships: BTreeSet<SessionId>,
     /// Catch-ups wanted.
     pub catch_ups: Vec<CatchUpWish>,
+    /// Whether a log that is written here has been written elsewhere, too.
+    pub twin: bool,
     /// Whether something changed that a heartbeat should tell soon.
     pub changed: bool,
     /// What happened, by name.

@@ -10,7 +10,6 @@ use chalktalk_protocol::{
     ids::open_room,
     net::{Arrival, Link, LinkId, Way},
     node::{Attach, LOBBY},
-    paths::Mode,
     store::Restored,
 };
 use rand_chacha::ChaCha8Rng;
@@ -30,16 +29,7 @@ struct World {
 
 /// A node with one user, one chat in `#lobby`, and what it sends while it talks to itself.
 fn node(seed: u8) -> (Node, Vec<Vec<u8>>) {
-    let config = NodeConfig {
-        host_seed: [seed; 32],
-        host_name: "host".into(),
-        rng_seed: [seed; 32],
-        incarnation: 1,
-        mode: Mode::Auto,
-        peers: vec![],
-        window: 100,
-        quota: None,
-    };
+    let config = NodeConfig::new("host", [seed; 32], [seed; 32], 1);
     let now = Instant::ZERO;
     let mut node = Node::new(config, Restored::default(), now, 1);
     let seeds = UserSeeds { user: [seed + 1; 32], origin: [seed + 2; 32], name: "ana".into() };

@@ -13,7 +13,6 @@ use chalktalk_protocol::{
     frame::{Header, Kind},
     net::{Link, LinkId, Way},
     node::{Attach, Quota},
-    paths::Mode,
     session::delivery::Delivery,
     store::Restored,
 };
@@ -34,16 +33,8 @@ impl World {
     }
 
     fn restored(restored: Restored, incarnation: u64) -> Self {
-        let config = NodeConfig {
-            host_seed: [1; 32],
-            host_name: "shared".into(),
-            rng_seed: [incarnation as u8; 32],
-            incarnation,
-            mode: Mode::Auto,
-            peers: vec![],
-            window: 1000,
-            quota: Some(QUOTA),
-        };
+        let mut config = NodeConfig::new("shared", [1; 32], [incarnation as u8; 32], incarnation);
+        config.quota = Some(QUOTA);
         let now = Instant::ZERO;
         let mut node = Node::new(config, restored, now, 1);
         let mut user = |n: u8, name: &str| {

@@ -26,7 +26,6 @@ use chalktalk_protocol::{
     ids::{LogId, Seq},
     net::{Arrival, Link, LinkId, Route, Transmit, Way},
     node::{Attach, LOBBY},
-    paths::Mode,
     session::delivery::Delivery,
     store::Restored,
 };
@@ -151,16 +150,8 @@ impl World {
         let found = &mut self.hosts[host];
         assert!(found.node.is_none(), "host {host} runs already");
         found.life += 1;
-        let config = NodeConfig {
-            host_seed: found.seed,
-            host_name: format!("host{host}"),
-            rng_seed,
-            incarnation: found.life,
-            mode: Mode::Auto,
-            peers: Vec::new(),
-            window: 256,
-            quota: None,
-        };
+        let mut config = NodeConfig::new(&format!("host{host}"), found.seed, rng_seed, found.life);
+        config.window = 256;
         let restored = if found.life == 1 { Restored::default() } else { found.disk.restored() };
         let mut node = Node::new(config, restored, now, 1_000_000 + now.as_nanos() / 1_000_000);
         let mut origin = found.seed;
@@ -646,6 +637,7 @@ impl World {
             Action::NotifyAgent(user, Event::Launch { launch, app, session, token }) => {
                 self.launch(host, user, launch, session.session, app, token);
             }
+            Action::DrawKeys => panic!("host {host} hears its own key from elsewhere"),
             Action::NotifyAgent(..) => {}
         }
     }

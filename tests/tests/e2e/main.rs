@@ -7,6 +7,7 @@
 mod bad_input;
 mod blobs;
 mod chat;
+mod clones;
 mod command_line;
 mod daemon;
 mod delivery;
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
         reliability::TESTS,
         durability::TESTS,
         disk::TESTS,
+        clones::TESTS,
         command_line::TESTS,
         terminal::TESTS,
         other_languages::TESTS,

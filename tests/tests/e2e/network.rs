@@ -23,6 +23,7 @@ pub(crate) const TESTS: &[Test] = tests![
     a_pulled_link_heals_and_both_sides_get_what_they_missed,
     a_recreated_interface_is_used_again,
     another_port_is_another_network,
+    a_daemon_that_was_stopped_for_a_while_heals_at_once,
 ];
 
 /// Messages both ways in a room, on hosts whose daemons run.
@@ -179,4 +180,24 @@ fn another_port_is_another_network() {
     assert_eq!(probe.who().len(), 1, "{:?}", probe.who());
     let _third = daemon_beside(lab.host(2), "third", &["--port", "5000"]);
     wait::until(SOON, "the one on the same port", || probe.who().len() == 2);
+}
+
+fn a_daemon_that_was_stopped_for_a_while_heals_at_once() {
+    let (lab, daemons) = Lab::talking(2);
+    let apps: Vec<App> = lab.hosts().iter().map(|host| host.app(TEST_APP)).collect();
+    let session = apps[0].enter("#ops", From::Start);
+    apps[1].enter("#ops", From::Start);
+    apps[0].publish(session, "before");
+    apps[1].await_text(session, "before");
+    daemons[1].signal(rustix::process::Signal::STOP);
+    apps[0].publish_each(session, (0..100).map(|n| format!("meanwhile {n}")));
+    wait::until(Duration::from_secs(20), "the stopped host to be given up", || apps[0].who().len() == 1);
+    daemons[1].signal(rustix::process::Signal::CONT);
+    let back = std::time::Instant::now();
+    apps[1].await_text(session, "meanwhile 99");
+    wait::until(SOON, "both to know each other", || apps[0].who().len() == 2 && apps[1].who().len() == 2);
+    let took = back.elapsed();
+    assert!(took < Duration::from_secs(5), "{took:?}");
+    assert!(apps[1].status().counters.get("woken").is_some_and(|n| *n > 0));
+    assert_eq!(apps[1].texts(session).len(), 101);
 }

@@ -307,7 +307,8 @@ fn the_past_of_a_live_session_is_what_its_window_still_holds() {
     let other = author.enter_kind("#elsewhere", SessionKind::Live, From::Now);
     author.publish(other, "not in this room");
     let long = "x".repeat(5_000);
-    let said: Vec<String> = (0..300).map(|n| if n % 50 == 7 { format!("{n} {long}") } else { n.to_string() }).collect();
+    let said: Vec<String> =
+        (0..300).map(|n| if n % 50 == 7 { format!("{n} {long}") } else { n.to_string() }).collect();
     for text in &said {
         author.publish(session, text);
     }
@@ -328,5 +329,9 @@ fn the_past_of_a_live_session_is_what_its_window_still_holds() {
     author.await_text(session, "the end");
     let left = h1.history("#stream");
     assert_eq!(left.last().unwrap(), "the end");
-    assert!(left.len() < 161 && left[..left.len() - 1].iter().all(|text| *text == flood), "{} left", left.len());
+    assert!(
+        left.len() < 161 && left[..left.len() - 1].iter().all(|text| *text == flood),
+        "{} left",
+        left.len()
+    );
 }

@@ -3,7 +3,14 @@
 //! Invariant: every name handed out is fit for display.
 
 use super::Node;
-use crate::{crypto::Author, ids::{LogId, Seq}, net::Way, people, session::Session, time::Instant};
+use crate::{
+    crypto::Author,
+    ids::{LogId, Seq},
+    net::Way,
+    people,
+    session::Session,
+    time::Instant,
+};
 use chalktalk_ipc::{
     HostId, SessionId, UserId,
     event::{InstanceSummary, InterfaceStatus, Member, Person, Scope, SessionSummary, Status, Warning},

@@ -276,6 +276,7 @@ impl Node {
             .entry(id)
             .or_insert_with(|| Session::new(id, descriptor.clone(), Ring::locked(), now));
         session.set_storing(self.storing, now);
+        session.hold_writing(self.quiet_until, self.quiet_until);
         let members = session.members.get_or_insert(members);
         members.leaving.remove(&user);
         if let Some((_, stamp)) = &came {

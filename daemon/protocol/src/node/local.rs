@@ -357,6 +357,7 @@ impl Node {
             self.directory.reveal(id, &keys);
             let mut session = Session::new(id, descriptor, keys, now);
             session.set_storing(self.storing, now);
+            session.hold_writing(self.quiet_until, self.quiet_until);
             self.sessions.insert(id, session);
         }
         let session = self.sessions.get_mut(&id).expect("inserted above");

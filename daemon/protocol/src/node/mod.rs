@@ -67,6 +67,10 @@ pub const LOBBY: &str = "lobby";
 /// After an unclean start, how long to listen for our own tail before writing.
 const LEARN_TAIL: Duration = Duration::from_secs(1);
 
+/// After a clean start, how long to listen for a twin: a host with a copy of this one's keys, which would write the same logs.
+/// It answers the first heartbeat within 50 ms, if it is idle.
+const HEAR_TWIN: Duration = Duration::from_millis(250);
+
 /// Others' entries and positions, which no local program waits to hear *stored* of, are collected for so long: an
 /// fdatasync each would take the disk from those who wait.
 const LAZY_WRITES: Duration = Duration::from_millis(10);
@@ -88,6 +92,8 @@ pub struct NodeConfig {
     pub rng_seed: [u8; 32],
     /// Life number: durable, and larger than that of every life before.
     pub incarnation: u64,
+    /// The life whose logs may be gone on with, if it ended well: the last one, on this very disk.
+    pub former: Option<u64>,
     /// How frames are sent.
     pub mode: Mode,
     /// Static peers.
@@ -96,6 +102,23 @@ pub struct NodeConfig {
     pub window: u32,
     /// On a daemon that several users share: what each of them may take of it.
     pub quota: Option<Quota>,
+}
+
+impl NodeConfig {
+    /// A host that finds its own way, for one user, with a socket like that of most machines.
+    pub fn new(name: &str, host_seed: [u8; 32], rng_seed: [u8; 32], incarnation: u64) -> Self {
+        Self {
+            host_seed,
+            host_name: name.to_owned(),
+            rng_seed,
+            incarnation,
+            former: incarnation.checked_sub(1),
+            mode: Mode::Auto,
+            peers: Vec::new(),
+            window: 1000,
+            quota: None,
+        }
+    }
 }
 
 impl Drop for NodeConfig {
@@ -190,6 +213,8 @@ pub enum Action {
     Notify(InstanceId, Event),
     /// Tell a user's agent.
     NotifyAgent(UserId, Event),
+    /// Another host has this one's key: begin anew under another, with new keys for the logs too. Until then nothing is written.
+    DrawKeys,
 }
 
 /// One daemon, sans IO.
@@ -232,6 +257,10 @@ pub struct Node {
     changed: BTreeSet<Topic>,
     resumes: BTreeMap<(SessionId, OriginId), [u8; 16]>,
     clean: bool,
+    /// Sessions entered before this wait with writing.
+    quiet_until: Instant,
+    /// Whether another host has this one's key.
+    cloned: bool,
     wall_at_start: u64,
     /// Since when writes that nobody waits for are held back.
     writes_since: Option<Instant>,
@@ -290,6 +319,7 @@ impl Node {
                 news: Vec::new(),
                 memberships: BTreeSet::new(),
                 catch_ups: Vec::new(),
+                twin: false,
                 changed: false,
                 counters: Counters::default(),
             },
@@ -301,20 +331,25 @@ impl Node {
             changed: BTreeSet::new(),
             resumes: BTreeMap::new(),
             clean: false,
+            quiet_until: now,
+            cloned: false,
             wall_at_start: wall.saturating_sub(now.as_nanos() / 1_000_000),
             writes_since: None,
             written: quota::Written::default(),
             storing: true,
         };
-        node.restore(restored, now);
+        node.restore(restored, config.former, now);
         node
     }
 
-    fn restore(&mut self, restored: Restored, now: Instant) {
+    fn restore(&mut self, restored: Restored, former: Option<u64>, now: Instant) {
         let known: Vec<Known> =
             restored.records.iter().filter_map(|(key, value)| records::read(key, value)).collect();
-        self.clean =
-            known.iter().any(|k| matches!(k, Known::CleanStop(life) if life + 1 == self.incarnation));
+        let is_former = |life: u64| Some(life) == former;
+        self.clean = known.iter().any(|k| matches!(k, Known::CleanStop(life) if is_former(*life)));
+        if !known.is_empty() {
+            self.quiet_until = now + if self.clean { HEAR_TWIN } else { LEARN_TAIL };
+        }
         if let Some(Known::Lan(Some(secret))) = known.iter().find(|record| matches!(record, Known::Lan(_))) {
             self.lan = Ring::of(Key::new(*secret));
         }
@@ -333,9 +368,7 @@ impl Node {
                     session.left = record.left.iter().copied().collect();
                     session.pair = record.pair;
                     session.elsewhere = open && record.lan != self.lan_name();
-                    if !self.clean {
-                        session.hold_writing(now + LEARN_TAIL);
-                    }
+                    session.hold_writing(self.quiet_until, now + LEARN_TAIL);
                     self.sessions.insert(*id, session);
                 }
                 Known::Person(local, other, person) => {
@@ -345,7 +378,7 @@ impl Node {
                     self.inviting.restore(*user, *id, (**record).clone());
                 }
                 // Not one of an earlier stop: the log has gone on since, and slots behind its end were given out.
-                Known::Resume(session, origin, life, hash) if self.clean && life + 1 == self.incarnation => {
+                Known::Resume(session, origin, life, hash) if self.clean && is_former(*life) => {
                     self.resumes.insert((*session, *origin), *hash);
                 }
                 Known::Stored(origin, bytes) => self.written.restore(*origin, *bytes),
@@ -448,6 +481,15 @@ impl Node {
         self.paths.set_links(links);
         self.paths.choose(self.host, &self.directory);
         self.heartbeat.at_once(now);
+    }
+
+    /// This host has slept, or was stopped, and the network has gone on: it says at once that it is there again, and asks for
+    /// what it missed without patience.
+    pub fn woke(&mut self, now: Instant) {
+        self.at(now);
+        self.sessions.values_mut().for_each(|session| session.woke(now));
+        self.heartbeat.at_once(now);
+        self.out.counters.add("woken", 1);
     }
 
     /// A datagram arrived.
@@ -641,6 +683,9 @@ impl Node {
 
     /// Who sends next: users take turns, and so do each user's sessions.
     fn next_writer(&self, now: Instant) -> Option<(UserId, SessionId)> {
+        if self.cloned {
+            return None;
+        }
         let rank = |user: UserId, id: SessionId| {
             let last = self.users.get(&user).map(|local| local.turn)?;
             Some((Some(user) <= self.turn, user, Some(id) <= last, id))
@@ -820,6 +865,9 @@ impl Node {
             self.actions.push_back(Action::CatchUp { session: wish.session, providers, wants: wish.wants });
             self.out.counters.add("catchups", 1);
         }
+        if std::mem::take(&mut self.out.twin) {
+            self.draw_keys();
+        }
         if !self.out.writes.is_empty() {
             self.writes_since.get_or_insert(self.out.now);
         }
@@ -853,6 +901,13 @@ impl Node {
             return Some(datagram);
         }
         session.keys.seal_frame(datagram.to_vec(), &mut self.nonces).map(Bytes::from)
+    }
+
+    /// Another host has our keys.
+    fn draw_keys(&mut self) {
+        if !std::mem::replace(&mut self.cloned, true) {
+            self.actions.push_back(Action::DrawKeys);
+        }
     }
 
     fn add_writer(&mut self, id: SessionId, user: UserId) {

@@ -100,7 +100,7 @@ impl Node {
         };
         let host = unverified.host;
         if host == self.host {
-            return self.out.counters.add("frames.own", 1);
+            return self.on_own_name(arrival, unverified);
         }
         let hash = entry_hash(datagram);
         if self.directory.is_repeat(host, &hash, arrival, now) {
@@ -139,6 +139,22 @@ impl Node {
                 self.plan_invitations();
             }
             Heard::Known => self.on_announced(host, &sessions),
+        }
+    }
+
+    /// A frame under this host's own key: an echo, an old one that somebody recorded, or the word of a twin, whose disk is a copy
+    /// of this one's. Of two twins the one that has started fewer times begins anew, and the other speaks up; that one's frames
+    /// cannot be old ones of ours, since we have not been there yet.
+    fn on_own_name(&mut self, arrival: Arrival, unverified: UnverifiedHost<'_>) {
+        let Ok(frame) = unverified.verify() else { return self.refuse(arrival, "drop.bad host frame") };
+        if frame.boot == self.nonces.boot() {
+            return self.out.counters.add("frames.own", 1);
+        }
+        self.out.counters.add("frames.twin", 1);
+        if frame.incarnation < self.incarnation {
+            self.heartbeat.on_change(self.out.now);
+        } else {
+            self.draw_keys();
         }
     }
 

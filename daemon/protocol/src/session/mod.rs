@@ -112,6 +112,8 @@ pub struct Session {
     own: BTreeMap<UserId, Own>,
     /// Nothing is written before this: our own tail is being learned from others.
     hold_until: Instant,
+    /// The same, if it is longer than we know.
+    doubt_until: Instant,
     /// What is published meanwhile: some of it may turn out to be in that tail.
     held: Vec<Held>,
     readers: BTreeMap<InstanceId, Reader>,
@@ -155,6 +157,7 @@ impl Session {
             logs: BTreeMap::new(),
             own: BTreeMap::new(),
             hold_until: now,
+            doubt_until: now,
             held: Vec::new(),
             readers: BTreeMap::new(),
             positions: BTreeMap::new(),
@@ -261,21 +264,37 @@ impl Session {
         self.numbers.insert(instance, number);
     }
 
-    /// After an unclean start: nothing is written before `until`, so that our own tail can be learned from others.
-    pub fn hold_writing(&mut self, until: Instant) {
-        self.hold_until = until;
+    /// After a start: nothing is written before `until`, so that our own tail can be learned from others; not before `in_doubt`
+    /// if they say meanwhile that they hold more of one of our logs than we do.
+    pub fn hold_writing(&mut self, until: Instant, in_doubt: Instant) {
+        (self.hold_until, self.doubt_until) = (until, in_doubt);
+    }
+
+    /// Somebody says that a log reaches up to a slot.
+    fn doubt(&mut self, id: LogId, upto: Seq, now: Instant) {
+        let ours = self.own.values().find(|own| own.writer.log() == id);
+        if now < self.hold_until && ours.is_some_and(|own| upto > own.writer.last()) {
+            self.hold_until = self.doubt_until.max(self.hold_until);
+        }
     }
 
     /// Says whether there is room to store entries. Live sessions do not care.
     pub fn set_storing(&mut self, storing: bool, now: Instant) {
         self.storing = storing || self.is_live();
         if self.storing {
-            let patience = self.gaps.patience();
-            self.logs
-                .values_mut()
-                .filter(|log| log.has_gap())
-                .for_each(|log| log.reset_patience(now, patience));
+            self.ask_anew(now);
         }
+    }
+
+    /// This host was away without knowing: nobody has waited for it.
+    pub fn woke(&mut self, now: Instant) {
+        self.present.values_mut().for_each(|present| present.ask_at = now);
+        self.ask_anew(now);
+    }
+
+    pub(super) fn ask_anew(&mut self, now: Instant) {
+        let patience = self.gaps.patience();
+        self.logs.values_mut().filter(|log| log.has_gap()).for_each(|log| log.reset_patience(now, patience));
     }
 
     /// How far the apps of a local user have acknowledged a log.
@@ -291,6 +310,8 @@ impl Session {
         if have <= before {
             return;
         }
+        // Signed with our key, and not written here.
+        out.twin |= self.own.values().any(|own| own.writer.log() == id && own.writer.last() < have);
         self.stamp = self.stamp.max(log.stamp());
         self.moved.insert(id, out.now);
         out.changed = true;

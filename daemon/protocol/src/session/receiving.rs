@@ -180,6 +180,7 @@ impl Session {
         let members = self.present.len() + 1;
         for row in rows.iter().take(4 * MAX_ROWS) {
             let Some(id) = self.log_for(row.log(), out) else { continue };
+            self.doubt(id, row.seq, out.now);
             if let Some(present) = self.present.get_mut(&host) {
                 present.rows.insert(id, *row);
             }

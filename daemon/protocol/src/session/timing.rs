@@ -140,8 +140,7 @@ impl Session {
     /// A catch-up has ended, well or not.
     pub fn on_catch_up_end(&mut self, now: Instant) {
         self.gaps.on_catch_up_end();
-        let patience = self.gaps.patience();
-        self.logs.values_mut().filter(|log| log.has_gap()).for_each(|log| log.reset_patience(now, patience));
+        self.ask_anew(now);
     }
 }
 

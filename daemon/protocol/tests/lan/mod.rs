@@ -9,7 +9,6 @@ use chalktalk_protocol::{
     Instant, Node, NodeConfig, UserSeeds,
     net::{Arrival, Link, LinkId, Route, Way},
     node::{Action, Attach},
-    paths::Mode,
     session::delivery::Delivery,
     store::{Restored, Write},
 };
@@ -46,16 +45,8 @@ pub(crate) fn address(host: usize) -> SocketAddr {
 impl Host {
     fn start(n: usize, life: u64, now: Instant, disk: Restored) -> Self {
         let seed = n as u8 * 8 + 1;
-        let config = NodeConfig {
-            host_seed: [seed; 32],
-            host_name: format!("host{n}"),
-            rng_seed: [seed + 3 + 100 * (life as u8 - 1); 32],
-            incarnation: life,
-            mode: Mode::Auto,
-            peers: vec![],
-            window: 1000,
-            quota: None,
-        };
+        let rng_seed = [seed + 3 + 100 * (life as u8 - 1); 32];
+        let config = NodeConfig::new(&format!("host{n}"), [seed; 32], rng_seed, life);
         let mut node = Node::new(config, disk.clone(), now, 1);
         let name = ["ana", "ben", "chloé", "dan"][n].to_owned();
         let seeds = UserSeeds { user: [seed + 1; 32], origin: [seed + 2; 32], name };
