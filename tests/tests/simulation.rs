@@ -6,6 +6,7 @@ use chalktalk_ipc::{
 };
 use chalktalk_tests::sim::{AgentHabits, Faults, Habits, Launches, World, lobby, swarm, swarm::Weather};
 use std::{
+    collections::BTreeSet,
     panic,
     sync::atomic::{AtomicUsize, Ordering},
     thread,
@@ -415,4 +416,39 @@ fn regression(line: &str) -> Option<(Weather, u64)> {
         Some(seed) => Some((Weather::Harsh, seed.parse().ok()?)),
         None => Some((Weather::Usual, seed.parse().ok()?)),
     }
+}
+
+#[test]
+fn in_a_crowd_neither_requests_nor_reports_implode() {
+    let (mut world, chats) = lan(31, 40);
+    let count = |world: &World, name| world.counter(name) as f64;
+    world.publish(chats[0], lobby(), 1, 20);
+    world.converge(ms(5000));
+    // Everybody misses the same entry.
+    let mut lost = BTreeSet::new();
+    world.network.lose = Some(Box::new(move |from, to, datagram| {
+        from == 0 && datagram[3] == 1 && u64_at(datagram, 64) == 3 && lost.insert(to)
+    }));
+    let nacks = count(&world, "nacks.sent");
+    world.publish(chats[0], lobby(), 1, 20);
+    world.run(ms(2));
+    world.publish(chats[0], lobby(), 1, 20);
+    world.converge(ms(5000));
+    let nacks = count(&world, "nacks.sent") - nacks;
+    assert!((1.0..=12.0).contains(&nacks), "{nacks} NACKs for one entry that 39 hosts missed");
+    // A stream, with some loss.
+    world.network.lose = None;
+    world.network.faults = Faults { loss: 0.01, ..Faults::none() };
+    let (reports, entries) = (count(&world, "reports.sent"), count(&world, "entries.sent"));
+    (0..20).for_each(|_| world.publish(chats[0], lobby(), 20, 1300));
+    let took = world.converge(ms(20_000));
+    let (reports, entries) =
+        (count(&world, "reports.sent") - reports, count(&world, "entries.sent") - entries);
+    println!("{nacks} NACKs, {reports} reports for {entries} entries to 39 hosts, converged in {took:?}");
+    assert!(reports < entries, "{reports} reports for {entries} entries to 39 hosts");
+    assert!(chats.iter().all(|chat| world.heard(*chat, lobby()) == 403));
+}
+
+fn u64_at(datagram: &[u8], at: usize) -> u64 {
+    u64::from_le_bytes(datagram[at..at + 8].try_into().expect("entries are long enough"))
 }

@@ -4,8 +4,12 @@
 //! largest windows (then it is catching up, and is served by repair). The window shrinks when losses grow with the rate; steady
 //! random loss leaves it alone.
 //!
+//! In a large group only one member in turn reports on a burst, and all of them now and then (see `reports.rs`): who is silent
+//! is taken to be where the others are, unless the last report said otherwise.
+//!
 //! Invariant: with no member that keeps up, nothing is held back; with one, at most a window is outstanding to it.
 
+use super::gaps::SMALL_GROUP;
 use crate::{ids::Seq, time::Instant};
 use chalktalk_ipc::HostId;
 use std::{collections::BTreeMap, time::Duration};
@@ -35,8 +39,12 @@ const SAMPLE: u64 = 256;
 /// The usual loss is that of about so many samples.
 const MEMORY: u32 = 8;
 
+/// A member whose report was so far behind those of others lags: it is not taken to be where they are. Two bursts.
+const LAG: u64 = 64;
+
 struct Member {
     have: Seq,
+    lags: bool,
     window: u32,
     progress: Instant,
 }
@@ -45,6 +53,8 @@ struct Member {
 pub struct Flow {
     window: f64,
     members: BTreeMap<HostId, Member>,
+    /// The most that somebody has reported.
+    frontier: Seq,
     sent: Seq,
     sampled_from: Seq,
     lost: u64,
@@ -61,6 +71,7 @@ impl Flow {
         Self {
             window: 256.0,
             members: BTreeMap::new(),
+            frontier: sent,
             sent,
             sampled_from: sent,
             lost: 0,
@@ -74,7 +85,12 @@ impl Flow {
     pub fn set_members(&mut self, hosts: impl Iterator<Item = (HostId, u32)>, now: Instant) {
         let mut before = std::mem::take(&mut self.members);
         for (host, window) in hosts {
-            let member = before.remove(&host).unwrap_or(Member { have: self.sent, window, progress: now });
+            let member = before.remove(&host).unwrap_or(Member {
+                have: self.sent,
+                lags: false,
+                window,
+                progress: now,
+            });
             self.members.insert(host, Member { window, ..member });
         }
     }
@@ -118,6 +134,24 @@ impl Flow {
         } else if have < member.have && member.have >= self.sent {
             // Our first guess (that it has all) was wrong: it has to catch up.
             member.have = have;
+        }
+        if self.members.len() >= SMALL_GROUP {
+            self.follow(host, have, now);
+        }
+    }
+
+    /// In a large group no news is good news.
+    fn follow(&mut self, host: HostId, have: Seq, now: Instant) {
+        self.frontier = have.min(self.sent).max(self.frontier);
+        let frontier = self.frontier;
+        if let Some(member) = self.members.get_mut(&host) {
+            member.lags = frontier.ahead_of(have) > LAG;
+            if member.lags {
+                member.have = have; // what was taken for granted was not so
+            }
+        }
+        for member in self.members.values_mut().filter(|member| !member.lags && member.have < frontier) {
+            (member.have, member.progress) = (frontier, now);
         }
     }
 
@@ -203,6 +237,24 @@ mod tests {
         flow.on_report(B, Seq(200), 1000, at(600));
         flow.on_sent(Seq(300), at(600));
         assert!(flow.allowance(at(601)) < 256, "B is back");
+    }
+
+    #[test]
+    fn in_a_large_group_who_is_silent_is_where_the_others_are_and_who_lags_is_not() {
+        let host = |n: u8| HostId([n; 16]);
+        let mut flow = Flow::new(Seq(0));
+        flow.set_members((1..=20).map(|n| (host(n), 1000)), at(0));
+        flow.on_sent(Seq(200), at(0));
+        assert!(flow.allowance(at(1)) < 100);
+        flow.on_report(host(1), Seq(200), 1000, at(1));
+        assert!(flow.allowance(at(1)) >= 256, "one has spoken for all");
+        flow.on_report(host(2), Seq(100), 1000, at(2));
+        assert!(flow.allowance(at(2)) < 200, "but not for this one");
+        flow.on_sent(Seq(300), at(3));
+        flow.on_report(host(1), Seq(300), 1000, at(4));
+        assert_eq!(flow.held_by_all(at(4)), Seq(100));
+        flow.on_report(host(2), Seq(290), 1000, at(5));
+        assert_eq!(flow.held_by_all(at(5)), Seq(300), "it keeps up again");
     }
 
     #[test]

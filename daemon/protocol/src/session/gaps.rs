@@ -16,7 +16,7 @@ use rand_core::Rng;
 use std::{collections::BTreeMap, time::Duration};
 
 /// Groups up to this size need no suppression.
-const SMALL_GROUP: usize = 8;
+pub const SMALL_GROUP: usize = 8;
 
 /// Half the usual jitter of a wired LAN: packets closer together than this may overtake each other.
 const REORDER_GRACE: Duration = Duration::from_micros(200);

@@ -2,7 +2,7 @@
 //!
 //! Invariant: nothing here trusts a frame further than its signature goes; unsigned control frames are hints.
 
-use super::{Present, Session, delivery::VolatileMessage, writer::Genesis};
+use super::{Present, Session, delivery::VolatileMessage, reports::Turn, writer::Genesis};
 use crate::{
     control::{self, MAX_ROWS, Nack, Report, Row, SessionItem, Vector},
     crypto::Author,
@@ -75,7 +75,8 @@ impl Session {
         }
         if way != Way::Stream {
             let urge = entry.urge.then_some(entry.seq);
-            self.reports.on_entry(id, urge, before, self.logs[&id].have(), out.now);
+            let turn = Turn { place: self.present.range(..out.host).count(), of: members - 1 };
+            self.reports.on_entry(id, urge, before, self.logs[&id].have(), turn, out.now);
         }
         self.on_accepted(id, before, out);
         outcome != Received::Refused(crate::log::BAD_SIGNATURE)

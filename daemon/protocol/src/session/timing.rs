@@ -62,6 +62,7 @@ impl Session {
             if have < log.have() {
                 self.reports.again(id, out.now);
             }
+            out.counters.add("reports.sent", 1);
             let report = Report { host: out.host, log: id, have, window: out.window };
             out.unicast.push_back((host, control::frame(Kind::Report, self.id, &report).into()));
         }
