@@ -4,7 +4,7 @@
 
 use crate::{
     crypto::{Certificate, SIGNATURE, host_id},
-    frame::{HEADER, Header, Kind, MAX_DATAGRAM, Malformed},
+    frame::{HEADER, Header, Kind, Malformed, SAFE_DATAGRAM},
     ids::{Epoch, LogId, Seq},
     seal::{self, Boot, Nonces, Ring},
 };
@@ -18,14 +18,14 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_bytes::ByteBuf;
 use std::net::IpAddr;
 
-/// Room for a body behind the clear header, also when it is sealed.
-pub const MAX_CONTROL: usize = MAX_DATAGRAM - HEADER - seal::OVERHEAD;
+/// Room for a body behind the clear header, also when it is sealed, and on every link.
+pub const MAX_CONTROL: usize = SAFE_DATAGRAM - HEADER - seal::OVERHEAD;
 
 /// Runs one NACK names: 40 bytes each at the most.
-pub const MAX_WANTS: usize = 32;
+pub const MAX_WANTS: usize = 27;
 
 /// Rows of a vector in one frame: 54 bytes each at the most.
-pub const MAX_ROWS: usize = 24;
+pub const MAX_ROWS: usize = 20;
 
 /// A run of missing slots.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -271,6 +271,8 @@ pub struct HostFrame {
     pub name: String,
     /// Datagrams that its socket can hold.
     pub window: u32,
+    /// Bytes of UDP payload that all its links take.
+    pub payload: u16,
     /// Its users.
     pub users: Vec<UserItem>,
     /// Sessions they joined.
@@ -360,6 +362,7 @@ mod tests {
             leave: false,
             name: "ana-laptop".into(),
             window: 100,
+            payload: 1452,
             boot: [4; 16],
             addresses: vec![IpAddr::from([10, 0, 0, 1])],
             users: Vec::new(),

@@ -5,6 +5,7 @@
 
 use crate::{
     control::{HostFrame, InstanceItem, NeighbourItem, SessionItem, UserItem},
+    frame::{MAX_DATAGRAM, SAFE_DATAGRAM},
     net::{Arrival, Way},
     seal::{Boot, Ring},
     time::Instant,
@@ -42,6 +43,8 @@ pub struct Host {
     name: String,
     /// Datagrams its socket can hold.
     pub window: u32,
+    /// Bytes of UDP payload that its links take.
+    pub payload: usize,
     parts: Vec<Option<HostFrame>>,
     addresses: BTreeMap<SocketAddr, Instant>,
     heard_by: BTreeMap<Way, Instant>,
@@ -215,6 +218,7 @@ impl Host {
             announced: Vec::new(),
             name: String::new(),
             window: 0,
+            payload: MAX_DATAGRAM,
             parts: Vec::new(),
             addresses: BTreeMap::new(),
             heard_by: BTreeMap::new(),
@@ -231,6 +235,8 @@ impl Host {
         self.boot = frame.boot;
         self.name = text::label(&frame.name);
         self.window = frame.window;
+        // Whatever a host says, there is no link that takes less.
+        self.payload = usize::from(frame.payload).clamp(SAFE_DATAGRAM, MAX_DATAGRAM);
         self.echo = (frame.sent, now);
         self.parts.resize(usize::from(frame.parts), None);
         let part = usize::from(frame.part);

@@ -186,6 +186,8 @@ pub struct Draft {
     first: u16,
     statement: bool,
     overhead: usize,
+    /// The longest datagram that it may become.
+    limit: usize,
 }
 
 impl Draft {
@@ -193,7 +195,12 @@ impl Draft {
     pub fn new(destination: InstanceId, overhead: usize) -> Self {
         let mut datagram = Vec::with_capacity(MAX_DATAGRAM);
         datagram.resize(PREFIX, 0);
-        Self { datagram, destination, first: CONTINUES, statement: false, overhead }
+        Self { datagram, destination, first: CONTINUES, statement: false, overhead, limit: MAX_DATAGRAM }
+    }
+
+    /// The same, with a datagram of at most so many bytes.
+    pub fn within(self, limit: usize) -> Self {
+        Self { limit, ..self }
     }
 
     /// A body that says something of the membership. An empty one stands for nothing.
@@ -205,7 +212,7 @@ impl Draft {
 
     /// Bytes that still fit.
     pub fn room(&self) -> usize {
-        MAX_DATAGRAM - self.overhead - self.datagram.len()
+        self.limit - self.overhead - self.datagram.len()
     }
 
     /// Bytes of body so far.

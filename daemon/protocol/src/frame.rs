@@ -13,6 +13,9 @@ pub const HEADER: usize = 44;
 /// Longest UDP payload: 1,500 B of Ethernet less the IPv6 and UDP headers, so that one frame serves both families.
 pub const MAX_DATAGRAM: usize = 1452;
 
+/// Longest UDP payload that every link takes that carries IPv6 (RFC 8200 §5: 1,280 B): what all frames but entries keep to.
+pub const SAFE_DATAGRAM: usize = 1232;
+
 const MAGIC: u16 = u16::from_le_bytes(*b"Ct");
 const MAJOR: u8 = 1;
 

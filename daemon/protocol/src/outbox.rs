@@ -48,6 +48,8 @@ pub struct Outbox {
     pub host: HostId,
     /// Datagrams that this host's socket can hold.
     pub window: u32,
+    /// Bytes of an entry that all hosts present can be sent by datagram.
+    pub payload: usize,
     /// The authors who have signed lately.
     pub signatures: Signatures,
     /// The one generator.

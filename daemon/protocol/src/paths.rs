@@ -5,6 +5,7 @@
 
 use crate::{
     directory::Directory,
+    frame::{MAX_DATAGRAM, SAFE_DATAGRAM},
     net::{Link, LinkId, Route, Way},
 };
 use chalktalk_ipc::HostId;
@@ -18,6 +19,9 @@ const MAX_ADDRESSES: usize = 16;
 
 /// The heartbeats at the start go by every way, so that evidence is there at once.
 const PROBING_BEATS: u64 = 6;
+
+/// Links that take less are served with shorter entries. It is what Ethernet takes.
+const FULL_MTU: u32 = 1500;
 
 /// How frames for everybody are sent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -91,6 +95,11 @@ impl Paths {
         };
         let all: Vec<IpAddr> = self.links.values().flat_map(of).collect();
         if all.len() <= MAX_ADDRESSES { all } else { Vec::new() }
+    }
+
+    /// Bytes of UDP payload that all links take.
+    pub fn payload(&self) -> usize {
+        if self.links.values().any(|link| link.mtu < FULL_MTU) { SAFE_DATAGRAM } else { MAX_DATAGRAM }
     }
 
     /// The way chosen for a link.

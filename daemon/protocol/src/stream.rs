@@ -6,7 +6,10 @@
 //!
 //! Invariant: whatever bytes an author signs, reading them neither panics nor takes more memory than one message.
 
-use crate::entry::{CONTINUES, Draft, Entry};
+use crate::{
+    entry::{CONTINUES, Draft, Entry},
+    frame::MAX_DATAGRAM,
+};
 use chalktalk_ipc::{InstanceId, MAX_MESSAGE, UserId, batch::Outgoing};
 
 const URGENT: u8 = 1;
@@ -50,9 +53,11 @@ impl StreamMessage<'_> {
 }
 
 /// Lays messages into drafts. The caller takes full drafts away.
-#[derive(Default, Debug)]
+#[derive(Debug)]
 pub struct StreamWriter {
     overhead: usize,
+    /// The longest datagram that drafts may become.
+    limit: usize,
     /// Author of the last record that started in the draft being filled.
     context: Option<Author>,
 }
@@ -60,7 +65,12 @@ pub struct StreamWriter {
 impl StreamWriter {
     /// For a session that needs `overhead` bytes of every entry for its seal.
     pub fn new(overhead: usize) -> Self {
-        Self { overhead, context: None }
+        Self { overhead, limit: MAX_DATAGRAM, context: None }
+    }
+
+    /// Lets drafts become datagrams of at most so many bytes, from the next one on.
+    pub fn set_limit(&mut self, limit: usize) {
+        self.limit = limit;
     }
 
     /// Appends a message to the last draft, adding drafts as they fill up. All drafts must be for one destination.
@@ -92,7 +102,7 @@ impl StreamWriter {
     }
 
     fn open(&mut self, drafts: &mut Vec<Draft>, destination: InstanceId) {
-        drafts.push(Draft::new(destination, self.overhead));
+        drafts.push(Draft::new(destination, self.overhead).within(self.limit));
         self.context = None;
     }
 
@@ -301,7 +311,7 @@ mod tests {
     }
 
     fn written(messages: &[(Author, &[u8])]) -> Vec<Vec<u8>> {
-        let (mut writer, mut drafts) = (StreamWriter::default(), Vec::new());
+        let (mut writer, mut drafts) = (StreamWriter::new(0), Vec::new());
         for (author, payload) in messages {
             writer.push(&mut drafts, InstanceId::NIL, *author, &Outgoing::new(payload));
         }
@@ -358,7 +368,7 @@ mod tests {
 
     #[test]
     fn mentions_and_urgency_travel() {
-        let (mut writer, mut drafts) = (StreamWriter::default(), Vec::new());
+        let (mut writer, mut drafts) = (StreamWriter::new(0), Vec::new());
         let message = Outgoing { payload: b"hey", mentions: &[5; 32], urgent: true };
         writer.push(&mut drafts, InstanceId::NIL, author(1, 1), &message);
         let datagrams = datagrams(drafts);

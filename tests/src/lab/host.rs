@@ -83,6 +83,11 @@ impl Host {
         self.inside(move || Process::start(name, command))
     }
 
+    /// Has the interface take packets of at most so many bytes.
+    pub fn set_mtu(&self, mtu: u32) {
+        tool::run("ip", &["-n", &self.name, "link", "set", "eth0", "mtu", &mtu.to_string()]);
+    }
+
     /// Takes the link down, as a pulled cable does.
     pub fn link_down(&self) {
         tool::run("ip", &["-n", &self.name, "link", "set", "eth0", "down"]);

@@ -24,6 +24,7 @@ pub(crate) const TESTS: &[Test] = tests![
     a_recreated_interface_is_used_again,
     another_port_is_another_network,
     a_daemon_that_was_stopped_for_a_while_heals_at_once,
+    a_link_that_takes_short_packets_only_gets_messages_of_all_sizes,
 ];
 
 /// Messages both ways in a room, on hosts whose daemons run.
@@ -200,4 +201,47 @@ fn a_daemon_that_was_stopped_for_a_while_heals_at_once() {
     assert!(took < Duration::from_secs(5), "{took:?}");
     assert!(apps[1].status().counters.get("woken").is_some_and(|n| *n > 0));
     assert_eq!(apps[1].texts(session).len(), 101);
+}
+
+fn a_link_that_takes_short_packets_only_gets_messages_of_all_sizes() {
+    let lab = Lab::new(3);
+    lab.host(2).set_mtu(1280);
+    let message = |host: usize, n: usize| format!("{host} {n} {}", "x".repeat(n * n % 5_000 + n * 40));
+    let _one = lab.host(1).daemon();
+    let _three = lab.host(3).daemon();
+    let (first, third) = (lab.host(1).app(TEST_APP), lab.host(3).app(TEST_APP));
+    let session = first.enter("#ops", From::Start);
+    third.enter("#ops", From::Start);
+    // Nobody is there yet who takes less than Ethernet does: these entries are long.
+    let mut said: Vec<Vec<String>> = vec![(0..60).map(|n| message(1, n)).collect(), vec![], vec![]];
+    first.publish_each(session, &said[0]);
+    third.await_text(session, said[0].last().unwrap());
+    let _two = lab.host(2).daemon();
+    lab.await_presence(3);
+    let second = lab.host(2).app(TEST_APP);
+    second.enter("#ops", From::Start);
+    second.await_message(Duration::from_secs(20), "what was said before", |m| {
+        m.payload == said[0].last().unwrap().as_bytes()
+    });
+    let long = second.status().counters.get("catchups").copied().unwrap_or(0);
+    assert!(long > 0, "long entries come in a stream");
+
+    lab.lose(0.05);
+    let apps = [&first, &second, &third];
+    for (host, app) in (1..).zip(apps) {
+        let texts: Vec<String> = (100..160).map(|n| message(host, n)).collect();
+        app.publish_each(session, &texts);
+        said[host - 1].extend(texts);
+    }
+    for app in apps {
+        app.await_count(60 + 3 * 60, Duration::from_secs(30));
+        let texts = app.texts(session);
+        for (host, said) in (1..).zip(&said) {
+            let of_host: Vec<&String> =
+                texts.iter().filter(|text| text.starts_with(&format!("{host} "))).collect();
+            assert!(of_host.into_iter().eq(said), "what host {host} said, once and in order");
+        }
+    }
+    let streams = second.status().counters.get("catchups").copied().unwrap_or(0);
+    assert!(streams - long < 20, "{streams}: entries are short now, and repaired by datagram");
 }

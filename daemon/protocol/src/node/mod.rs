@@ -25,7 +25,7 @@ use crate::{
     crypto::{self, Author, Certificate},
     directory::Directory,
     entry::{self, Entry},
-    frame::{Header, Kind},
+    frame::{Header, Kind, MAX_DATAGRAM},
     heartbeat::Heartbeat,
     ids::{InOrder, LogId, Seq},
     launch::Launcher,
@@ -308,6 +308,7 @@ impl Node {
                 wall,
                 host,
                 window: config.window,
+                payload: MAX_DATAGRAM,
                 signatures: Signatures::default(),
                 rng,
                 group: VecDeque::new(),
@@ -479,6 +480,7 @@ impl Node {
     pub fn set_links(&mut self, now: Instant, links: Vec<Link>) {
         self.at(now);
         self.paths.set_links(links);
+        self.fit_payload();
         self.paths.choose(self.host, &self.directory);
         self.heartbeat.at_once(now);
     }

@@ -74,6 +74,7 @@ impl Node {
             leave,
             name: self.host_name.clone(),
             window: self.out.window,
+            payload: self.paths.payload() as u16,
             users: if leave { vec![] } else { users },
             instances: if leave { vec![] } else { instances.map(instance).collect() },
             sessions,
@@ -123,7 +124,7 @@ impl Node {
         }
         let (sessions, boot) = (frame.sessions.clone(), frame.boot);
         match self.directory.on_frame(host, frame, hash, arrival, now) {
-            Heard::Left => self.on_host_gone(host),
+            Heard::Left => return self.on_host_gone(host),
             Heard::Ignored => self.out.counters.add("drop.stale host frame", 1),
             Heard::New => {
                 self.changed.extend([Topic::Who, Topic::Instances, Topic::Sessions]);
@@ -139,6 +140,18 @@ impl Node {
                 self.plan_invitations();
             }
             Heard::Known => self.on_announced(host, &sessions),
+        }
+        self.fit_payload();
+    }
+
+    /// Entries are to be no longer than what the links of all hosts present take. Longer ones that there are reach the others in
+    /// a stream: nobody repairs them by datagram in vain for long.
+    pub(super) fn fit_payload(&mut self) {
+        let others = self.directory.hosts().map(|(_, host)| host.payload);
+        let payload = others.fold(self.paths.payload(), usize::min);
+        if payload != self.out.payload {
+            self.out.payload = payload;
+            self.sessions.values_mut().for_each(|session| session.set_payload(payload));
         }
     }
 
@@ -264,6 +277,7 @@ impl Node {
             }
             self.on_roster_changed(id);
         }
+        self.fit_payload();
         self.plan_invitations();
         self.replays.retain(|_, (other, _)| *other != host);
         self.changed.extend([Topic::Who, Topic::Instances, Topic::Sessions]);

@@ -154,6 +154,11 @@ impl Writer {
         self.genesis_ring = Some(ring);
     }
 
+    /// Says how long the datagrams may be that are begun from now on.
+    pub fn set_limit(&mut self, limit: usize) {
+        self.stream.set_limit(limit);
+    }
+
     /// Entries that wait to be sent.
     pub fn waiting(&self) -> usize {
         self.drafts.len()

@@ -51,6 +51,7 @@ impl Session {
                 (id, Writer::begin(key, id, genesis, overhead))
             }
         };
+        writer.set_limit(out.payload);
         let live = self.is_live();
         let log = self.logs.entry(id).or_insert_with(|| Log::new(id, live));
         log.set_author(author, out.now, &mut out.signatures);
@@ -67,6 +68,11 @@ impl Session {
     pub fn announced(&self) -> Descriptor {
         let title = if self.pair.is_some() { String::new() } else { self.descriptor.title.clone() };
         Descriptor { title, ..self.descriptor.clone() }
+    }
+
+    /// Says how long the datagrams of entries may be that are begun from now on.
+    pub fn set_payload(&mut self, payload: usize) {
+        self.own.values_mut().for_each(|own| own.writer.set_limit(payload));
     }
 
     /// Whether this user can write here.
