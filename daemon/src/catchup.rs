@@ -2,8 +2,9 @@
 //! it would have got by datagram.
 //!
 //! ```text
-//! request: "CTCU" | version u8 | session 16 | count u16 | count × (origin 16 | epoch u32 | from u64 | to u64)
-//! answer:  status u8 (0 entries follow, 1 busy) | length u16 | datagram | … | length 0
+//! request: "CTCU" | version u8 | session 16 | count u16 | own port u16 | count × (origin 16 | epoch u32 | from u64 | to u64)
+//! answer:  status u8 (0: entries follow) | length u16 | datagram | … | length 0
+//!          status u8 (1: busy; try these) | count u8 | count × (address 16, IPv4 mapped to IPv6 | port u16)
 //! ```
 //! All integers are little endian. Both ends live in the event loop and never block it.
 //!
@@ -22,6 +23,7 @@ use chalktalk_protocol::ids::{LogId, Seq};
 use mio::{Interest, Registry, Token, net::TcpStream};
 use provider::Provider;
 use std::{
+    collections::VecDeque,
     io,
     net::SocketAddr,
     time::{Duration, Instant},
@@ -41,8 +43,8 @@ const PORTION: usize = 128 << 10;
 pub enum Outcome {
     /// Everything the provider had of it has been handed over.
     Done,
-    /// The provider serves others; ask another.
-    Busy,
+    /// The provider serves others; ask another. These have, or are getting, what was asked for.
+    Busy(Vec<SocketAddr>),
     /// The connection failed, or the provider did not speak properly.
     Failed(String),
 }
@@ -54,7 +56,12 @@ pub struct CatchUps {
     slots: [Option<Slot>; MAX_CONNECTIONS],
     finished: Vec<(u64, Outcome)>,
     served: u64,
+    /// Who was served last, and where they can be asked.
+    lately: VecDeque<(SessionId, SocketAddr)>,
 }
+
+/// Askers that are remembered as having been served: enough for a crowd to spread among.
+const LATELY: usize = 16;
 
 struct Slot {
     end: End,
@@ -70,7 +77,14 @@ impl CatchUps {
     /// Uses [`MAX_CONNECTIONS`] tokens from `base` on.
     pub fn new(registry: &Registry, base: usize) -> io::Result<Self> {
         let registry = registry.try_clone()?;
-        Ok(Self { registry, base, slots: Default::default(), finished: Vec::new(), served: 0 })
+        Ok(Self {
+            registry,
+            base,
+            slots: Default::default(),
+            finished: Vec::new(),
+            served: 0,
+            lately: VecDeque::new(),
+        })
     }
 
     /// Whether a token is one of these connections'.
@@ -94,10 +108,11 @@ impl CatchUps {
 
     /// Another daemon has connected and is about to ask.
     pub fn accept(&mut self, now: Instant, stream: TcpStream) {
+        let Ok(from) = stream.peer_addr().map(|from| from.ip().to_canonical()) else { return };
         let serving = |slot: &&Slot| matches!(&slot.end, End::Provider(p) if !p.is_refusing());
         let busy = self.slots.iter().flatten().filter(serving).count() >= MAX_SERVED;
         // Without a slot, or a poll that takes it, the connection is dropped: the asker asks another.
-        let _ = self.insert(now, stream, |stream| End::Provider(Provider::new(stream, busy)));
+        let _ = self.insert(now, stream, |stream| End::Provider(Provider::new(stream, from, busy)));
     }
 
     /// Asks a provider. What comes of it is in [`CatchUps::take_finished`], under this number.
@@ -118,9 +133,14 @@ impl CatchUps {
         mut read: impl FnMut(SessionId, LogId, Seq, usize) -> Vec<Bytes>,
     ) -> bool {
         let mut more = false;
+        let mut known: Vec<(SessionId, SocketAddr)> = self.lately.iter().copied().collect();
+        known.extend(self.slots.iter().flatten().filter_map(|slot| match &slot.end {
+            End::Provider(provider) => provider.serves(),
+            End::Asker(_) => None,
+        }));
         for place in &mut self.slots {
             let Some(Slot { end: End::Provider(provider), moved }) = place else { continue };
-            match provider.turn(&mut read) {
+            match provider.turn(&known, &mut read) {
                 Ok(progress) => {
                     more |= progress.more;
                     self.served += progress.entries;
@@ -128,11 +148,15 @@ impl CatchUps {
                         *moved = now;
                     }
                     if progress.done {
+                        self.lately.extend(provider.serves());
                         *place = None;
                     }
                 }
                 Err(_) => *place = None,
             }
+        }
+        while self.lately.len() > LATELY {
+            self.lately.pop_front();
         }
         more
     }

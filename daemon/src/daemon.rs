@@ -126,6 +126,8 @@ struct Asking {
     session: SessionId,
     wants: Vec<(LogId, Seq, Seq)>,
     providers: Vec<SocketAddr>,
+    /// All that were ever among them: nobody is asked twice.
+    named: Vec<SocketAddr>,
 }
 
 impl Daemon {
@@ -429,15 +431,21 @@ impl Daemon {
             node.handle_datagram(now, Arrival { link, way: Way::Stream, from }, datagram);
         });
         for (id, outcome) in self.catch_ups.take_finished() {
-            self.on_caught_up(id, &outcome);
+            self.on_caught_up(id, outcome);
         }
         Ok(more)
     }
 
     /// A provider is through, or the next one is asked.
-    fn on_caught_up(&mut self, id: u64, outcome: &Outcome) {
-        let Some(asking) = self.asking.remove(&id) else { return };
-        if *outcome == Outcome::Done || asking.providers.is_empty() {
+    fn on_caught_up(&mut self, id: u64, outcome: Outcome) {
+        let Some(mut asking) = self.asking.remove(&id) else { return };
+        if let Outcome::Busy(others) = &outcome {
+            let fresh = others.iter().filter(|at| !asking.named.contains(at) && self.node.is_host_at(**at));
+            let fresh: Vec<SocketAddr> = fresh.copied().collect();
+            asking.named.extend(&fresh);
+            asking.providers.extend(fresh);
+        }
+        if outcome == Outcome::Done || asking.providers.is_empty() {
             let now = self.now();
             self.node.caught_up(now, asking.session);
         } else {
@@ -453,7 +461,8 @@ impl Daemon {
         let provider = asking.providers.remove(0);
         let want = |(log, from, to): &(LogId, Seq, Seq)| catchup::Want { log: *log, from: *from, to: *to };
         let wants = asking.wants.iter().map(want).collect();
-        let request = catchup::Request { session: asking.session, wants };
+        let port = self.network.own_port();
+        let request = catchup::Request { session: asking.session, port, wants };
         self.asked += 1;
         self.catch_ups.ask(time::Instant::now(), self.asked, provider, &request);
         self.asking.insert(self.asked, asking);
@@ -575,7 +584,7 @@ impl Daemon {
                     more = true;
                 }
                 Action::CatchUp { session, providers, wants } => {
-                    self.ask(Asking { session, wants, providers })
+                    self.ask(Asking { session, wants, named: providers.clone(), providers })
                 }
                 Action::Notify(instance, event) => {
                     outputs::notify(&mut self.local, &self.clients, instance, event)

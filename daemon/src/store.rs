@@ -364,13 +364,6 @@ impl<'t> Tables<'t> {
             Write::ForgetRecord { key } => {
                 self.records.remove(key.as_slice())?;
             }
-            Write::ForgetSession { session } => {
-                let (first, last) =
-                    (entry_key(*session, FIRST.log, FIRST.seq), entry_key(*session, LAST.log, LAST.seq));
-                self.entries.retain_in::<&[u8; ENTRY_KEY], _>(&first..=&last, |_, _| false)?;
-                let (first, last) = (stamp_key(*session, FIRST), stamp_key(*session, LAST));
-                self.stamps.retain_in::<&[u8; STAMP_KEY], _>(&first..=&last, |_, ()| false)?;
-            }
         }
         Ok(())
     }
@@ -435,7 +428,6 @@ fn weight(batch: &Batch) -> usize {
         Write::Entry { datagram, .. } => ENTRY_KEY + STAMP_KEY + datagram.len(),
         Write::Record { key, value } => key.len() + value.len(),
         Write::ForgetRecord { key } => key.len(),
-        Write::ForgetSession { .. } => ENTRY_KEY,
     };
     batch.writes.iter().map(of).sum()
 }

@@ -37,11 +37,6 @@ pub enum Write {
         /// Opaque to the store.
         key: Vec<u8>,
     },
-    /// Forget every entry of a session.
-    ForgetSession {
-        /// Which.
-        session: SessionId,
-    },
 }
 
 /// Writes that become durable together.

@@ -4,7 +4,7 @@
 
 use super::{
     Outcome,
-    wire::{BUSY, ENTRIES, Request},
+    wire::{BUSY, ENTRIES, Malformed, Request, read_busy},
 };
 use chalktalk_protocol::frame::MAX_DATAGRAM;
 use mio::net::TcpStream;
@@ -120,7 +120,10 @@ impl Asker {
         if !self.accepted {
             match *self.input.first()? {
                 ENTRIES => self.accepted = true,
-                BUSY => return Some(Outcome::Busy),
+                BUSY => match read_busy(&self.input[1..]) {
+                    Ok(others) => return others.map(Outcome::Busy),
+                    Err(Malformed) => return Some(malformed()),
+                },
                 _ => return Some(malformed()),
             }
             at = 1;

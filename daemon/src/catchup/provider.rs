@@ -4,7 +4,7 @@
 
 use super::{
     PORTION,
-    wire::{BUSY, ENTRIES, MAX_REQUEST, Malformed, Request, Want},
+    wire::{ENTRIES, MAX_REQUEST, Malformed, Request, Want, busy},
 };
 use bytes::Bytes;
 use chalktalk_ipc::SessionId;
@@ -13,10 +13,12 @@ use mio::net::TcpStream;
 use std::{
     collections::VecDeque,
     io::{self, Read, Write},
+    net::{IpAddr, SocketAddr},
 };
 
 pub(super) struct Provider {
     stream: TcpStream,
+    from: IpAddr,
     refusing: bool,
     readable: bool,
     writable: bool,
@@ -27,6 +29,7 @@ pub(super) struct Provider {
 
 struct Answer {
     session: SessionId,
+    to: SocketAddr,
     wants: VecDeque<Want>,
     out: Vec<u8>,
     written: usize,
@@ -43,8 +46,8 @@ pub(super) struct Progress {
 }
 
 impl Provider {
-    pub(super) fn new(stream: TcpStream, refusing: bool) -> Self {
-        Self { stream, refusing, readable: true, writable: true, asked: Vec::new(), answer: None }
+    pub(super) fn new(stream: TcpStream, from: IpAddr, refusing: bool) -> Self {
+        Self { stream, from, refusing, readable: true, writable: true, asked: Vec::new(), answer: None }
     }
 
     /// Whether it will only say "busy".
@@ -52,18 +55,26 @@ impl Provider {
         self.refusing
     }
 
+    /// Of which session it gives, and where who gets it can be asked.
+    pub(super) fn serves(&self) -> Option<(SessionId, SocketAddr)> {
+        let answer = self.answer.as_ref().filter(|_| !self.refusing)?;
+        Some((answer.session, answer.to))
+    }
+
     pub(super) fn on_event(&mut self, readable: bool, writable: bool) {
         self.readable |= readable;
         self.writable |= writable;
     }
 
+    /// `known`: who has been given what.
     pub(super) fn turn(
         &mut self,
+        known: &[(SessionId, SocketAddr)],
         read: &mut impl FnMut(SessionId, LogId, Seq, usize) -> Vec<Bytes>,
     ) -> io::Result<Progress> {
         let mut progress = Progress::default();
         if self.answer.is_none() {
-            progress.bytes += self.listen()?;
+            progress.bytes += self.listen(known)?;
         }
         let Some(answer) = &mut self.answer else { return Ok(progress) };
         if answer.is_written() {
@@ -82,7 +93,7 @@ impl Provider {
     }
 
     /// Reads the request; once it is whole, there is an answer.
-    fn listen(&mut self) -> io::Result<usize> {
+    fn listen(&mut self, known: &[(SessionId, SocketAddr)]) -> io::Result<usize> {
         let mut heard = 0;
         let mut chunk = [0; 4096];
         while self.readable && self.asked.len() <= MAX_REQUEST {
@@ -100,7 +111,10 @@ impl Provider {
         match Request::decode(&self.asked) {
             Ok(None) => {}
             Ok(Some(request)) => {
-                self.answer = Some(Answer::new(request, self.refusing));
+                let to = SocketAddr::new(self.from, request.port);
+                let others = known.iter().filter(|(session, at)| *session == request.session && *at != to);
+                let others: Vec<SocketAddr> = others.rev().map(|(_, at)| *at).collect();
+                self.answer = Some(Answer::new(request, to, self.refusing.then_some(&others)));
                 self.asked = Vec::new();
             }
             Err(Malformed) => return Err(io::ErrorKind::InvalidData.into()),
@@ -110,9 +124,11 @@ impl Provider {
 }
 
 impl Answer {
-    fn new(request: Request, refusing: bool) -> Self {
-        let out = vec![if refusing { BUSY } else { ENTRIES }];
-        Self { session: request.session, wants: request.wants.into(), out, written: 0, closing: refusing }
+    /// `refusing`: with whom else could be asked.
+    fn new(request: Request, to: SocketAddr, refusing: Option<&Vec<SocketAddr>>) -> Self {
+        let out = refusing.map_or_else(|| vec![ENTRIES], |others| busy(others));
+        let closing = refusing.is_some();
+        Self { session: request.session, to, wants: request.wants.into(), out, written: 0, closing }
     }
 
     fn is_written(&self) -> bool {

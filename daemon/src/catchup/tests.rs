@@ -48,7 +48,7 @@ impl Pair {
 
     fn ask(&mut self, id: u64, wants: &[(u8, u64, u64)]) {
         let wants = wants.iter().map(|(n, from, to)| Want { log: log(*n), from: Seq(*from), to: Seq(*to) });
-        let request = Request { session: session(), wants: wants.collect() };
+        let request = Request { session: session(), port: 1000 + id as u16, wants: wants.collect() };
         self.ends.ask(self.now, id, self.address(), &request);
     }
 
@@ -108,8 +108,15 @@ fn the_third_asker_is_told_to_ask_another() {
     let mut pair = Pair::new(&[(1, 20_000)]);
     (1..=3).for_each(|id| pair.ask(id, &[(1, 1, 20_000)]));
     let (got, outcomes) = pair.run(3);
-    assert_eq!(outcomes, [(1, Outcome::Done), (2, Outcome::Done), (3, Outcome::Busy)]);
+    let served = |id: u16| SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 1000 + id);
+    let (last, others) = (outcomes[2].clone(), |ids: [u16; 2]| Outcome::Busy(ids.map(served).into()));
+    assert_eq!(outcomes[..2], [(1, Outcome::Done), (2, Outcome::Done)]);
+    assert!(last == (3, others([1, 2])) || last == (3, others([2, 1])), "{last:?}");
     assert_eq!(got.len(), 40_000);
+    let strange = Request { session: SessionId([8; 16]), port: 1, wants: vec![] };
+    (4..=6).for_each(|id| pair.ends.ask(pair.now, id, pair.address(), &strange));
+    let busy = pair.run(3).1.into_iter().find(|(_, outcome)| *outcome != Outcome::Done);
+    assert!(busy.is_none_or(|(_, outcome)| outcome == Outcome::Busy(vec![])), "others have nothing of it");
 }
 
 #[test]
@@ -138,7 +145,7 @@ fn silence_and_refusal_end_it_with_a_reason() {
     let mut pair = Pair::new(&[]);
     let nobody = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let silent = nobody.local_addr().unwrap();
-    let request = Request { session: session(), wants: vec![] };
+    let request = Request { session: session(), port: 9, wants: vec![] };
     pair.ends.ask(pair.now, 1, silent, &request);
     pair.turn(usize::MAX, &mut Vec::new());
     pair.now += IDLE + Duration::from_secs(1);
@@ -153,7 +160,7 @@ fn silence_and_refusal_end_it_with_a_reason() {
 #[test]
 fn strange_bytes_end_the_connection_and_nothing_else() {
     let mut pair = Pair::new(&[(1, 10)]);
-    for bytes in [&b"GET / HTTP/1.1\r\n\r\n"[..], b"CTCU\x02", &[b'C'; 60_000], b"CTCU\x01abc"] {
+    for bytes in [&b"GET / HTTP/1.1\r\n\r\n"[..], b"CTCU\x01", &[b'C'; 60_000], b"CTCU\x02abc"] {
         let mut stranger = std::net::TcpStream::connect(pair.address()).unwrap();
         let _ = stranger.write_all(bytes);
         stranger.shutdown(std::net::Shutdown::Write).unwrap();
@@ -170,7 +177,7 @@ fn strange_bytes_end_the_connection_and_nothing_else() {
 #[test]
 fn requests_read_back_and_every_cut_of_one_waits_for_the_rest() {
     let wants = (1..=5).map(|n| Want { log: log(n), from: Seq(n.into()), to: Seq(1 << 40) }).collect();
-    let request = Request { session: session(), wants };
+    let request = Request { session: session(), port: 47475, wants };
     let bytes = request.encode();
     assert_eq!(Request::decode(&bytes), Ok(Some(request.clone())));
     for cut in 0..bytes.len() {

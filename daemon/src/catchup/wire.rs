@@ -6,7 +6,10 @@ use chalktalk_ipc::{OriginId, SessionId};
 use chalktalk_protocol::ids::{Epoch, LogId, Seq};
 use mio::net::TcpStream;
 use socket2::{Domain, Protocol, Socket, Type};
-use std::{io, net::SocketAddr};
+use std::{
+    io,
+    net::{IpAddr, Ipv6Addr, SocketAddr},
+};
 
 /// Answer: entries follow.
 pub(super) const ENTRIES: u8 = 0;
@@ -15,9 +18,9 @@ pub(super) const BUSY: u8 = 1;
 
 /// How a request begins.
 pub const MAGIC: [u8; 4] = *b"CTCU";
-const VERSION: u8 = 1;
-/// Magic, version, session, count.
-const HEAD: usize = 23;
+const VERSION: u8 = 2;
+/// Magic, version, session, count, port.
+const HEAD: usize = 25;
 const WANT: usize = 36;
 
 /// Logs in one request. Who lacks more asks again.
@@ -41,6 +44,8 @@ pub struct Want {
 pub struct Request {
     /// The session.
     pub session: SessionId,
+    /// Where who asks can be asked in turn.
+    pub port: u16,
     /// The parts that are missing; those beyond the first 1,024 are not asked for.
     pub wants: Vec<Want>,
 }
@@ -53,6 +58,7 @@ impl Request {
         out.push(VERSION);
         out.extend_from_slice(&self.session.0);
         out.extend_from_slice(&(wants.len() as u16).to_le_bytes());
+        out.extend_from_slice(&self.port.to_le_bytes());
         for want in wants {
             out.extend_from_slice(&want.log.origin.0);
             out.extend_from_slice(&want.log.epoch.0.to_le_bytes());
@@ -77,8 +83,43 @@ impl Request {
         }
         let wants = rest.chunks_exact(WANT).map(read_want).collect::<Option<_>>().ok_or(Malformed)?;
         let session = SessionId::from_slice(&head[5..21]).ok_or(Malformed)?;
-        Ok(Some(Self { session, wants }))
+        Ok(Some(Self { session, port: u16::from_le_bytes([head[23], head[24]]), wants }))
     }
+}
+
+/// Others to be asked, in the answer of who is busy.
+pub(super) const MAX_OTHERS: usize = 4;
+
+const OTHER: usize = 18;
+
+/// The answer of who is busy.
+pub(super) fn busy(others: &[SocketAddr]) -> Vec<u8> {
+    let others = &others[..others.len().min(MAX_OTHERS)];
+    let mut out = vec![BUSY, others.len() as u8];
+    for other in others {
+        let address = match other.ip() {
+            IpAddr::V4(address) => address.to_ipv6_mapped(),
+            IpAddr::V6(address) => address,
+        };
+        out.extend_from_slice(&address.octets());
+        out.extend_from_slice(&other.port().to_le_bytes());
+    }
+    out
+}
+
+/// Whom that answer names; `Ok(None)`: not all of it has arrived.
+pub(super) fn read_busy(rest: &[u8]) -> Result<Option<Vec<SocketAddr>>, Malformed> {
+    let Some((&count, rest)) = rest.split_first() else { return Ok(None) };
+    if usize::from(count) > MAX_OTHERS {
+        return Err(Malformed);
+    }
+    let Some(rest) = rest.get(..usize::from(count) * OTHER) else { return Ok(None) };
+    let other = |bytes: &[u8]| {
+        let address: [u8; 16] = bytes[..16].try_into().expect("chunks of 18");
+        let port = u16::from_le_bytes([bytes[16], bytes[17]]);
+        SocketAddr::new(Ipv6Addr::from(address).to_canonical(), port)
+    };
+    Ok(Some(rest.chunks_exact(OTHER).map(other).collect()))
 }
 
 fn read_want(bytes: &[u8]) -> Option<Want> {

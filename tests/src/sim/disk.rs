@@ -110,7 +110,6 @@ impl Disk {
                 Write::ForgetRecord { key } => {
                     self.records.remove(&key);
                 }
-                Write::ForgetSession { session } => self.entries.retain(|(of, _, _), _| *of != session),
             }
         }
     }

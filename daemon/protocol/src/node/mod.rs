@@ -821,6 +821,11 @@ impl Node {
         &self.out.counters
     }
 
+    /// Whether a host that is present can be reached at this address.
+    pub fn is_host_at(&self, address: SocketAddr) -> bool {
+        self.directory.hosts().any(|(_, host)| host.address() == Some(address))
+    }
+
     /// Where a host can be reached alone.
     pub fn address_of(&self, host: HostId) -> Option<SocketAddr> {
         self.directory.host(host).and_then(|host| host.address())
