@@ -8,7 +8,10 @@
 //!
 //! Invariant: per log, messages are handed over in order, without gaps, and each once.
 
-use super::lives::{self, LONGEST};
+use super::{
+    cursor::Cursor,
+    lives::{self, LONGEST},
+};
 use crate::{
     entry::Entry,
     ids::{Epoch, LogId, Seq},
@@ -111,94 +114,6 @@ pub struct VolatileMessage {
     pub urgent: bool,
     /// The bytes.
     pub payload: Bytes,
-}
-
-#[derive(Debug)]
-struct Cursor {
-    next: Seq,
-    /// Messages up to here have been read before; what is read of them again is only counted.
-    skip: Option<Point>,
-    stream: StreamReader,
-    loaded: VecDeque<Bytes>,
-    /// Slots up to here have turned out not to be in the store.
-    gone: Seq,
-    /// The last message handed over.
-    last: Option<Point>,
-    /// Messages up to here may have been handed to an earlier instance.
-    redelivered: Option<Point>,
-    /// Per instance, the first and last number read: an author who crashed may publish them again in its next life, and
-    /// not know that they had come through.
-    numbers: BTreeMap<InstanceId, (u64, u64)>,
-    /// The slot from which on `numbers` knows what was read.
-    counted: Seq,
-    /// What has to be read before this log goes on, and until when that is waited for.
-    former: Option<(LogId, Seq, Instant)>,
-}
-
-impl Cursor {
-    fn at_start() -> Self {
-        Self {
-            next: Seq(1),
-            skip: None,
-            stream: StreamReader::at_start(),
-            loaded: VecDeque::new(),
-            gone: Seq(0),
-            last: None,
-            redelivered: None,
-            numbers: BTreeMap::new(),
-            counted: Seq(1),
-            former: None,
-        }
-    }
-
-    fn at(next: Seq) -> Self {
-        let stream = if next <= Seq(1) { StreamReader::at_start() } else { StreamReader::in_middle() };
-        Self { next, counted: next, stream, ..Self::at_start() }
-    }
-
-    fn behind(point: Point) -> Self {
-        Self { skip: Some(point), last: Some(point), ..Self::at(point.0) }
-    }
-
-    fn after(seq: Seq) -> Self {
-        Self::at(seq.next())
-    }
-
-    /// The last slot that has been read whole.
-    fn read_upto(&self) -> Seq {
-        let skipped = match self.skip {
-            Some((seq, u16::MAX)) => seq,
-            Some((seq, _)) => Seq(seq.0.saturating_sub(1)),
-            None => Seq(0),
-        };
-        skipped.max(Seq(self.next.0 - 1))
-    }
-
-    /// Makes sure that `numbers` knows everything read from `from` on, if need be by reading it again.
-    fn count_from(&mut self, from: Seq, log: &Log) {
-        let from = from.max(log.start().max(self.gone).next());
-        if from >= self.counted || from >= self.next {
-            return;
-        }
-        self.skip = self.skip.max(Some((Seq(self.next.0 - 1), u16::MAX)));
-        self.move_to(from);
-    }
-
-    /// Goes on behind slots that are not to be had.
-    fn go_on_after(&mut self, gone: Seq) {
-        self.skip = self.skip.filter(|(seq, _)| *seq > gone);
-        self.move_to(gone.next());
-    }
-
-    fn move_to(&mut self, next: Seq) {
-        let Self { skip, gone, last, redelivered, former, .. } = *self;
-        *self = Self { skip, gone, last, redelivered, former, ..Self::at(next) };
-    }
-
-    /// Whether there is something to be read again.
-    fn is_counting(&self, log: &Log) -> bool {
-        self.skip.is_some_and(|(seq, _)| self.next <= seq.min(log.readable()))
-    }
 }
 
 /// One instance that reads a session.

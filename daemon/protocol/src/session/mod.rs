@@ -5,6 +5,7 @@
 //! Invariant: what is delivered, advertised or repaired from is an accepted entry of `logs`, and nothing else.
 
 mod announcing;
+mod cursor;
 pub mod delivery;
 pub mod flow;
 pub mod gaps;
