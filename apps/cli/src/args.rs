@@ -109,6 +109,9 @@ pub(crate) enum Command {
     ///
     /// Goes on by itself after the daemon was restarted. Prints what `history` prints.
     Tail(Tail),
+    /// Send files and folders, show those that were offered, and fetch them
+    #[command(subcommand)]
+    File(FileCommand),
     /// Open the chat
     Chat(Chat),
     /// Compare somebody's key with them, in person or by phone
@@ -389,6 +392,49 @@ pub(crate) struct MessageStyle {
     pub(crate) plain: bool,
 }
 
+/// What to do with files.
+#[derive(Subcommand, Debug)]
+pub(crate) enum FileCommand {
+    /// Offer files and folders in a conversation
+    ///
+    /// This host keeps a copy, so that the files may change or go afterwards. Whoever is in the conversation can fetch
+    /// them, from this host or from anybody who has fetched them.
+    Send {
+        /// #room, @user or a session's GUID
+        target: Target,
+        /// Files and folders
+        #[arg(required = true, value_name = "PATH")]
+        paths: Vec<PathBuf>,
+        #[command(flatten)]
+        format: Format,
+    },
+    /// Show the files that were offered in a conversation
+    List {
+        /// #room, @user or a session's GUID
+        target: Target,
+        #[command(flatten)]
+        format: Format,
+    },
+    /// Fetch a file or folder that was offered in a conversation
+    ///
+    /// It goes on where it was after an interruption. Nothing is overwritten: a file whose name is taken gets a number.
+    Get {
+        /// #room, @user or a session's GUID
+        target: Target,
+        /// Its name (of several, the last one), or the first digits of its id
+        #[arg(value_name = "NAME|ID")]
+        what: String,
+        /// Where to put it
+        #[arg(value_name = "DIR", default_value = ".")]
+        folder: PathBuf,
+        /// Give up after this many seconds in which nothing comes
+        #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+        timeout: Duration,
+        #[command(flatten)]
+        format: Format,
+    },
+}
+
 /// How the chat is opened.
 #[derive(Args, Debug)]
 pub(crate) struct Chat {
@@ -461,6 +507,9 @@ mod tests {
             "chalktalk send @ana hello",
             "chalktalk history #ops --limit 3",
             "chalktalk tail 00112233-4455-8677-8899-aabbccddeeff --since start",
+            "chalktalk file send #ops a.txt b --json",
+            "chalktalk file list @ana --json",
+            "chalktalk file get #ops report.pdf /tmp --timeout 5",
             "chalktalk chat",
             "chalktalk chat @ana --tui",
             "chalktalk chat --headless --transcript /tmp/x",
@@ -497,6 +546,9 @@ mod tests {
             "chalktalk invite #ops",
             "chalktalk remove #ops",
             "chalktalk accept @ana",
+            "chalktalk file send #ops",
+            "chalktalk file get ops x",
+            "chalktalk file",
             "chalktalk chat --headless",
             "chalktalk chat --transcript /tmp/x",
             "chalktalk history #ops --limit -1",

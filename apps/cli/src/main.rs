@@ -9,6 +9,7 @@ mod connect;
 mod demo;
 mod facts;
 mod failure;
+mod file;
 mod identity;
 mod invitations;
 mod lines;
@@ -101,6 +102,7 @@ fn run(command: Option<Command>, socket: Option<&Path>) -> Result<(), Failure> {
         Some(Command::Send(send)) => send::send(&send, socket),
         Some(Command::History(history)) => messages::history(&history, socket, screen),
         Some(Command::Tail(tail)) => messages::tail(&tail, socket, screen),
+        Some(Command::File(command)) => file::run(command, socket, screen),
         Some(Command::Chat(chat)) => chat::run(&chat, socket),
         Some(Command::Verify(verify)) => people::verify(&verify, socket, screen),
         Some(Command::Block { user }) => people::mark(&user, Mark::Blocked, socket, screen),

@@ -41,7 +41,7 @@ pub(crate) fn tail(tail: &Tail, socket: Option<&Path>, screen: &mut Screen) -> R
 }
 
 /// The newest messages, as many as wanted (0: all), the oldest first.
-fn past(client: &Client, session: SessionId, limit: u32) -> Result<Vec<Message>, Failure> {
+pub(crate) fn past(client: &Client, session: SessionId, limit: u32) -> Result<Vec<Message>, Failure> {
     let mut wanted = if limit == 0 { u32::MAX } else { limit };
     let mut pages = Vec::new();
     let mut before = None;

@@ -154,7 +154,7 @@ impl Transcript {
 }
 
 /// RFC 3339 in UTC, always with milliseconds: lines compare as text.
-fn rfc3339<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn rfc3339<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(&format_args!("{time:.3}"))
 }
 

@@ -33,6 +33,7 @@ pub mod chat;
 mod client;
 mod error;
 mod events;
+pub mod files;
 mod fingerprint;
 mod link;
 mod message;

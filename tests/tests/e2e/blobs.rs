@@ -3,8 +3,8 @@
 use crate::sessions::TEST_APP;
 use chalktalk_client::{Blob, Client, ClientError, Events, Transferred};
 use chalktalk_ipc::{
-    SessionId,
-    request::{Role, SessionKind},
+    RefusalCode, SessionId,
+    request::{From, Role, SessionKind},
 };
 use chalktalk_tests::{
     lab::{Host, Lab},
@@ -25,6 +25,10 @@ pub(crate) const TESTS: &[Test] = tests![
     a_blob_comes_to_all_who_are_in_the_session_and_late_takers_have_it_of_any_holder,
     a_transfer_goes_on_after_either_daemon_was_killed,
     who_is_not_in_a_session_gets_nothing_of_it,
+    who_fetch_at_once_give_to_each_other,
+    it_comes_all_the_same_when_a_tenth_of_the_frames_is_lost,
+    talk_stays_quick_while_a_file_travels,
+    a_disk_that_has_no_room_for_it_refuses_it,
 ];
 
 const ENOUGH: Duration = Duration::from_secs(60);
@@ -170,4 +174,79 @@ fn who_is_not_in_a_session_gets_nothing_of_it() {
     let theirs = ben.client.join("@ana", &app, SessionKind::Kept, true).unwrap().session;
     assert_eq!(theirs, private);
     assert!(contents(&mut ask(&ben, private).unwrap()) == bytes);
+}
+
+fn who_fetch_at_once_give_to_each_other() {
+    let (lab, _daemons) = Lab::talking(4);
+    lab.rate(100);
+    let programs: Vec<Program> = lab.hosts().iter().map(|host| Program::join(host, "#files")).collect();
+    let bytes = noise(4, 24 * MIB);
+    let blob = programs[0].put(&bytes);
+    let before = lab.host(1).sent();
+    thread::scope(|scope| {
+        let fetching: Vec<_> =
+            programs[1..].iter().map(|program| scope.spawn(|| program.fetch(blob))).collect();
+        fetching.into_iter().for_each(|fetched| assert!(fetched.join().unwrap().unwrap() == bytes));
+    });
+    let sent = (lab.host(1).sent() - before).bytes;
+    // Three copies would be sent by a host that has to serve everybody alone.
+    assert!(sent < blob.size * 9 / 4, "{sent} bytes for a file of {} and three who fetch it", blob.size);
+}
+
+fn it_comes_all_the_same_when_a_tenth_of_the_frames_is_lost() {
+    let (lab, _daemons) = Lab::talking(2);
+    let [ana, ben] = [1, 2].map(|n| Program::join(lab.host(n), "#files"));
+    let bytes = noise(5, MIB + 5);
+    let blob = ana.put(&bytes);
+    lab.lose(0.1);
+    assert!(ben.fetch(blob).unwrap() == bytes);
+}
+
+fn talk_stays_quick_while_a_file_travels() {
+    let (lab, _daemons) = Lab::talking(2);
+    lab.rate(100);
+    let [ana, ben] = [1, 2].map(|n| Program::join(lab.host(n), "#files"));
+    let (talker, listener) = (lab.host(1).app(TEST_APP), lab.host(2).app(TEST_APP));
+    let room = talker.enter("#talk", From::Now);
+    listener.enter("#talk", From::Now);
+    let blob = ana.put(&noise(6, 48 * MIB));
+    let done = AtomicBool::new(false);
+    let mut delays = thread::scope(|scope| {
+        let fetching = scope.spawn(|| {
+            let fetched = ben.fetch(blob);
+            done.store(true, Ordering::Relaxed);
+            fetched
+        });
+        let mut delays = Vec::new();
+        while !done.load(Ordering::Relaxed) {
+            let (text, said) = (format!("message {}", delays.len()), Instant::now());
+            talker.publish(room, &text);
+            listener.await_text(room, &text);
+            delays.push(said.elapsed());
+            thread::sleep(Duration::from_millis(30));
+        }
+        assert_eq!(fetching.join().unwrap().unwrap().len() as u64, blob.size);
+        delays
+    });
+    delays.sort_unstable();
+    let median = delays[delays.len() / 2];
+    assert!(delays.len() >= 20, "{} messages beside it", delays.len());
+    // The queue of the port alone holds 60 ms at this rate: a file that filled it would show.
+    assert!(median < Duration::from_millis(50), "{median:?} of {delays:?}");
+}
+
+fn a_disk_that_has_no_room_for_it_refuses_it() {
+    let lab = Lab::new(2);
+    let disk = lab.host(2).small_disk(400);
+    let _daemons = lab.start_daemons();
+    let [ana, ben] = [1, 2].map(|n| Program::join(lab.host(n), "#files"));
+    let (large, small) = (ana.put(&noise(7, 12 * MIB)), ana.put(b"small"));
+    disk.leave((256 + 8) * MIB as u64);
+    match ben.fetch(large) {
+        Err(ClientError::Refused(refusal)) => assert_eq!(refusal.code, RefusalCode::Storage, "{refusal}"),
+        other => panic!("{:?}", other.map(|bytes| bytes.len())),
+    }
+    assert_eq!(ben.fetch(small).unwrap(), b"small");
+    disk.free();
+    assert_eq!(ben.fetch(large).unwrap().len() as u64, large.size, "as soon as there is room");
 }

@@ -13,6 +13,7 @@ mod daemon;
 mod delivery;
 mod disk;
 mod durability;
+mod files;
 mod launching;
 mod members;
 mod network;
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
         sessions::TESTS,
         texts::TESTS,
         blobs::TESTS,
+        files::TESTS,
         people::TESTS,
         members::TESTS,
         delivery::TESTS,
