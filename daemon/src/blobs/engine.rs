@@ -427,8 +427,11 @@ impl Engine {
         let Some(fetch) = self.fetches.get_mut(&id).filter(|fetch| !fetch.finishing) else { return };
         let of_it = self.askers.values().filter(|(_, asker)| asker.fetch == id);
         let mut asked: Vec<SocketAddr> = of_it.map(|(_, asker)| asker.address).collect();
-        if fetch.candidates.is_empty() && now >= fetch.again.0 && asked.len() < MAX_HOLDERS {
+        let due = now >= fetch.again.0;
+        if due {
             fetch.ask_later(now);
+        }
+        if due && fetch.candidates.is_empty() && asked.len() < MAX_HOLDERS {
             self.tools.tell(News::AskHolders { fetch: id, transfer: fetch.transfers.first().copied() });
         }
         while asked.len() < MAX_HOLDERS && self.askers.len() < MAX_ASKERS {

@@ -33,9 +33,9 @@ pub(super) const MAX_HOLDERS: usize = 8;
 const LEAVES_LATE: Duration = Duration::from_secs(3);
 
 /// Whoever may have the blob is asked again after this time, then after twice as long each time.
-const AGAIN: Duration = Duration::from_millis(500);
+const AGAIN: Duration = Duration::from_millis(200);
 /// At most.
-const SELDOM: Duration = Duration::from_secs(10);
+const SELDOM: Duration = Duration::from_secs(5);
 
 /// What is here of a blob that others may want meanwhile.
 #[derive(Clone, Copy)]
@@ -118,9 +118,9 @@ impl Fetch {
         self.try_tree(files).map(drop)
     }
 
-    /// What others may have of it already.
+    /// What others may have of it: nothing yet, perhaps, but they are told of every piece that comes.
     pub(super) fn part(&self) -> Option<Part<'_>> {
-        self.file.as_ref().filter(|_| !self.log.is_empty())?;
+        self.file.as_ref()?;
         Some(Part { held: self.download.held(), log: &self.log })
     }
 

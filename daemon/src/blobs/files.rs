@@ -153,7 +153,7 @@ impl Files {
         let unwritten = index.unwritten;
         if free < size.saturating_add(unwritten).saturating_add(RESERVE) {
             return refuse(format!(
-                "the disk that holds {} has no room for {} MiB more: free some space, or drop files that others hold too",
+                "the disk that holds {} has no room for {} MiB more: free some space, or drop files that others hold too (`chalktalk file drop`)",
                 self.folder.display(),
                 size.div_ceil(1 << 20)
             ));
@@ -163,7 +163,7 @@ impl Files {
         let wanted = theirs.saturating_add(charged).saturating_add(if named { 0 } else { size });
         if self.quota.is_some_and(|quota| wanted > quota) {
             return refuse(
-                "you keep as many files as this daemon keeps for one user: drop some, or have its operator allow more"
+                "you keep as many files as this daemon keeps for one user: drop some (`chalktalk file drop`), or have its operator allow more"
                     .into(),
             );
         }
