@@ -433,6 +433,16 @@ pub(crate) enum FileCommand {
         #[command(flatten)]
         format: Format,
     },
+    /// Keep a file or folder no longer on this host
+    ///
+    /// Others who have it go on having it, and while one of them is there it can be fetched again.
+    Drop {
+        /// #room, @user or a session's GUID
+        target: Target,
+        /// Its name (of several, the last one), or the first digits of its id
+        #[arg(value_name = "NAME|ID")]
+        what: String,
+    },
 }
 
 /// How the chat is opened.
@@ -510,6 +520,7 @@ mod tests {
             "chalktalk file send #ops a.txt b --json",
             "chalktalk file list @ana --json",
             "chalktalk file get #ops report.pdf /tmp --timeout 5",
+            "chalktalk file drop #ops report.pdf",
             "chalktalk chat",
             "chalktalk chat @ana --tui",
             "chalktalk chat --headless --transcript /tmp/x",

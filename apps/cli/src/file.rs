@@ -19,7 +19,7 @@ use chalktalk_client::{Client, Message, files::Offer};
 use chalktalk_ipc::{AppId, BlobId, SessionId, Target, UserId, event::BlobSummary};
 use jiff::{Timestamp, tz::TimeZone};
 use serde::Serialize;
-use std::path::Path;
+use std::{collections::BTreeSet, ops::ControlFlow, path::Path};
 
 /// Does what was asked.
 pub(crate) fn run(command: FileCommand, socket: Option<&Path>, screen: &mut Screen) -> Result<(), Failure> {
@@ -30,6 +30,7 @@ pub(crate) fn run(command: FileCommand, socket: Option<&Path>, screen: &mut Scre
             let get = get::Get { what: &what, folder: &folder, patience: timeout };
             get.run(&target, format, socket, screen)
         }
+        FileCommand::Drop { target, what } => forget(&target, &what, socket, screen),
     }
 }
 
@@ -81,6 +82,52 @@ fn offers(client: &Client, session: SessionId) -> Result<Vec<Offered>, Failure> 
     let kept = client.blobs(Some(session))?;
     let messages = past(client, session, 0)?;
     Ok(messages.iter().filter_map(|message| Offered::of(message, &kept)).collect())
+}
+
+/// The offer that is meant: by its name the last one, else by the digits of its id.
+fn choose(what: &str, target: &Target, offers: &[Offered]) -> Result<Offered, Failure> {
+    let name = what.trim_end_matches('/');
+    if let Some(offered) = offers.iter().rev().find(|offered| offered.name == name) {
+        return Ok(offered.clone());
+    }
+    let digits = name.to_lowercase();
+    let is_id = digits.len() >= 8 && digits.bytes().all(|b| b.is_ascii_hexdigit());
+    let mut ids: Vec<&Offered> = offers
+        .iter()
+        .rev()
+        .filter(|offered| is_id && offered.blob.to_string().starts_with(&digits))
+        .collect();
+    ids.dedup_by_key(|offered| offered.blob);
+    match ids[..] {
+        [offered] => Ok(offered.clone()),
+        [] => Err(Failure::Failed(format!(
+            "nothing called {what:?} was offered in {target}; `chalktalk file list '{target}'` shows what was"
+        ))),
+        _ => Err(Failure::Failed(format!("several files begin with {digits}; give more digits"))),
+    }
+}
+
+/// Keeps what was offered no longer on this host; of a folder, what its list names.
+fn forget(target: &Target, what: &str, socket: Option<&Path>, screen: &mut Screen) -> Result<(), Failure> {
+    let app = AppId::chat();
+    let connection = Connection::observer(socket, app.clone())?;
+    let session = connection.look_up(target, &app)?;
+    let client = &connection.client;
+    let offered = choose(what, target, &offers(client, session)?)?;
+    let kept: BTreeSet<BlobId> = client.blobs(Some(session))?.iter().map(|blob| blob.blob).collect();
+    if !kept.contains(&offered.blob) {
+        return Err(Failure::Failed(format!("{} is not kept on this host", offered.name)));
+    }
+    if offered.folder && offered.here {
+        let blob = offered.offer.blob;
+        let list = || Ok(client.fetch_blob(session, blob, None, |_| ControlFlow::Continue(()))?);
+        let manifest = get::manifest(&offered, list)?;
+        let blobs = manifest.entries().values().map(|entry| entry.blob.id);
+        let blobs: BTreeSet<BlobId> = blobs.filter(|id| kept.contains(id)).collect();
+        blobs.into_iter().try_for_each(|id| client.drop_blob(session, id))?;
+    }
+    client.drop_blob(session, offered.blob)?;
+    screen.line(&format!("dropped {}", offered.offer.for_people()))
 }
 
 fn list(target: &Target, format: Format, socket: Option<&Path>, screen: &mut Screen) -> Result<(), Failure> {

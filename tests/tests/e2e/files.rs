@@ -97,6 +97,13 @@ fn files_and_folders_are_offered_listed_and_fetched() {
     let mode = |name: &str| fs::metadata(target.join(name)).unwrap().permissions().mode() & 0o100;
     assert_eq!((mode("photos/run.sh"), mode("photos/one.txt")), (0o100, 0));
     assert_eq!(offered(ben, "#files", 2)[0]["here"], true);
+    run(ben, &["file", "drop", "#files", "report.pdf"]);
+    run(ben, &["file", "drop", "#files", "photos"]);
+    wait::until(SOON, "both to be dropped", || {
+        offered(ben, "#files", 2).iter().all(|offer| offer["here"] == false)
+    });
+    let kept = ben.dir().join("state/chalktalk/blobs");
+    wait::until(SOON, "the disk to be free of them", || below(&kept).is_empty());
 }
 
 fn names_that_deceive_stay_in_the_folder_that_was_named() {

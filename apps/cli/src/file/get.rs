@@ -2,7 +2,7 @@
 //!
 //! Invariant: a file appears under its name only as a new one.
 
-use super::{Offered, meter::Meter, offers};
+use super::{Offered, choose, meter::Meter, offers};
 use crate::{
     args::Format,
     connect::Connection,
@@ -60,7 +60,7 @@ impl Get<'_> {
         let session = connection.look_up(target, &app)?;
         let Connection { client, events } = connection;
         drop(events);
-        let offered = self.choose(target, &offers(&client, session)?)?;
+        let offered = choose(self.what, target, &offers(&client, session)?)?;
         let source = Source { client, session, from: offered.origin, patience: self.patience };
         let path = match offered.folder {
             true => source.get_folder(&offered, self.folder)?,
@@ -73,29 +73,19 @@ impl Get<'_> {
         }
         screen.flush()
     }
+}
 
-    /// The offer that is meant: by its name the last one, else by the digits of its id.
-    fn choose(&self, target: &Target, offers: &[Offered]) -> Result<Offered, Failure> {
-        let what = self.what.trim_end_matches('/');
-        let named = offers.iter().rev().find(|offered| offered.name == what);
-        if let Some(offered) = named {
-            return Ok(offered.clone());
-        }
-        let digits = what.to_lowercase();
-        let is_id = digits.len() >= 8 && digits.bytes().all(|b| b.is_ascii_hexdigit());
-        let by_id =
-            offers.iter().rev().filter(|offered| is_id && offered.blob.to_string().starts_with(&digits));
-        let mut ids: Vec<&Offered> = by_id.collect();
-        ids.dedup_by_key(|offered| offered.blob);
-        match ids[..] {
-            [offered] => Ok(offered.clone()),
-            [] => Err(Failure::Failed(format!(
-                "nothing called {:?} was offered in {target}; `chalktalk file list '{target}'` shows what was",
-                self.what
-            ))),
-            _ => Err(Failure::Failed(format!("several files begin with {digits}; give more digits"))),
-        }
+/// The list of a folder's files, from its blob.
+pub(super) fn manifest(
+    offered: &Offered,
+    fetch: impl FnOnce() -> Result<File, Failure>,
+) -> Result<Manifest, Failure> {
+    if offered.size > MAX_MANIFEST {
+        return Err(Failure::Failed(format!("the list of {}'s files is too long", offered.name)));
     }
+    let mut text = String::new();
+    fetch()?.read_to_string(&mut text).map_err(|e| Failure::because(&offered.name, e))?;
+    Manifest::read(&text).map_err(|e| Failure::because(&offered.name, e))
 }
 
 /// Where files come from.
@@ -108,13 +98,7 @@ struct Source {
 
 impl Source {
     fn get_folder(&self, offered: &Offered, target: &Path) -> Result<PathBuf, Failure> {
-        let mut list = self.fetch(&offered.name, offered.offer.blob)?;
-        let mut text = String::new();
-        if offered.size > MAX_MANIFEST {
-            return Err(Failure::Failed(format!("the list of {}'s files is too long", offered.name)));
-        }
-        list.read_to_string(&mut text).map_err(|e| Failure::because(&offered.name, e))?;
-        let manifest = Manifest::read(&text).map_err(|e| Failure::because(&offered.name, e))?;
+        let manifest = manifest(offered, || self.fetch(&offered.name, offered.offer.blob))?;
         let top = fresh(target, &offered.name, |path| fs::create_dir(path))?.0;
         let mut sound = true;
         for (path, entry) in manifest.entries() {
