@@ -3,7 +3,7 @@
 //! Invariant: every text in a line is fit for display; what the network sent is cleaned on its way in.
 
 use crate::command::ACTION;
-use chalktalk_client::{Message, chat::Saying};
+use chalktalk_client::{Message, chat::Saying, files::Offer};
 use chalktalk_ipc::{OriginId, Position, UserId, text};
 
 /// Where a line stands among the others: by Lamport stamp, ties by origin. Local lines stand behind the newest
@@ -105,8 +105,11 @@ impl Said {
     }
 }
 
-/// A text as it is shown, and whether it is an action.
+/// A text as it is shown, and whether it is an action. An offered file is shown by its name and size.
 pub(super) fn shown(payload: &str) -> (String, bool) {
+    if let Some(offer) = Offer::read(payload) {
+        return (offer.for_people(), false);
+    }
     match payload.strip_prefix(ACTION) {
         Some(action) => (text::printable(action), true),
         None => (text::printable(payload), false),

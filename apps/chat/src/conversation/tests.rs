@@ -155,6 +155,14 @@ fn old_lines_are_let_go_and_can_be_asked_for_again() {
 }
 
 #[test]
+fn an_offered_file_is_shown_by_its_name_and_size() {
+    let mut c = lobby();
+    let offer = format!("📎 ../report\u{202e}.pdf (1 B) blob:{}:2048", "ab".repeat(32));
+    c.on_delivered(&message(1, 2, 1, &offer), ME, false);
+    assert_eq!(texts(&c), ["📎 _._report.pdf (2.0 KiB)"]);
+}
+
+#[test]
 fn texts_from_the_network_are_cleaned() {
     let mut c = lobby();
     let mut evil = message(1, 2, 1, "\x1b]0;title\x07\u{202e}abc");
