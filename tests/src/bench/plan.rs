@@ -1,7 +1,7 @@
 //! What is measured, in which order, and what is asked of it.
 
 use super::{
-    idle,
+    files, idle,
     job::{Means, Outcome, Work, measure},
     report::{Bound, Row},
 };
@@ -36,7 +36,8 @@ impl Length {
 }
 
 /// The parts of a run, as flags name them.
-pub const PARTS: [&str; 6] = ["--start", "--throughput", "--latency", "--loss", "--sealed", "--idle"];
+pub const PARTS: [&str; 7] =
+    ["--start", "--throughput", "--latency", "--loss", "--sealed", "--files", "--idle"];
 
 /// Measures the parts that `wanted` takes; `each` sees every figure as soon as it is there.
 pub fn run(length: Length, disk: &Path, wanted: impl Fn(&str) -> bool, mut each: impl FnMut(Row)) {
@@ -58,6 +59,9 @@ pub fn run(length: Length, disk: &Path, wanted: impl Fn(&str) -> bool, mut each:
         if wanted("--sealed") {
             sealed(&lab, length, &mut each);
         }
+    }
+    if wanted("--files") {
+        files::files(HOSTS, disk, &mut each);
     }
     if wanted("--idle") {
         quiet(length, &mut each);
