@@ -4,12 +4,12 @@ use crate::{
     builder::{Builder, Part},
     calls::{Outcome, Then},
     error::ClientError,
-    events::{EventQueue, Events, Load},
+    events::{Events, Load, Queue},
     link::Dialer,
     message::{Author, Batch, Message},
     shared::{Phase, Shared, State},
     waker::waker,
-    worker::{CLOSE_LIMIT, Worker},
+    worker::Worker,
 };
 use chalktalk_ipc::{
     Answer, AppId, HostId, InstanceId, OriginId, Position, Request, Secret, SessionId, UserId,
@@ -23,6 +23,9 @@ use std::{
     thread,
     time::{Duration, Instant},
 };
+
+/// How long a client that is being closed writes what is left.
+pub(crate) const CLOSE_LIMIT: Duration = Duration::from_secs(1);
 
 /// How long [`Client::request`] waits: far longer than any daemon needs that works.
 const REQUEST_LIMIT: Duration = Duration::from_secs(10);
@@ -74,13 +77,13 @@ impl Client {
         let dialer = Dialer::new(&builder);
         let link = dialer.dial()?;
         let (waker, woken) = waker()?;
-        let queue = EventQueue::new(builder.event_limit, waker.clone(), builder.on_event);
-        let shared = Arc::new(Shared::new(&link, waker, queue.clone()));
+        let queue = Queue::new(builder.event_limit);
+        let shared = Arc::new(Shared::new(&link, waker, queue, builder.on_event));
         let observer = matches!(builder.part, Part::Instance { role: Role::Observer, .. });
         let handle = Handle { shared: shared.clone(), observer, tried: dialer.tried() };
-        let worker = Worker::new(shared, dialer, woken);
-        thread::Builder::new().name("chalktalk".into()).spawn(move || worker.run(link))?;
-        Ok((Self(Arc::new(handle)), Events(queue)))
+        let worker = Worker::new(shared.clone(), dialer);
+        thread::Builder::new().name("chalktalk".into()).spawn(move || worker.run(link, woken))?;
+        Ok((Self(Arc::new(handle)), Events(shared)))
     }
 
     /// Who answered.
@@ -398,8 +401,11 @@ impl Client {
     /// # Errors
     /// [`ClientError::NotOpen`].
     pub fn ack_positions(&self, session: SessionId, positions: &[Position]) -> Result<(), ClientError> {
-        if !self.0.observer && self.lock().ack(session, positions)? {
-            self.0.shared.waker.wake();
+        if !self.0.observer {
+            let mut state = self.lock();
+            if state.ack(session, positions)? {
+                self.0.shared.wake_if_served(&state);
+            }
         }
         Ok(())
     }
@@ -453,7 +459,7 @@ impl Client {
         outcome.unwrap_or_else(|| {
             state.calls.abandon(id);
             state.check_open()?;
-            Err(self.late("request"))
+            Err(late(&state, "request"))
         })
     }
 
@@ -467,15 +473,7 @@ impl Client {
         let (state, result) = self.0.shared.wait(state, Some(Instant::now() + limit), ready);
         match result {
             Some(result) => Ok(result),
-            None => state.check_open().and(Err(self.late(what))),
-        }
-    }
-
-    /// Why nothing came in time.
-    fn late(&self, what: &'static str) -> ClientError {
-        match self.0.shared.queue.load() {
-            Load::Overdrawn => ClientError::Stalled,
-            _ => ClientError::TimedOut(what),
+            None => state.check_open().and(Err(late(&state, what))),
         }
     }
 }
@@ -495,8 +493,9 @@ impl Handle {
         if self.shared.is_worker() {
             return;
         }
-        // A little longer than the connection's thread gives itself: it may be greeting a daemon that does not answer.
+        // A little longer than the library's thread gives itself: it may be greeting a daemon that does not answer.
         let until = Instant::now() + CLOSE_LIMIT * 2;
+        self.shared.standby.notify_one();
         self.shared.waker.wake();
         drop(self.shared.wait(state, Some(until), |state| (state.phase == Phase::Closed).then_some(())));
     }
@@ -505,6 +504,14 @@ impl Handle {
 impl Drop for Handle {
     fn drop(&mut self) {
         self.close();
+    }
+}
+
+/// Why nothing came in time.
+fn late(state: &State, what: &'static str) -> ClientError {
+    match state.queue.load() {
+        Load::Overdrawn => ClientError::Stalled,
+        _ => ClientError::TimedOut(what),
     }
 }
 

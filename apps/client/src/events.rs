@@ -1,16 +1,19 @@
 //! What the daemon tells the app, in a queue that is bounded by bytes.
 //!
-//! Invariant: when the queue is full the connection's thread stops reading the socket. The messages wait in the
-//! daemon's log then, not in this process's memory.
+//! Invariant: when the queue is full the socket is not read. The messages wait in the daemon's log then, not in this
+//! process's memory.
 
-use crate::{message::Batch, waker::Waker};
+use crate::{
+    message::Batch,
+    shared::{Phase, Shared},
+};
 use chalktalk_ipc::{Event, Refusal, SessionId};
 use std::{
     collections::VecDeque,
     fmt,
     ops::RangeInclusive,
     sync::{
-        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        Arc,
         mpsc::{RecvError, RecvTimeoutError, TryRecvError},
     },
     time::{Duration, Instant},
@@ -58,7 +61,7 @@ impl ClientEvent {
 }
 
 /// The receiving end. Dropping it says that this app is not interested in events; the rest of the client works on.
-pub struct Events(pub(crate) Arc<EventQueue>);
+pub struct Events(pub(crate) Arc<Shared>);
 
 impl Events {
     /// Waits for the next event.
@@ -66,7 +69,7 @@ impl Events {
     /// # Errors
     /// The client has been closed, and everything before that was received.
     pub fn recv(&self) -> Result<ClientEvent, RecvError> {
-        self.0.take(None).map_err(|_| RecvError)
+        self.take(None).map_err(|_| RecvError)
     }
 
     /// Waits for the next event, but not for ever.
@@ -74,7 +77,7 @@ impl Events {
     /// # Errors
     /// Nothing came in time, or the client has been closed.
     pub fn recv_timeout(&self, limit: Duration) -> Result<ClientEvent, RecvTimeoutError> {
-        self.0.take(Some(limit)).map_err(|e| match e {
+        self.take(Some(limit)).map_err(|e| match e {
             TryRecvError::Empty => RecvTimeoutError::Timeout,
             TryRecvError::Disconnected => RecvTimeoutError::Disconnected,
         })
@@ -85,12 +88,25 @@ impl Events {
     /// # Errors
     /// There is none now, or the client has been closed.
     pub fn try_recv(&self) -> Result<ClientEvent, TryRecvError> {
-        self.0.take(Some(Duration::ZERO))
+        self.take(Some(Duration::ZERO))
     }
 
     /// Waits for one event after another until the client is closed.
     pub fn iter(&self) -> impl Iterator<Item = ClientEvent> + '_ {
         std::iter::from_fn(|| self.recv().ok())
+    }
+
+    fn take(&self, limit: Option<Duration>) -> Result<ClientEvent, TryRecvError> {
+        let until = limit.map(|limit| Instant::now() + limit);
+        let (state, event) = self.0.wait(self.0.lock(), until, |state| state.queue.take());
+        let closed = state.phase == Phase::Closed;
+        let Some((event, relieved)) = event else {
+            return Err(if closed { TryRecvError::Disconnected } else { TryRecvError::Empty });
+        };
+        if relieved {
+            self.0.wake_if_served(&state);
+        }
+        Ok(event)
     }
 }
 
@@ -112,11 +128,8 @@ impl<'a> IntoIterator for &'a Events {
 impl Drop for Events {
     fn drop(&mut self) {
         let mut state = self.0.lock();
-        state.unwanted = true;
-        state.events.clear();
-        state.bytes = 0;
-        drop(state);
-        self.0.waker.wake();
+        state.queue.forget();
+        self.0.wake_if_served(&state);
     }
 }
 
@@ -129,91 +142,78 @@ impl fmt::Debug for Events {
 /// Called after each event that was put into the queue.
 pub(crate) type OnEvent = Box<dyn Fn() + Send + Sync>;
 
-pub(crate) struct EventQueue {
-    state: Mutex<State>,
-    arrived: Condvar,
-    waker: Waker,
-    on_event: Option<OnEvent>,
-    limit: usize,
-}
-
-#[derive(Default)]
-struct State {
+/// Events that wait for the app.
+#[derive(Debug)]
+pub(crate) struct Queue {
     events: VecDeque<ClientEvent>,
     bytes: usize,
-    unwanted: bool,
+    limit: usize,
+    /// So many were put in since this was last asked.
+    fresh: usize,
     closed: bool,
 }
 
-impl EventQueue {
-    pub(crate) fn new(limit: usize, waker: Waker, on_event: Option<OnEvent>) -> Arc<Self> {
-        Arc::new(Self { state: Mutex::default(), arrived: Condvar::new(), waker, on_event, limit })
+impl Queue {
+    pub(crate) fn new(limit: usize) -> Self {
+        Self { events: VecDeque::new(), bytes: 0, limit, fresh: 0, closed: false }
     }
 
-    /// Puts an event in. It always finds room: whoever reads the socket looks at [`EventQueue::load`] first.
-    pub(crate) fn put(&self, event: ClientEvent) {
-        let mut state = self.lock();
-        if state.unwanted || state.closed {
+    /// Puts an event in. It always finds room: whoever reads the socket looks at [`Queue::load`] first.
+    pub(crate) fn put(&mut self, event: ClientEvent) {
+        if self.closed {
             return;
         }
-        if !state.replaces_last(&event) {
-            state.bytes += event.cost();
-            state.events.push_back(event);
+        self.fresh += 1;
+        if !self.replaces_last(&event) {
+            self.bytes += event.cost();
+            self.events.push_back(event);
         }
-        drop(state);
-        self.arrived.notify_one();
-        self.call_back();
+    }
+
+    /// The next event, and whether it was its leaving that made room for more.
+    pub(crate) fn take(&mut self) -> Option<(ClientEvent, bool)> {
+        let event = self.events.pop_front()?;
+        let was_full = self.bytes >= self.limit;
+        self.bytes -= event.cost();
+        Some((event, was_full && self.bytes < self.limit))
     }
 
     pub(crate) fn load(&self) -> Load {
-        match self.lock().bytes {
+        match self.bytes {
             bytes if bytes < self.limit => Load::Fine,
             bytes if bytes < self.limit * OVERDRAFT => Load::Full,
             _ => Load::Overdrawn,
         }
     }
 
-    pub(crate) fn close(&self) {
-        self.lock().closed = true;
-        self.arrived.notify_all();
-        self.call_back();
+    /// Takes no more events.
+    pub(crate) fn close(&mut self) {
+        self.closed = true;
+        self.fresh += 1;
     }
 
-    fn take(&self, limit: Option<Duration>) -> Result<ClientEvent, TryRecvError> {
-        let until = limit.map(|limit| Instant::now() + limit);
-        let mut state = self.lock();
-        loop {
-            if let Some(event) = state.events.pop_front() {
-                let was_full = state.bytes >= self.limit;
-                state.bytes -= event.cost();
-                if was_full && state.bytes < self.limit {
-                    self.waker.wake();
-                }
-                return Ok(event);
-            }
-            if state.closed {
-                return Err(TryRecvError::Disconnected);
-            }
-            let left = until.map(|until| until.saturating_duration_since(Instant::now()));
-            state = match left {
-                None => self.arrived.wait(state).unwrap_or_else(PoisonError::into_inner),
-                Some(Duration::ZERO) => return Err(TryRecvError::Empty),
-                Some(left) => {
-                    self.arrived.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0
-                }
-            };
+    /// Nobody will take what is in it.
+    pub(crate) fn forget(&mut self) {
+        *self = Self { closed: true, ..Self::new(self.limit) };
+    }
+
+    /// How often the app is to be called.
+    pub(crate) fn take_fresh(&mut self) -> usize {
+        std::mem::take(&mut self.fresh)
+    }
+
+    /// A newer progress report makes an unread older one needless: a fast publisher would fill its queue with them.
+    fn replaces_last(&mut self, event: &ClientEvent) -> bool {
+        let session = |event: &ClientEvent| match event {
+            ClientEvent::Event(Event::Progress { session, .. }) => Some(*session),
+            _ => None,
+        };
+        let Some(last) = self.events.back_mut() else { return false };
+        let same = session(event).is_some() && session(event) == session(last);
+        if same {
+            last.clone_from(event);
         }
-    }
-
-    fn call_back(&self) {
-        if let Some(on_event) = &self.on_event {
-            on_event();
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        // Nothing that holds this lock can leave the queue half changed.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        same
     }
 }
 
@@ -232,32 +232,10 @@ pub(crate) enum Load {
     Overdrawn,
 }
 
-impl State {
-    /// A newer progress report makes an unread older one needless: a fast publisher would fill its queue with them.
-    fn replaces_last(&mut self, event: &ClientEvent) -> bool {
-        let session = |event: &ClientEvent| match event {
-            ClientEvent::Event(Event::Progress { session, .. }) => Some(*session),
-            _ => None,
-        };
-        let Some(last) = self.events.back_mut() else { return false };
-        let same = session(event).is_some() && session(event) == session(last);
-        if same {
-            last.clone_from(event);
-        }
-        same
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::waker::waker;
     use chalktalk_ipc::request::Topic;
-
-    fn queue(limit: usize) -> (Arc<EventQueue>, Events) {
-        let queue = EventQueue::new(limit, waker().unwrap().0, None);
-        (queue.clone(), Events(queue))
-    }
 
     fn changed() -> ClientEvent {
         ClientEvent::Event(Event::Changed { topic: Topic::Who })
@@ -270,43 +248,45 @@ mod tests {
 
     #[test]
     fn it_fills_by_bytes_and_empties_again() {
-        let (queue, events) = queue(10 * EVENT_COST);
+        let mut queue = Queue::new(10 * EVENT_COST);
         (0..10).for_each(|_| queue.put(changed()));
         assert_eq!(queue.load(), Load::Full);
         (0..150).for_each(|_| queue.put(changed()));
         assert_eq!(queue.load(), Load::Overdrawn);
-        (0..151).for_each(|_| drop(events.try_recv().unwrap()));
-        assert_eq!(queue.load(), Load::Fine);
+        let relieved = (0..151).filter(|_| queue.take().unwrap().1).count();
+        assert_eq!((queue.load(), relieved), (Load::Fine, 1));
     }
 
     #[test]
     fn progress_reports_do_not_pile_up() {
-        let (queue, events) = queue(1);
+        let mut queue = Queue::new(1);
         (1..=1000).for_each(|n| queue.put(progress(1, n)));
         queue.put(progress(2, 7));
-        let seen: Vec<_> = std::iter::from_fn(|| events.try_recv().ok()).collect();
-        let numbers = seen.iter().map(|event| match event {
+        let seen: Vec<_> = std::iter::from_fn(|| queue.take()).collect();
+        let numbers = seen.iter().map(|(event, _)| match event {
             ClientEvent::Event(Event::Progress { appended, .. }) => *appended,
             other => panic!("{other:?}"),
         });
         assert_eq!(numbers.collect::<Vec<_>>(), [1000, 7]);
-    }
-
-    #[test]
-    fn a_closed_queue_gives_out_what_it_has_and_ends() {
-        let (queue, events) = queue(1);
-        queue.put(changed());
-        queue.close();
-        assert!(events.recv().is_ok());
-        assert!(events.recv().is_err());
-        assert_eq!(events.try_recv().unwrap_err(), TryRecvError::Disconnected);
+        assert_eq!(queue.take_fresh(), 1001, "the app is told of each");
     }
 
     #[test]
     fn nobody_listening_takes_no_memory() {
-        let (queue, events) = queue(1);
-        drop(events);
+        let mut queue = Queue::new(1);
+        queue.put(changed());
+        queue.forget();
         (0..100).for_each(|_| queue.put(changed()));
+        assert_eq!((queue.load(), queue.take_fresh()), (Load::Fine, 0));
+    }
+
+    #[test]
+    fn a_closed_queue_takes_nothing_and_gives_out_what_it_has() {
+        let mut queue = Queue::new(1);
+        queue.put(changed());
+        queue.close();
+        (0..100).for_each(|_| queue.put(changed()));
+        assert!(queue.take().is_some() && queue.take().is_none());
         assert_eq!(queue.load(), Load::Fine);
     }
 }

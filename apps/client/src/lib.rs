@@ -19,9 +19,10 @@
 //! # Ok(()) }
 //! ```
 //!
-//! One thread owns the connection. It makes it again when it breaks, goes on as the same instance, reopens every
-//! session behind what the app has been handed, and publishes again what the daemon's log lacks: an app sees each
-//! durable message once and loses none of its own. `docs/ipc.md` says how, for other languages.
+//! Whoever waits for something reads the connection; while nobody does, a thread of the library's own reads it. That thread
+//! makes the connection again when it breaks, goes on as the same instance, reopens every session behind what the app has been
+//! handed, and publishes again what the daemon's log lacks: an app sees each durable message once and loses none of its own.
+//! `docs/ipc.md` says how, for other languages.
 
 pub use chalktalk_ipc as ipc;
 
@@ -41,6 +42,7 @@ mod outbox;
 pub mod passphrase;
 mod progress;
 mod publish;
+mod serving;
 mod session;
 mod shared;
 mod waker;

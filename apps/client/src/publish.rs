@@ -180,7 +180,7 @@ impl Client {
             after.check_open()?;
             match admitted {
                 Some(admitted) => return admitted.map(|()| after),
-                None if self.0.shared.queue.load() == Load::Overdrawn => return Err(ClientError::Stalled),
+                None if after.queue.load() == Load::Overdrawn => return Err(ClientError::Stalled),
                 None => state = after,
             }
         }

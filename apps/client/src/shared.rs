@@ -1,4 +1,4 @@
-//! What the callers' threads and the connection's thread share, behind one lock.
+//! What the callers' threads and the library's own share, behind one lock.
 //!
 //! Invariants: no system call that can block and no code of the app runs under the lock; whoever changes something a
 //! caller may wait for notifies `changed`.
@@ -8,11 +8,12 @@ use crate::{
     calls::{Calls, Then},
     client::Welcome,
     error::ClientError,
-    events::{ClientEvent, EventQueue, Load},
+    events::{ClientEvent, Load, OnEvent, Queue},
     link::Link,
     message::{Author, Batch},
     outbox::{OUTBOX_LIMIT, Outbox},
     progress::Progress,
+    serving::Service,
     session::Session,
     waker::Waker,
 };
@@ -33,8 +34,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// A message that comes sooner than this after the last write is left to the connection's thread: waking it takes about
-/// as long, and what a fast publisher adds meanwhile shares the frame. One that comes later is written at once.
+/// A message that comes sooner than this after the last write is left to whoever serves the connection: waking them takes
+/// about as long, and what a fast publisher adds meanwhile shares the frame. One that comes later is written at once.
 const WRITE_GAP: Duration = Duration::from_micros(50);
 
 /// Acknowledgements wait so long for company: nobody sees the difference, and at 1,000 messages a second the daemon
@@ -43,9 +44,11 @@ const ACK_DELAY: Duration = Duration::from_millis(20);
 
 pub(crate) struct Shared {
     state: Mutex<State>,
-    changed: Condvar,
+    pub(crate) changed: Condvar,
+    /// The library's thread waits here while it does not serve the connection.
+    pub(crate) standby: Condvar,
     pub(crate) waker: Waker,
-    pub(crate) queue: Arc<EventQueue>,
+    on_event: Option<OnEvent>,
     worker: OnceLock<ThreadId>,
 }
 
@@ -67,6 +70,8 @@ pub(crate) struct State {
     pub(crate) sessions: HashMap<SessionId, Session>,
     pub(crate) calls: Calls,
     pub(crate) outbox: Outbox,
+    pub(crate) queue: Queue,
+    pub(crate) service: Service,
     /// Transfers that somebody waits for.
     pub(crate) transfers: HashMap<u64, Transfer>,
     /// Descriptors that have come, for the events that carry one.
@@ -74,18 +79,18 @@ pub(crate) struct State {
     authors: HashMap<OriginId, Arc<Author>>,
     watched: Vec<Topic>,
     stream: Option<Arc<Stream>>,
-    /// The socket took no more: the connection's thread waits until it does.
+    /// The socket took no more: whoever serves waits until it does.
     blocked: bool,
     last_write: Instant,
     acks_due: Option<Instant>,
     /// Callers that wait for something the daemon has to send.
-    waiting: usize,
+    pub(crate) waiting: usize,
     /// The reconnection has been announced to the app.
     announced: bool,
 }
 
 impl Shared {
-    pub(crate) fn new(link: &Link, waker: Waker, queue: Arc<EventQueue>) -> Self {
+    pub(crate) fn new(link: &Link, waker: Waker, queue: Queue, on_event: Option<OnEvent>) -> Self {
         let state = State {
             phase: Phase::Away,
             welcome: link.welcome.clone(),
@@ -94,6 +99,8 @@ impl Shared {
             sessions: HashMap::new(),
             calls: Calls::default(),
             outbox: Outbox::default(),
+            queue,
+            service: Service::default(),
             transfers: HashMap::new(),
             arrived: Arrived::new(),
             authors: HashMap::new(),
@@ -105,7 +112,8 @@ impl Shared {
             waiting: 0,
             announced: true,
         };
-        Self { state: Mutex::new(state), changed: Condvar::new(), waker, queue, worker: OnceLock::new() }
+        let (changed, standby) = (Condvar::new(), Condvar::new());
+        Self { state: Mutex::new(state), changed, standby, waker, on_event, worker: OnceLock::new() }
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
@@ -113,57 +121,49 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether the caller is the connection's thread (it runs the app's `on_event`).
+    /// Whether the caller is the library's thread (it runs the app's `on_event`).
     pub(crate) fn is_worker(&self) -> bool {
         self.worker.get() == Some(&thread::current().id())
     }
 
-    /// The caller is the connection's thread.
+    /// The caller is the library's thread.
     pub(crate) fn become_worker(&self) {
         self.worker.set(thread::current().id()).ok();
     }
 
-    pub(crate) fn notify(&self) {
-        self.changed.notify_all();
+    /// Whether the app has a loop of its own, which is told of events.
+    pub(crate) fn has_loop(&self) -> bool {
+        self.on_event.is_some()
     }
 
-    /// Waits until `ready` gives something, `until` has passed (`None` is given then), or the client is closed.
-    pub(crate) fn wait<'a, T>(
-        &'a self,
-        mut state: MutexGuard<'a, State>,
-        until: Option<Instant>,
-        mut ready: impl FnMut(&mut State) -> Option<T>,
-    ) -> (MutexGuard<'a, State>, Option<T>) {
-        let mut result = ready(&mut state);
-        state.waiting += 1;
-        if result.is_none() && self.queue.load() != Load::Fine {
-            // The reading has been held back: it goes on while somebody waits.
-            self.waker.wake();
-        }
-        while result.is_none() && state.phase != Phase::Closed {
-            let left = until
-                .map_or(Duration::from_secs(3600), |until| until.saturating_duration_since(Instant::now()));
-            if left.is_zero() {
-                break;
-            }
-            state = self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
-            result = ready(&mut state);
-        }
-        state.waiting -= 1;
-        (state, result)
+    /// Tells the app something.
+    pub(crate) fn tell(&self, event: ClientEvent) {
+        let mut state = self.lock();
+        state.queue.put(event);
+        self.notify(&state);
+        drop(self.call_back(state));
+    }
+
+    /// Calls the app once for each event that is new in the queue.
+    pub(crate) fn call_back<'a>(&'a self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        let fresh = state.queue.take_fresh();
+        let Some(on_event) = self.on_event.as_ref().filter(|_| fresh > 0) else { return state };
+        drop(state);
+        (0..fresh).for_each(|_| on_event());
+        self.lock()
     }
 
     /// Sees to it that what is in the outbox leaves: at once if the socket is idle.
     pub(crate) fn kick(&self, state: &mut State) {
-        // While the socket takes no more, the connection's thread waits for it already.
+        // While the socket takes no more, whoever serves waits for it already.
         if state.outbox.is_empty() || state.blocked {
             return;
         }
         if state.last_write.elapsed() >= WRITE_GAP && state.write().is_ok_and(|done| done) {
-            self.notify();
+            self.notify(state);
             return;
         }
-        self.waker.wake();
+        self.wake(state);
     }
 }
 
@@ -178,8 +178,8 @@ impl State {
         Ok(done)
     }
 
-    /// A new connection is there: reopens what was open. Returns what the app is told.
-    pub(crate) fn on_connected(&mut self, link: &mut Link) -> Vec<ClientEvent> {
+    /// A new connection is there: reopens what was open.
+    pub(crate) fn on_connected(&mut self, link: &mut Link) {
         self.outbox.clear();
         self.stream = Some(link.stream.clone());
         self.blocked = false;
@@ -196,9 +196,10 @@ impl State {
             let request = Request::Open { session, from: From::At(positions) };
             self.call(request, Then::Opened { session, again: true }, false);
         }
-        let mut told: Vec<_> = link.events.drain(..).filter_map(|event| self.on_event(event)).collect();
-        told.extend(self.announce());
-        told
+        for event in std::mem::take(&mut link.events) {
+            let told = self.on_event(event);
+            told.into_iter().for_each(|event| self.queue.put(event));
+        }
     }
 
     pub(crate) fn on_disconnected(&mut self) {
@@ -222,7 +223,7 @@ impl State {
         id
     }
 
-    /// Remembers acknowledgements; they leave together a little later. True: the connection's thread must be told.
+    /// Remembers acknowledgements; they leave together a little later. True: whoever serves must be told.
     pub(crate) fn ack(&mut self, session: SessionId, positions: &[Position]) -> Result<bool, ClientError> {
         let open = self.sessions.get_mut(&session).ok_or(ClientError::NotOpen(session))?;
         let first = open.ack(positions) && self.acks_due.is_none();
@@ -305,8 +306,12 @@ impl State {
         self.outbox.is_empty() && self.sessions.values().all(Session::all_sent)
     }
 
-    pub(crate) fn may_read(&self, load: Load) -> bool {
-        load == Load::Fine || load == Load::Full && self.waiting > 0
+    pub(crate) fn may_read(&self) -> bool {
+        match self.queue.load() {
+            Load::Fine => true,
+            Load::Full => self.waiting > 0,
+            Load::Overdrawn => false,
+        }
     }
 
     pub(crate) fn author(&self, origin: OriginId) -> Option<Arc<Author>> {
@@ -434,10 +439,11 @@ impl State {
     }
 
     /// Tells the app once that all is as before the connection broke.
-    pub(crate) fn announce(&mut self) -> Option<ClientEvent> {
-        let now = !self.announced && !self.calls.reopening();
-        self.announced |= now;
-        now.then_some(ClientEvent::Reconnected)
+    pub(crate) fn announce(&mut self) {
+        if !self.announced && !self.calls.reopening() {
+            self.announced = true;
+            self.queue.put(ClientEvent::Reconnected);
+        }
     }
 }
 
