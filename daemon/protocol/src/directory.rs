@@ -41,15 +41,24 @@ pub struct Host {
     pub boot: Boot,
     announced: Vec<IpAddr>,
     name: String,
-    /// Datagrams its socket can hold.
-    pub window: u32,
+    window: u32,
     /// Bytes of UDP payload that its links take.
     pub payload: usize,
     parts: Vec<Option<HostFrame>>,
     addresses: BTreeMap<SocketAddr, Instant>,
     heard_by: BTreeMap<Way, Instant>,
     echo: (u32, Instant),
+    round_trip: Option<Duration>,
     recent: VecDeque<[u8; 16]>,
+}
+
+/// What sessions need to know of a host that is in them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Reach {
+    /// Datagrams its socket can hold.
+    pub window: u32,
+    /// The round trip to it, if one has been measured.
+    pub round_trip: Option<Duration>,
 }
 
 /// Where a host stands in its lives: the number of the life, and that of the last heartbeat.
@@ -180,6 +189,13 @@ impl Directory {
         self.hosts.iter().map(|(id, host)| (*id, host))
     }
 
+    /// A round trip to a host was measured.
+    pub fn on_round_trip(&mut self, id: HostId, sample: Duration) {
+        if let Some(host) = self.hosts.get_mut(&id) {
+            host.round_trip = Some(host.round_trip.map_or(sample, |before| (before * 7 + sample) / 8));
+        }
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.hosts.len()
@@ -223,6 +239,7 @@ impl Host {
             addresses: BTreeMap::new(),
             heard_by: BTreeMap::new(),
             echo: (0, now),
+            round_trip: None,
             recent: VecDeque::new(),
         }
     }
@@ -255,6 +272,11 @@ impl Host {
 
     fn expires(&self) -> Instant {
         self.last_heard + self.interval.mul_f64(3.5)
+    }
+
+    /// What its sessions need to know of it.
+    pub fn reach(&self) -> Reach {
+        Reach { window: self.window, round_trip: self.round_trip }
     }
 
     /// Its name, fit for display.

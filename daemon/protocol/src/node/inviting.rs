@@ -8,6 +8,7 @@
 use super::{Node, local::refuse};
 use crate::{
     control::{Descriptor, SessionItem},
+    directory::Reach,
     ids,
     members::{
         invitation::{self, Invitation, Token},
@@ -551,18 +552,18 @@ impl Node {
     fn refresh_presence(&mut self, id: SessionId) {
         let Some(session) = self.sessions.get(&id) else { return };
         self.directory.reveal(id, &session.keys);
-        let hosts: Vec<(HostId, Option<u32>)> = self
+        let hosts: Vec<(HostId, Option<Reach>)> = self
             .directory
             .hosts()
             .map(|(host, found)| {
                 let item = found.sessions().find(|item| item.session == id);
-                (host, item.filter(|item| self.counts(host, item)).map(|_| found.window))
+                (host, item.filter(|item| self.counts(host, item)).map(|_| found.reach()))
             })
             .collect();
         let session = self.sessions.get_mut(&id).expect("it was looked up");
         let changed = hosts
             .into_iter()
-            .fold(false, |changed, (host, window)| session.set_host(host, window, self.out.now) | changed);
+            .fold(false, |changed, (host, reach)| session.set_host(host, reach, self.out.now) | changed);
         session.plan_rotation(&self.out);
         if changed {
             self.on_roster_changed(id);

@@ -182,10 +182,10 @@ impl Node {
                 .directory
                 .hosts()
                 .filter(|(_, host)| host.sessions().any(|item| item.session == id))
-                .map(|(host, h)| (host, h.window))
+                .map(|(host, found)| (host, found.reach()))
                 .collect();
-            hosts.into_iter().for_each(|(host, window)| {
-                session.set_host(host, Some(window), now);
+            hosts.into_iter().for_each(|(host, reach)| {
+                session.set_host(host, Some(reach), now);
             });
         }
         if joined {

@@ -4,7 +4,7 @@ use super::Node;
 use crate::{
     control::{HostFrame, InstanceItem, SealedItem, SessionItem, UnverifiedHost, UserItem},
     crypto::{self, entry_hash},
-    directory::Heard,
+    directory::{Heard, Host},
     frame::Header,
     heartbeat, ids,
     net::{Arrival, Transmit},
@@ -119,6 +119,7 @@ impl Node {
                 Duration::from_micros(u64::from(sent.wrapping_sub(item.echo).wrapping_sub(item.held)));
             // More than a second is a clock that jumped or a frame that lay somewhere: no round trip of a LAN.
             if sample < Duration::from_secs(1) {
+                self.directory.on_round_trip(host, sample);
                 self.sessions.values_mut().for_each(|session| session.on_round_trip(host, sample));
             }
         }
@@ -194,12 +195,12 @@ impl Node {
             let item = node.directory.host(host)?.sessions().find(|item| item.session == id)?;
             Some(node.counts(host, item))
         };
-        let window = self.directory.host(host).map_or(0, |host| host.window);
+        let reach = self.directory.host(host).map(Host::reach);
         let ids: Vec<_> = self.sessions.keys().copied().collect();
         for id in ids {
             let is_in = announced(self, id) == Some(true);
             let session = self.sessions.get_mut(&id).expect("just listed");
-            if session.set_host(host, is_in.then_some(window), self.out.now) {
+            if session.set_host(host, reach.filter(|_| is_in), self.out.now) {
                 session.plan_rotation(&self.out);
                 self.on_roster_changed(id);
             }

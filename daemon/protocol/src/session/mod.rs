@@ -56,7 +56,7 @@ const KEPT_CACHE: usize = 512 * 1024;
 const LIVE_WINDOW: usize = 8 << 20;
 
 /// Authors in a live session are told together of what they appended within this time.
-const TELL_APPENDED: Duration = Duration::from_millis(2);
+const TELL_APPENDED: Duration = Duration::from_millis(10);
 
 /// Another host in the session.
 #[derive(Debug)]

@@ -6,6 +6,7 @@ use super::{Present, Session, delivery::VolatileMessage, reports::Turn, writer::
 use crate::{
     control::{self, MAX_ROWS, Nack, Report, Row, SessionItem, Vector},
     crypto::Author,
+    directory::Reach,
     entry::Entry,
     ids::Seq,
     log::{Log, Received},
@@ -146,11 +147,11 @@ impl Session {
         }
     }
 
-    /// A host is in the session (with the datagrams its socket can hold), or is not. True if that is new.
-    pub fn set_host(&mut self, host: HostId, window: Option<u32>, now: Instant) -> bool {
-        let changed = self.present.contains_key(&host) != window.is_some();
-        match window {
-            Some(window) => {
+    /// A host is in the session, or is not. True if that is new.
+    pub fn set_host(&mut self, host: HostId, reach: Option<Reach>, now: Instant) -> bool {
+        let changed = self.present.contains_key(&host) != reach.is_some();
+        match reach {
+            Some(Reach { window, .. }) => {
                 let fresh =
                     || Present { rows: BTreeMap::new(), ask_at: now, answer_at: now, since: now, window };
                 self.present.entry(host).or_insert_with(fresh).window = window;
@@ -158,6 +159,8 @@ impl Session {
             None => drop(self.present.remove(&host)),
         }
         if changed {
+            let round_trip = reach.and_then(|reach| reach.round_trip);
+            round_trip.into_iter().for_each(|known| self.gaps.on_round_trip(known));
             for own in self.own.values_mut() {
                 own.flow.set_members(self.present.iter().map(|(host, p)| (*host, p.window)), now);
             }
