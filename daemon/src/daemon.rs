@@ -336,7 +336,7 @@ impl Daemon {
                 }
                 token if NETWORK.contains(token) => self.network.on_event(token, readable, writable)?,
                 token if self.catch_ups.contains(token) => self.catch_ups.on_event(token, readable, writable),
-                token => self.local.on_event(now, token, readable, LOCAL),
+                token => self.local.on_event(now, token, readable, event.is_read_closed(), LOCAL),
             }
         }
         Ok(end)
@@ -357,18 +357,19 @@ impl Daemon {
         self.look_at_disk();
         let mut more = self.take_stored()?;
         self.take_requests();
+        // What programs say leaves before anything else is done.
+        more |= self.give_writes_and_bursts();
         let has_room = self.store.has_room();
         if has_room {
             more |= self.take_datagrams();
         }
         more |= self.take_catch_ups(has_room)?;
         self.take_time()?;
-        more |= self.give_writes_and_bursts();
         more |= self.give_to_programs()?;
-        // What the programs' needs brought up goes in the same turn.
-        more |= self.give_writes_and_bursts();
         more |= self.hold_back_floods();
         more |= self.local.flush(time::Instant::now());
+        // Nobody waits for a report as a program waits for its message. What the programs' needs brought up goes along.
+        more |= self.give_writes_and_bursts();
         let now = self.now();
         requests::part_with_closed(now, &mut self.local, &mut self.clients, &mut self.node, &mut self.blobs);
         more |= requests::park(&mut self.clients, &self.store);

@@ -133,6 +133,8 @@ pub struct Connection {
     since: Instant,
     greeted: bool,
     readable: bool,
+    /// The program has said its last; the end comes behind it.
+    ended: bool,
     /// `input` holds frames that there was no room to answer.
     held_back: bool,
     /// It waits for an answer that the store has to be read for; what it sent after that waits as well.
@@ -330,11 +332,12 @@ impl Local {
     }
 
     /// Something happened at one of the local socket's tokens.
-    pub fn on_event(&mut self, now: Instant, token: Token, readable: bool, base: usize) {
+    pub fn on_event(&mut self, now: Instant, token: Token, readable: bool, ended: bool, base: usize) {
         if token.0 == base + LISTENER {
             self.accept_at = Some(now);
         } else if let Some(connection) = self.connections.get_mut(&ConnectionId(token.0)) {
             connection.readable |= readable;
+            connection.ended |= ended;
         }
     }
 
@@ -354,6 +357,7 @@ impl Local {
             return true;
         }
         if !connection.readable || connection.taken >= TURN {
+            connection.input.shrink();
             return false;
         }
         match connection.read() {
@@ -495,6 +499,7 @@ impl Connection {
             since: now,
             greeted: false,
             readable: true,
+            ended: false,
             held_back: false,
             parked: false,
             taken: 0,
@@ -531,12 +536,13 @@ impl Connection {
                 Ok(taken) => {
                     self.input.filled(taken);
                     self.taken += taken;
+                    // Less than asked for: that was all. What comes from now on is a new event, and so is the end.
+                    self.readable = taken == CHUNK || self.ended;
                     Ok(true)
                 }
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
                     self.readable = false;
-                    self.input.shrink();
                     Ok(false)
                 }
                 Err(e) => Err(e.to_string()),

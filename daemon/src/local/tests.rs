@@ -37,7 +37,7 @@ impl Server {
         let mut events = Events::with_capacity(64);
         self.poll.poll(&mut events, Some(Duration::from_millis(20))).unwrap();
         for event in &events {
-            self.local.on_event(self.now, event.token(), event.is_readable(), BASE);
+            self.local.on_event(self.now, event.token(), event.is_readable(), event.is_read_closed(), BASE);
         }
         for id in self.local.talking() {
             while self.local.read(id) {
