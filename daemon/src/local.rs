@@ -536,8 +536,9 @@ impl Connection {
                 Ok(taken) => {
                     self.input.filled(taken);
                     self.taken += taken;
-                    // Less than asked for: that was all. What comes from now on is a new event, and so is the end.
-                    self.readable = taken == CHUNK || self.ended;
+                    // Less than asked for: that was all, unless it broke off at a descriptor. What comes from now on is a
+                    // new event, and so is the end.
+                    self.readable = taken == CHUNK || self.ended || !self.arrived.is_empty();
                     Ok(true)
                 }
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
