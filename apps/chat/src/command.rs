@@ -1,5 +1,9 @@
 //! What a typed line means: something to say, or a command that begins with a slash.
 
+use crate::{
+    doing::{self, Doing},
+    emoji,
+};
 use chalktalk_ipc::{
     Target, UserId,
     batch::MAX_MENTIONS,
@@ -35,6 +39,8 @@ pub enum Command {
     Same(String),
     /// Refuse what a person says, or not any more.
     Mark(String, Mark),
+    /// Do something with messages.
+    Do(Doing),
 }
 
 /// What a typed line means.
@@ -65,6 +71,11 @@ pub const COMMANDS: [(&str, &str, &str); 13] = [
     ("/quit", "", "end the chat"),
 ];
 
+/// Every command there is, in the order in which they are offered.
+pub fn commands() -> impl Iterator<Item = &'static (&'static str, &'static str, &'static str)> {
+    COMMANDS.iter().chain(&doing::COMMANDS)
+}
+
 /// How an action begins, as it is sent: every chat shows "/me waves" as an action of its author.
 pub const ACTION: &str = "/me ";
 
@@ -79,6 +90,9 @@ pub fn parse(line: &str) -> Line {
     let (name, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
     let rest = rest.trim();
     let wrong = |what: &str| Line::Wrong(what.to_owned());
+    if let Some(doing) = doing::parse(name, rest) {
+        return doing.map_or_else(Line::Wrong, |doing| Line::Run(Command::Do(doing)));
+    }
     match (name, rest) {
         ("/me", "") => wrong("/me needs a text: /me waves"),
         ("/me", text) => Line::Say(format!("{ACTION}{text}")),
@@ -165,6 +179,11 @@ pub fn mentions(text: &str, people: &[Person]) -> Vec<UserId> {
     found
 }
 
+/// Whether a text speaks to everybody in the room: `@here`.
+pub fn mentions_all(text: &str) -> bool {
+    text.match_indices('@').any(|(at, _)| starts_with_name(&text[at + 1..], "here"))
+}
+
 /// Names that several people have.
 pub fn shared_names(people: &[Person]) -> BTreeSet<String> {
     let mut users: BTreeMap<&str, BTreeSet<UserId>> = BTreeMap::new();
@@ -190,7 +209,7 @@ pub struct Completions {
 }
 
 /// The most completions offered at once: what fits above the line, and all commands.
-const MAX_COMPLETIONS: usize = COMMANDS.len();
+const MAX_COMPLETIONS: usize = COMMANDS.len() + doing::COMMANDS.len();
 
 /// Completions for the word before the cursor: commands at the start of the line, people behind an `@`, rooms
 /// behind a `#`.
@@ -203,13 +222,17 @@ pub fn completions(before: &str, people: &[Person], rooms: &[String]) -> Option<
     let matching = |name: &str| name.to_lowercase().starts_with(&lower) && name != word;
     let mut items: Vec<(String, String)> = match word.chars().next()? {
         '/' if start == 0 => {
-            let commands = COMMANDS.iter().filter(|(name, ..)| name.starts_with(&lower));
+            let commands = commands().filter(|(name, ..)| name.starts_with(&lower));
             commands.map(|(name, args, about)| (format!("{name} "), format!("{args:<16}  {about}"))).collect()
         }
         '@' => {
             let shared = shared_names(people);
             let named = people.iter().filter(|p| matching(&format!("@{}", p.name)));
             named.map(|p| person_completion(p, shared.contains(&p.name))).collect()
+        }
+        ':' if word.len() > 2 => {
+            let codes = emoji::CODES.iter().filter(|(code, _)| code.starts_with(&lower[1..]));
+            codes.map(|(code, emoji)| (format!("{emoji} "), format!(":{code}:"))).collect()
         }
         '#' => rooms.iter().filter(|r| matching(r)).map(|room| (format!("{room} "), String::new())).collect(),
         _ => return None,

@@ -1,29 +1,43 @@
 //! One session as a person sees it: its lines in order, what of them is new, and how far one's own have come.
 //!
-//! Invariant: lines are sorted by [`Order`] and no message stands twice, however often and by whatever way it comes.
+//! Invariant: lines are sorted by [`Order`] and no message stands twice, however often and by whatever way it comes. What
+//! is shown follows from the set of messages at hand, not from the order in which they came.
 
+mod filter;
 mod line;
+mod marks;
 
+#[cfg(test)]
+mod convergence;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub use line::{Body, Line, Order, Own, Said, Tone};
+pub use filter::Filter;
+pub use line::{Body, Line, Order, Own, Said, Tone, harmless};
+pub use marks::{Deed, Fate};
 
 use crate::{editor::Editor, model::Me};
-use chalktalk_client::Message;
+use chalktalk_client::{Message, chat::Saying};
 use chalktalk_ipc::{
     OriginId, Position, SessionId, UserId,
     event::{Member, SessionSummary},
     request::HistoryPoint,
     text,
 };
-use line::{NOWHERE, shown};
-use std::{collections::BTreeMap, ops::RangeInclusive};
+use line::{NOWHERE, deed};
+use marks::{Mark, Marks};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::RangeInclusive,
+};
 
 /// Lines kept in memory; the daemon has the older ones. At 200 bytes a line this is about a megabyte a conversation.
 pub const MAX_LINES: usize = 5000;
 
-/// How many lines are let go at once beyond [`MAX_LINES`], so that it does not happen for each one.
+/// Reactions and other marks kept in memory; the daemon has the older ones.
+pub const MAX_MARKS: usize = 20_000;
+
+/// How many lines are let go at once beyond [`MAX_LINES`] and [`MAX_MARKS`], so that it does not happen for each one.
 const SLACK: usize = 500;
 
 /// How far an own message has come.
@@ -95,12 +109,23 @@ pub struct Conversation {
     pub new_from: Option<Order>,
     /// What is being written.
     pub editor: Editor,
+    /// What of it was kept for the next time.
+    pub kept: String,
+    /// What becomes of it when it is sent.
+    pub writing: Writing,
+    /// What it is about.
+    pub topic: Option<String>,
+    /// Which lines are in view; none: all.
+    pub filter: Option<Filter>,
     /// Where the reader looks.
     pub scroll: Scroll,
     /// What is known of the past.
     pub past: Past,
     /// Whether everything that was there when it was opened has come.
     pub caught_up: bool,
+    marks: Marks,
+    /// Messages whose marks have changed.
+    touched: BTreeSet<Position>,
     progress: Progress,
     /// The own messages that were not taken last, and why.
     refused: Option<(RangeInclusive<u64>, String)>,
@@ -108,13 +133,26 @@ pub struct Conversation {
     next_local: u64,
 }
 
-/// What a delivered message was.
+/// What becomes of a text when it is sent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Writing {
+    /// It is said.
+    New,
+    /// It answers this message.
+    Reply(Position),
+    /// It takes the place of this one.
+    Edit(Position),
+}
+
+/// What a delivered message was.
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Novelty {
     /// It was shown before.
     Known,
     /// New, and one's own.
     Own,
+    /// Somebody has done something to this message.
+    Marked(Position, Deed),
     /// New, of somebody else.
     New {
         /// It mentions the reader.
@@ -133,9 +171,15 @@ impl Conversation {
             mentions: 0,
             new_from: None,
             editor: Editor::default(),
+            kept: String::new(),
+            writing: Writing::New,
+            topic: None,
+            filter: None,
             scroll: Scroll::default(),
             past: Past::Unasked,
             caught_up: false,
+            marks: Marks::default(),
+            touched: BTreeSet::new(),
             progress: Progress::default(),
             refused: None,
             unacked: BTreeMap::new(),
@@ -159,17 +203,26 @@ impl Conversation {
         let p = message.position;
         let unacked = self.unacked.entry((p.origin, p.epoch)).or_default();
         *unacked = (*unacked).max((p.seq, p.index));
-        let order = Order { stamp: message.stamp, local: 0, position: p };
-        let body = Body::Said(Said::new(message, me));
-        let mut line = Line { order, time: message.time, body, delivered: true };
+        let saying = Saying::read(&message.payload);
+        if let Some((target, deed)) = deed(&saying) {
+            let new = self.mark(message, target, deed.clone());
+            return if new { Novelty::Marked(target, deed) } else { Novelty::Known };
+        }
+        let order = Order::of(message);
         match self.lines.binary_search_by_key(&order, |line| line.order) {
             Ok(at) if self.lines[at].delivered => return Novelty::Known,
             Ok(at) => self.lines[at].delivered = true,
             Err(_) => {
-                if let (true, Body::Said(said)) = (mine, &mut line.body) {
-                    said.own = self.take_pending(&said.text);
+                let mut said = Said::new(message, saying, me);
+                if mine {
+                    said.own = self.take_pending(&message.payload);
                 }
-                self.insert(line);
+                self.insert(Line {
+                    order,
+                    time: message.time,
+                    body: Body::Said(said.into()),
+                    delivered: true,
+                });
                 self.let_go();
             }
         }
@@ -182,24 +235,60 @@ impl Conversation {
     /// Takes older messages, and what comes before them.
     pub fn on_past(&mut self, messages: &[Message], before: Option<HistoryPoint>, me: UserId) {
         for message in messages {
-            let order = Order { stamp: message.stamp, local: 0, position: message.position };
-            let body = Body::Said(Said::new(message, me));
-            self.insert(Line { order, time: message.time, body, delivered: false });
+            let saying = Saying::read(&message.payload);
+            if let Some((target, deed)) = deed(&saying) {
+                self.mark(message, target, deed);
+                continue;
+            }
+            let body = Body::Said(Said::new(message, saying, me).into());
+            self.insert(Line { order: Order::of(message), time: message.time, body, delivered: false });
         }
         self.past = before.map_or(Past::Complete, Past::More);
     }
 
-    /// Shows a text that is about to be published, and returns its local number.
-    pub fn say(&mut self, me: &Me, text: &str, now: u64) -> u64 {
+    /// Shows something that is about to be published, and returns its local number.
+    pub fn say(&mut self, me: &Me, saying: Saying, payload: &[u8], now: u64) -> u64 {
         let order = self.local_order();
-        let own = Own { local: order.local, ..Own::default() };
-        let (text, action) = shown(text);
-        let (user, name, host) = (me.user, me.name.clone(), me.host.clone());
-        let body = Body::Said(Said { user, name, host, text, action, mentions_me: false, own: Some(own) });
-        self.lines.push(Line { order, time: now, body, delivered: true });
+        let mut said = Said::by(me.user, me.name.clone(), saying);
+        said.host = me.host.clone();
+        said.own = Some(Own { local: order.local, payload: payload.to_vec(), ..Own::default() });
+        self.lines.push(Line { order, time: now, body: Body::Said(said.into()), delivered: true });
         self.new_from = None;
         self.scroll = Scroll::default();
         order.local
+    }
+
+    /// A number for something that is published and is no line, as [`Conversation::say`] gives one.
+    pub fn number_without_line(&mut self) -> u64 {
+        self.local_order().local
+    }
+
+    /// The line of a message, if it is at hand.
+    pub fn line(&self, position: Position) -> Option<&Line> {
+        self.lines.iter().rev().find(|line| line.order.position() == Some(position))
+    }
+
+    /// This message has a word in it that the reader watches for.
+    pub fn note_mention(&mut self, position: Position) {
+        let line = self.lines.iter_mut().rev().find(|line| line.order.position() == Some(position));
+        if let Some(said) = line.and_then(Line::said_mut) {
+            said.mentions_me = true;
+        }
+    }
+
+    /// Lets lines show what has become of them.
+    pub fn settle(&mut self) {
+        let touched = std::mem::take(&mut self.touched);
+        if touched.is_empty() {
+            return;
+        }
+        for line in &mut self.lines {
+            if let (Some(position), Body::Said(said)) = (line.order.position(), &mut line.body)
+                && touched.contains(&position)
+            {
+                said.settle(self.marks.fate(position, said.user));
+            }
+        }
     }
 
     /// Shows a line of the chat's own.
@@ -214,18 +303,20 @@ impl Conversation {
     }
 
     /// An own message was published under this number, or was not.
-    pub fn on_published(&mut self, local: u64, result: Result<u64, String>) {
+    /// False: it is no line, and the reason is to be told otherwise.
+    pub fn on_published(&mut self, local: u64, result: &Result<u64, String>) -> bool {
         let refused = self.refused.clone();
-        let Some(own) = self.own_lines().find(|own| own.local == local) else { return };
+        let Some(own) = self.own_lines().find(|own| own.local == local) else { return result.is_ok() };
         match result {
             Ok(number) => {
-                own.number = Some(number);
-                if let Some((_, reason)) = refused.filter(|(numbers, _)| numbers.contains(&number)) {
+                own.number = Some(*number);
+                if let Some((_, reason)) = refused.filter(|(numbers, _)| numbers.contains(number)) {
                     own.refuse(&reason);
                 }
             }
-            Err(reason) => own.failures.push(text::printable(&reason)),
+            Err(reason) => own.failures.push(text::printable(reason)),
         }
+        true
     }
 
     /// Own messages with these numbers were not taken.
@@ -269,10 +360,7 @@ impl Conversation {
 
     /// Own messages that are not in the log yet.
     pub fn on_its_way(&self) -> usize {
-        let own = self.lines.iter().filter_map(|line| match &line.body {
-            Body::Said(said) => said.own.as_ref(),
-            Body::Notice(..) => None,
-        });
+        let own = self.lines.iter().filter_map(|line| line.said()?.own.as_ref());
         own.filter(|own| own.failures.is_empty() && self.delivery(own) == Delivery::Sending).count()
     }
 
@@ -303,7 +391,9 @@ impl Conversation {
 
     /// Empties the view. Nothing is deleted; what is older can be scrolled to.
     pub fn clear(&mut self) {
-        let on_its_way = |line: &Line| matches!(&line.body, Body::Said(Said { own: Some(own), .. }) if own.number.is_none());
+        let on_its_way = |line: &Line| {
+            line.said().and_then(|said| said.own.as_ref()).is_some_and(|own| own.number.is_none())
+        };
         let newest = self.lines.iter().rev().map(|line| line.order).find(|order| order.local == 0);
         if let Some(order) = newest {
             self.past =
@@ -314,11 +404,6 @@ impl Conversation {
         self.scroll = Scroll::default();
     }
 
-    /// A message's place.
-    pub fn order_of(message: &Message) -> Order {
-        Order { stamp: message.stamp, local: 0, position: message.position }
-    }
-
     fn local_order(&mut self) -> Order {
         let local = self.next_local;
         self.next_local += 1;
@@ -327,29 +412,39 @@ impl Conversation {
 
     fn insert(&mut self, line: Line) {
         if let Err(at) = self.lines.binary_search_by_key(&line.order, |line| line.order) {
+            self.touched.extend(line.order.position());
             self.lines.insert(at, line);
         }
     }
 
-    fn own_lines(&mut self) -> impl Iterator<Item = &mut Own> {
-        self.lines.iter_mut().rev().filter_map(|line| match &mut line.body {
-            Body::Said(said) => said.own.as_mut(),
-            Body::Notice(..) => None,
-        })
+    fn mark(&mut self, message: &Message, target: Position, deed: Deed) -> bool {
+        let deed = match deed {
+            Deed::Edit(text) => Deed::Edit(harmless(&text)),
+            other => other,
+        };
+        let new = self.marks.add(target, Mark { order: Order::of(message), user: message.author.user, deed });
+        self.touched.insert(target);
+        if self.marks.count() > MAX_MARKS + SLACK
+            && let Some(first) = self.marks.start_of_newest(MAX_MARKS)
+        {
+            self.forget_before(first);
+        }
+        new
     }
 
-    /// The oldest own message of this text that has not come back yet leaves its provisional place.
-    fn take_pending(&mut self, text: &str) -> Option<Own> {
-        let provisional = |line: &Line| match &line.body {
-            Body::Said(Said { own: Some(own), text: said, .. }) => {
-                line.order.local > 0 && !own.refused && said == text
-            }
-            Body::Said(_) => false,
-            Body::Notice(..) => false,
+    fn own_lines(&mut self) -> impl Iterator<Item = &mut Own> {
+        self.lines.iter_mut().rev().filter_map(|line| line.said_mut()?.own.as_mut())
+    }
+
+    /// The oldest own message of this payload that has not come back yet leaves its provisional place.
+    fn take_pending(&mut self, payload: &[u8]) -> Option<Own> {
+        let provisional = |line: &Line| {
+            let own = line.said().and_then(|said| said.own.as_ref());
+            line.order.local > 0 && own.is_some_and(|own| !own.refused && own.payload == payload)
         };
         let at = self.lines.iter().position(provisional)?;
         match self.lines.remove(at).body {
-            Body::Said(said) => said.own,
+            Body::Said(said) => said.own.map(|own| Own { payload: Vec::new(), ..own }),
             Body::Notice(..) => None,
         }
     }
@@ -359,10 +454,16 @@ impl Conversation {
         if self.lines.len() <= MAX_LINES + SLACK || self.scroll.bottom.is_some() {
             return;
         }
-        self.lines.drain(..self.lines.len() - MAX_LINES);
-        let first = self.lines.iter().map(|line| line.order).find(|order| order.local == 0);
-        if let Some(order) = first {
-            self.past = Past::More(HistoryPoint { stamp: order.stamp, position: order.position });
+        let kept = &self.lines[self.lines.len() - MAX_LINES..];
+        if let Some(first) = kept.iter().map(|line| line.order).find(|order| order.local == 0) {
+            self.forget_before(first);
         }
+    }
+
+    /// Everything before this message can be asked for again.
+    fn forget_before(&mut self, first: Order) {
+        self.lines.drain(..self.lines.partition_point(|line| line.order < first));
+        self.marks.forget_before(first);
+        self.past = Past::More(HistoryPoint { stamp: first.stamp, position: first.position });
     }
 }

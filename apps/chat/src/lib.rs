@@ -7,10 +7,14 @@
 
 pub mod command;
 pub mod conversation;
+pub mod doing;
 pub mod editor;
+pub mod emoji;
 pub mod headless;
+pub mod keep;
 mod link;
 pub mod model;
 pub mod place;
+pub mod roll;
 pub mod transcript;
 pub mod tui;

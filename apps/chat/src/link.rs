@@ -82,8 +82,8 @@ fn input(event: ClientEvent) -> Option<Input> {
 
 fn publish(client: &Client, publications: &Receiver<Effect>, put: &impl Fn(Input)) {
     for effect in publications {
-        let Effect::Publish { session, local, text, mentions } = effect else { continue };
-        let message = Publish::durable(text.as_bytes()).mentioning(&mentions);
+        let Effect::Publish { session, local, payload, mentions } = effect else { continue };
+        let message = Publish::durable(&payload).mentioning(&mentions);
         let result = client.publish_with(session, message).map_err(|e| e.to_string());
         put(Input::Published { session, local, result });
     }
@@ -133,7 +133,12 @@ impl<P: Fn(Input)> Asker<P> {
             Effect::Mark(user, mark) => self.mark(user, mark),
             Effect::MarkNamed(target, mark) => self.mark(self.client.find_person(&target)?.user, mark),
             Effect::Availability(availability) => self.client.set_availability(availability),
-            Effect::Publish { .. } | Effect::Copy(_) | Effect::Bell | Effect::Quit => Ok(()),
+            Effect::Publish { .. }
+            | Effect::Copy(_)
+            | Effect::KeepDraft(..)
+            | Effect::KeepWatched(_)
+            | Effect::Bell
+            | Effect::Quit => Ok(()),
         }
     }
 

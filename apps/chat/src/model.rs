@@ -4,17 +4,21 @@
 //! [`Effect`], and what comes of it is an [`Input`].
 
 mod news;
+mod switcher;
+mod talking;
 mod trust;
 mod words;
 
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub use words::{Action, Effect, Input, Me, Mode};
+pub use switcher::{Goal, Switcher};
+pub use talking::{PALETTE, outcome, quote};
+pub use words::{Action, Effect, Input, Me, Mode, OnMessage};
 
 use crate::{
     command::{self, Command, Completions, Line},
-    conversation::{Body, Conversation, Order, Past, Tone},
+    conversation::{Body, Conversation, Line as Row, Order, Past, Tone, Writing},
     editor::Edit,
 };
 use chalktalk_ipc::{
@@ -53,6 +57,19 @@ pub struct Model {
     dismissed: bool,
     /// Whose key the person was shown something to compare of.
     compared: Option<Person>,
+    /// What is being looked for in the quick switcher.
+    pub switcher: Switcher,
+    /// What was being written the last time, by conversation.
+    drafts: BTreeMap<SessionId, String>,
+    /// Which message the person was asked about whether to delete it.
+    sure: Option<Order>,
+    /// Words that count as mentions, in lower case.
+    pub watched: Vec<String>,
+    /// Where secrets come from, and how many there were.
+    chance: [u8; 32],
+    drawn: u64,
+    /// Secrets of dice that were thrown and not told yet, by their seals.
+    thrown: BTreeMap<String, String>,
     /// Whether the person knows that ending now drops messages.
     warned: bool,
     /// Whether this chat was opened for a direct session, which is its own.
@@ -78,11 +95,23 @@ impl Model {
             chosen: 0,
             dismissed: false,
             compared: None,
+            switcher: Switcher::default(),
+            drafts: BTreeMap::new(),
+            sure: None,
+            watched: Vec::new(),
+            chance: [0; 32],
+            drawn: 0,
+            thrown: BTreeMap::new(),
             warned: false,
             direct: false,
             now: 0,
             effects: vec![Effect::Who, Effect::Sessions],
         }
+    }
+
+    /// Where secrets come from: bytes that nobody else knows.
+    pub fn seed(&mut self, chance: [u8; 32]) {
+        self.chance = chance;
     }
 
     /// Takes in what happened; `now` is the wall clock, milliseconds since 1970 UTC, for display only.
@@ -100,8 +129,9 @@ impl Model {
                 }
             }
             Input::Published { session, local, result } => {
-                if let Some(c) = self.conversation_mut(session) {
-                    c.on_published(local, result);
+                let told = self.conversation_mut(session).is_none_or(|c| c.on_published(local, &result));
+                if let (false, Err(reason)) = (told, result) {
+                    self.alarm(&format!("That has not gone out: {}", text::printable(&reason)));
                 }
             }
             Input::Refused { session, numbers, reason } => {
@@ -109,6 +139,10 @@ impl Model {
                     c.on_refused(numbers, &reason);
                 }
                 self.alarm(&text::printable(&reason));
+            }
+            Input::Kept(kept) => {
+                self.drafts = kept.drafts;
+                self.watched = kept.watched.iter().map(|word| word.to_lowercase()).collect();
             }
             Input::Event(event) => self.on_event(event),
             Input::People(people) => self.people = people.into_iter().map(fit_for_display).collect(),
@@ -124,6 +158,8 @@ impl Model {
                 self.effects.extend([Effect::Who, Effect::Sessions]);
             }
         }
+        self.conversations.iter_mut().for_each(Conversation::settle);
+        self.keep_draft();
         self.acknowledge();
     }
 
@@ -193,6 +229,11 @@ impl Model {
             Action::Help => self.mode = Mode::Help,
             Action::Select => self.select(),
             Action::Copy => self.copy(),
+            Action::On(what) => self.act_on(what),
+            Action::New => self.go_to_new(),
+            Action::Switcher => self.open_switcher(),
+            Action::Narrow(letter) => self.narrow(letter),
+            Action::Choose => self.choose_goal(),
             Action::Interrupt if self.current().is_some_and(|c| !c.editor.is_empty()) => {
                 if let Some(c) = self.current_mut() {
                     c.editor.take();
@@ -240,14 +281,15 @@ impl Model {
     fn escape(&mut self) {
         match self.mode {
             Mode::Writing if self.completions().is_some() => self.dismissed = true,
-            Mode::Writing => self.show_newest(),
-            Mode::Help | Mode::Selecting(_) => self.mode = Mode::Writing,
+            Mode::Writing => self.step_back(),
+            Mode::Help | Mode::Selecting(_) | Mode::Switching => self.mode = Mode::Writing,
         }
     }
 
     fn step(&mut self, by: isize) {
         match (self.mode, self.completions()) {
             (Mode::Selecting(at), _) => self.select_from(at, by),
+            (Mode::Switching, _) => self.step_goals(by),
             (Mode::Writing, Some(completions)) => {
                 let count = completions.items.len();
                 self.chosen = self.chosen.min(count - 1).saturating_add_signed(by) % count;
@@ -281,15 +323,6 @@ impl Model {
         }
     }
 
-    fn say(&mut self, text: String) {
-        let (me, now) = (self.me.clone(), self.now);
-        let mut mentions = command::mentions(&text, &self.people);
-        mentions.retain(|user| *user != me.user);
-        let Some(c) = self.current_mut() else { return };
-        let (session, local) = (c.session(), c.say(&me, &text, now));
-        self.effects.push(Effect::Publish { session, local, text, mentions });
-    }
-
     fn run(&mut self, command: Command) {
         match command {
             Command::Join(target) => self.join(target, None),
@@ -312,6 +345,7 @@ impl Model {
                 self.flash = Some((Tone::Quiet, format!("You are {}.", word(availability))));
             }
             Command::Copy => self.select(),
+            Command::Do(doing) => self.carry_out(doing),
             Command::Verify(name) => self.effects.push(Effect::Compare(name)),
             Command::Same(name) => self.mark_compared(&name),
             Command::Mark(name, mark) => self.effects.push(Effect::MarkNamed(name, mark)),
@@ -367,6 +401,19 @@ impl Model {
         self.effects.push(Effect::Sessions);
     }
 
+    /// One step towards writing something new at the newest line.
+    fn step_back(&mut self) {
+        match self.current_mut() {
+            Some(c) if matches!(c.writing, Writing::Edit(_)) => {
+                c.writing = Writing::New;
+                c.editor.take();
+            }
+            Some(c) if c.writing != Writing::New => c.writing = Writing::New,
+            Some(c) if c.scroll.bottom.is_none() && c.filter.is_some() => c.filter = None,
+            _ => self.show_newest(),
+        }
+    }
+
     fn show_newest(&mut self) {
         if let Some(c) = self.current_mut() {
             c.scroll = Default::default();
@@ -383,9 +430,13 @@ impl Model {
     fn select_from(&mut self, at: Order, by: isize) {
         let Some(c) = self.current() else { return };
         let here = c.lines.partition_point(|line| line.order < at);
-        let there = here.saturating_add_signed(by).min(c.lines.len().saturating_sub(1));
-        if let Some(line) = c.lines.get(there) {
-            self.mode = Mode::Selecting(line.order);
+        let shown = |line: &&Row| c.filter.as_ref().is_none_or(|filter| filter.shows(line));
+        let there = match by < 0 {
+            true => c.lines[..here].iter().rev().find(shown),
+            false => c.lines.iter().skip(here + 1).find(shown),
+        };
+        if let Some(order) = there.map(|line| line.order) {
+            self.mode = Mode::Selecting(order);
         }
         if here == 0 && by < 0 {
             self.want_past();
@@ -404,6 +455,17 @@ impl Model {
             self.flash = Some((Tone::Quiet, "Copied.".into()));
         }
         self.mode = Mode::Writing;
+    }
+
+    /// What is being written is kept as it changes: nothing else would survive a terminal that is closed.
+    fn keep_draft(&mut self) {
+        let Some(c) = self.current_mut() else { return };
+        if matches!(c.writing, Writing::Edit(_)) || c.editor.text() == c.kept {
+            return;
+        }
+        c.kept = c.editor.text().to_owned();
+        let (session, draft) = (c.session(), c.kept.clone());
+        self.effects.push(Effect::KeepDraft(session, draft));
     }
 
     /// What is in view has been shown.

@@ -18,42 +18,62 @@ pub(crate) const TESTS: &[Test] = tests![
 ];
 
 /// A terminal on a host, kept by tmux.
-struct Terminal<'a>(&'a Host);
+pub(crate) struct Terminal<'a> {
+    host: &'a Host,
+    name: &'static str,
+}
 
 impl<'a> Terminal<'a> {
-    fn open(host: &'a Host, program: &str) -> Self {
+    fn open(host: &'a Host, name: &'static str, program: &str) -> Self {
         if !tool::has("tmux") {
             skip("tmux is missing (package tmux)");
         }
-        let this = Self(host);
+        let this = Self { host, name };
         this.tmux(&["-f", "/dev/null", "new-session", "-d", "-x", "100", "-y", "30", program]);
         this
     }
 
-    fn chat(host: &'a Host, target: &str) -> Self {
+    /// A chat in the host's first terminal.
+    pub(crate) fn chat(host: &'a Host, target: &str) -> Self {
+        Self::chat_in(host, "terminal", target)
+    }
+
+    /// A chat in a terminal of this name.
+    pub(crate) fn chat_in(host: &'a Host, name: &'static str, target: &str) -> Self {
         let chat = binaries::path("chalktalk-chat");
-        Self::open(host, &format!("{} '{target}' --tui; exec cat", chat.display()))
+        Self::open(host, name, &format!("{} '{target}' --tui; exec cat", chat.display()))
     }
 
     fn tmux(&self, arguments: &[&str]) -> String {
-        let mut command = self.0.command("tmux");
-        command.env("TERM", "xterm-256color").env("LANG", "C.UTF-8").args(["-L", "terminal"]).args(arguments);
-        let mut process = self.0.spawn("tmux", command);
+        let mut command = self.host.command("tmux");
+        command.env("TERM", "xterm-256color").env("LANG", "C.UTF-8").args(["-L", self.name]).args(arguments);
+        let mut process = self.host.spawn("tmux", command);
         let status = process.await_end(SOON);
         assert!(status.success(), "tmux {arguments:?}: {}", process.log());
         process.output().join("\n")
     }
 
-    fn screen(&self) -> String {
+    pub(crate) fn screen(&self) -> String {
         self.tmux(&["capture-pane", "-p"])
     }
 
-    fn type_line(&self, text: &str) {
+    pub(crate) fn type_line(&self, text: &str) {
         self.tmux(&["send-keys", "-l", text]);
         self.tmux(&["send-keys", "Enter"]);
     }
 
-    fn await_text(&self, text: &str) {
+    /// Presses keys, by tmux's names; what is no name is typed.
+    pub(crate) fn keys(&self, keys: &[&str]) {
+        keys.iter().for_each(|key| drop(self.tmux(&["send-keys", key])));
+    }
+
+    /// Waits until a text is on the screen no more.
+    pub(crate) fn await_no_text(&self, text: &str) {
+        wait::until(SOON, &format!("{text:?} to leave the screen"), || !self.screen().contains(text));
+    }
+
+    /// Waits until a text is on the screen.
+    pub(crate) fn await_text(&self, text: &str) {
         let start = std::time::Instant::now();
         while !self.screen().contains(text) {
             assert!(start.elapsed() < SOON, "no {text:?} on the screen:\n{}", self.screen());
@@ -134,7 +154,8 @@ fn keys_are_compared_and_people_blocked_from_the_chat() {
 fn a_passphrase_is_not_shown_while_it_is_typed() {
     let (lab, _daemons) = Lab::talking(1);
     let program = binaries::path("chalktalk");
-    let terminal = Terminal::open(lab.host(1), &format!("{} passphrase set; exec cat", program.display()));
+    let terminal =
+        Terminal::open(lab.host(1), "terminal", &format!("{} passphrase set; exec cat", program.display()));
     terminal.await_text("Passphrase of this network");
     terminal.type_line("copper lantern kettle");
     terminal.await_text("Once more");

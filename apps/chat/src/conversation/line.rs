@@ -2,9 +2,19 @@
 //!
 //! Invariant: every text in a line is fit for display; what the network sent is cleaned on its way in.
 
+use super::marks::{Deed, Fate};
 use crate::command::ACTION;
-use chalktalk_client::{Message, chat::Saying, files::Offer};
+use chalktalk_client::{
+    Message,
+    chat::{Kind, Saying},
+    files::Offer,
+};
 use chalktalk_ipc::{OriginId, Position, UserId, text};
+use unicode_width::UnicodeWidthChar;
+
+/// So many characters without a width of their own in a row are shown at most. The longest that scripts and emoji need
+/// (the flags of Scotland and Wales) have six.
+const MAX_STACK: usize = 8;
 
 /// Where a line stands among the others: by Lamport stamp, ties by origin. Local lines stand behind the newest
 /// message there was when they were made.
@@ -13,6 +23,18 @@ pub struct Order {
     pub(super) stamp: u64,
     pub(super) local: u64,
     pub(super) position: Position,
+}
+
+impl Order {
+    /// A message's place.
+    pub fn of(message: &Message) -> Self {
+        Self { stamp: message.stamp, local: 0, position: message.position }
+    }
+
+    /// Where the message stands in the logs; nothing for a line of the chat's own.
+    pub fn position(self) -> Option<Position> {
+        (self.local == 0).then_some(self.position)
+    }
 }
 
 /// Where lines of the chat's own stand in the logs.
@@ -35,9 +57,26 @@ pub struct Line {
 #[derive(Clone, Debug)]
 pub enum Body {
     /// Somebody said it.
-    Said(Said),
+    Said(Box<Said>),
     /// The chat itself has something to say.
     Notice(Tone, String),
+}
+
+impl Line {
+    /// What was said, if this line is something said.
+    pub fn said(&self) -> Option<&Said> {
+        match &self.body {
+            Body::Said(said) => Some(said),
+            Body::Notice(..) => None,
+        }
+    }
+
+    pub(super) fn said_mut(&mut self) -> Option<&mut Said> {
+        match &mut self.body {
+            Body::Said(said) => Some(said),
+            Body::Notice(..) => None,
+        }
+    }
 }
 
 /// How a notice is meant.
@@ -58,10 +97,20 @@ pub struct Said {
     pub name: String,
     /// Their host's name.
     pub host: String,
-    /// What.
+    /// What, as it is now.
     pub text: String,
+    /// What it was at first.
+    original: String,
     /// Whether the text is an action ("waves") of its author.
     pub action: bool,
+    /// What it is besides its text.
+    pub kind: Kind,
+    /// The message that it answers.
+    pub reply: Option<Position>,
+    /// What it is about.
+    pub topic: Option<String>,
+    /// What has become of it.
+    pub fate: Fate,
     /// Whether it mentions the reader.
     pub mentions_me: bool,
     /// If this process said it: what became of it.
@@ -75,6 +124,8 @@ pub struct Own {
     pub(super) local: u64,
     /// Its number in the session, once published.
     pub(super) number: Option<u64>,
+    /// What was published, until it comes back.
+    pub(super) payload: Vec<u8>,
     /// What went wrong, each with who says so.
     pub failures: Vec<String>,
     /// Whether the daemon did not take it, so that it never comes back.
@@ -91,29 +142,89 @@ impl Own {
 
 impl Said {
     /// What a message of the network says, fit for display.
-    pub(super) fn new(message: &Message, me: UserId) -> Self {
-        let (shown, action) = shown(&Saying::read(&message.payload).for_people());
+    pub(super) fn new(message: &Message, saying: Saying, me: UserId) -> Self {
+        let author = &message.author;
+        let mut said = Self::by(author.user, author_name(&author.name, author.user), saying);
+        said.host = text::label(&author.host);
+        said.mentions_me = message.mentions_you && author.user != me;
+        said
+    }
+
+    /// Something that this person says.
+    pub(super) fn by(user: UserId, name: String, saying: Saying) -> Self {
+        let (text, action) = shown(&saying.text);
         Self {
-            user: message.author.user,
-            name: author_name(&message.author.name, message.author.user),
-            host: text::label(&message.author.host),
-            text: shown,
+            user,
+            name,
+            host: String::new(),
+            original: saying.text,
+            text,
             action,
-            mentions_me: message.mentions_you && message.author.user != me,
+            kind: saying.kind,
+            reply: saying.reply.map(|place| place.0),
+            topic: saying.topic,
+            fate: Fate::default(),
+            mentions_me: false,
             own: None,
         }
     }
+
+    /// What was said at first, as it was sent.
+    pub fn original(&self) -> &str {
+        &self.original
+    }
+
+    /// Whether its text can be changed: of polls and dice it says what others have answered to, of files what they are.
+    pub fn editable(&self) -> bool {
+        let text = matches!(self.kind, Kind::Say | Kind::Announce) && Offer::read(&self.original).is_none();
+        text && !self.fate.deleted
+    }
+
+    /// This has become of it.
+    pub(super) fn settle(&mut self, fate: Fate) {
+        (self.text, self.action) = match (&fate.deleted, &fate.edited) {
+            (true, _) => (String::new(), false),
+            (false, Some(text)) => shown(text),
+            (false, None) => shown(&self.original),
+        };
+        self.fate = fate;
+    }
+}
+
+/// What a message does to another one, if it does.
+pub(super) fn deed(saying: &Saying) -> Option<(Position, Deed)> {
+    let deed = match &saying.kind {
+        Kind::Edit { .. } => Deed::Edit(saying.text.clone()),
+        Kind::Delete { .. } => Deed::Delete,
+        Kind::React { emoji, off, .. } => Deed::React(emoji.clone(), !off),
+        Kind::Pin { off, .. } => Deed::Pin(!off),
+        Kind::Vote { answer, .. } => Deed::Vote(*answer),
+        Kind::Witness { share, .. } => Deed::Witness(share.clone()),
+        Kind::Reveal { secret, share, .. } => Deed::Reveal(secret.clone(), share.clone()),
+        Kind::Say | Kind::Announce | Kind::Poll { .. } | Kind::Roll { .. } | Kind::Unknown(_) => return None,
+    };
+    Some((saying.kind.of()?.0, deed))
 }
 
 /// A text as it is shown, and whether it is an action. An offered file is shown by its name and size.
-pub(super) fn shown(payload: &str) -> (String, bool) {
-    if let Some(offer) = Offer::read(payload) {
+fn shown(text: &str) -> (String, bool) {
+    if let Some(offer) = Offer::read(text) {
         return (offer.for_people(), false);
     }
-    match payload.strip_prefix(ACTION) {
-        Some(action) => (text::printable(action), true),
-        None => (text::printable(payload), false),
+    match text.strip_prefix(ACTION) {
+        Some(action) => (harmless(action), true),
+        None => (harmless(text), false),
     }
+}
+
+/// No controls, no overrides of the direction, and no towers of accents.
+pub fn harmless(text: &str) -> String {
+    let mut stack = 0;
+    let mut fits = |c: char| {
+        stack = if c == '\n' || c.width().is_none_or(|width| width > 0) { 0 } else { stack + 1 };
+        stack <= MAX_STACK
+    };
+    text::printable(text).chars().filter(|c| fits(*c)).collect()
 }
 
 fn author_name(name: &str, user: UserId) -> String {

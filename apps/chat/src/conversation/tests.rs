@@ -53,6 +53,10 @@ fn lobby() -> Conversation {
     Conversation::new(summary(1, "#lobby", Scope::Open), vec![])
 }
 
+fn say(c: &mut Conversation, text: &str) -> u64 {
+    c.say(&me(), Saying::plain(text), text.as_bytes(), 0)
+}
+
 fn text(line: &Line) -> &str {
     match &line.body {
         Body::Said(said) => &said.text,
@@ -90,13 +94,13 @@ fn what_history_showed_first_is_still_new_when_it_is_delivered() {
 fn an_own_message_goes_through_its_states() {
     let mut c = lobby();
     c.on_delivered(&message(1, 2, 7, "before"), ME, false);
-    let local = c.say(&me(), "hello", 0);
+    let local = say(&mut c, "hello");
     let state = |c: &Conversation| match &c.lines.last().unwrap().body {
         Body::Said(said) => c.delivery(said.own.as_ref().unwrap()),
         Body::Notice(..) => panic!("a notice"),
     };
     assert_eq!(state(&c), Delivery::Sending);
-    c.on_published(local, Ok(1));
+    c.on_published(local, &Ok(1));
     let progress = |appended, stored, held_by: &[u64], delivered| Progress {
         appended,
         stored,
@@ -121,9 +125,9 @@ fn an_own_message_goes_through_its_states() {
 #[test]
 fn equal_texts_sent_twice_come_back_in_order_and_none_stays_behind() {
     let mut c = lobby();
-    let (first, second) = (c.say(&me(), "hi", 0), c.say(&me(), "hi", 0));
-    c.on_published(first, Ok(1));
-    c.on_published(second, Ok(2));
+    let (first, second) = (say(&mut c, "hi"), say(&mut c, "hi"));
+    c.on_published(first, &Ok(1));
+    c.on_published(second, &Ok(2));
     c.on_delivered(&message(1, 1, 1, "hi"), ME, true);
     c.on_delivered(&message(1, 1, 2, "hi"), ME, true);
     assert_eq!(texts(&c), ["hi", "hi"]);
@@ -137,7 +141,7 @@ fn equal_texts_sent_twice_come_back_in_order_and_none_stays_behind() {
 #[test]
 fn another_process_of_the_same_user_leaves_pending_ones_alone() {
     let mut c = lobby();
-    c.say(&me(), "hi", 0);
+    say(&mut c, "hi");
     c.on_delivered(&message(1, 1, 1, "hi"), ME, false);
     assert_eq!(texts(&c), ["hi", "hi"]);
 }

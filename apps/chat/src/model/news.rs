@@ -4,7 +4,7 @@
 
 use super::{Effect, Model};
 use crate::{
-    conversation::{Conversation, Novelty, Past, Progress, Tone},
+    conversation::{Conversation, Novelty, Order, Past, Progress, Tone},
     place::{self, LOBBY},
 };
 use chalktalk_client::Message;
@@ -34,6 +34,8 @@ impl Model {
             None => {
                 let mut c = Conversation::new(summary, members);
                 c.past = Past::Asked;
+                c.kept = self.drafts.remove(&session).unwrap_or_default();
+                c.editor.set(&c.kept);
                 self.conversations.push(c);
                 self.conversations.sort_by_key(place_in_list);
                 self.effects.push(Effect::Past(session, None));
@@ -52,13 +54,24 @@ impl Model {
         let (me, focus) = (self.me.clone(), self.focus);
         let Some(c) = self.conversation_mut(message.session) else { return };
         let mine = message.instance == me.instance;
-        let Novelty::New { mention } = c.on_delivered(message, me.user, mine) else { return };
+        let mention = match c.on_delivered(message, me.user, mine) {
+            Novelty::New { mention } => mention,
+            Novelty::Known => return,
+            Novelty::Own => return self.on_roll(message),
+            Novelty::Marked(target, deed) => return self.on_deed(message, target, &deed),
+        };
+        self.on_roll(message);
+        let watched = self.is_watched(&String::from_utf8_lossy(&message.payload));
+        let Some(c) = self.conversation_mut(message.session) else { return };
+        if watched && !mention {
+            c.note_mention(message.position);
+        }
         let in_view = focus == Some(message.session);
-        let mention = mention || c.summary.scope == Scope::Direct;
+        let mention = mention || watched || c.summary.scope == Scope::Direct;
         if !in_view || c.scroll.bottom.is_some() {
-            c.count_new(Conversation::order_of(message), mention);
+            c.count_new(Order::of(message), mention);
         } else if !c.caught_up {
-            c.mark_new(Conversation::order_of(message));
+            c.mark_new(Order::of(message));
         }
         if !in_view && mention && !message.flags.redelivered {
             self.effects.push(Effect::Bell);

@@ -119,7 +119,11 @@ mod tests {
         model.take_effects();
         typed(model, line);
         act(model, Action::Send);
-        model.take_effects().into_iter().filter(|effect| !matches!(effect, Effect::Ack(..))).collect()
+        model
+            .take_effects()
+            .into_iter()
+            .filter(|effect| !matches!(effect, Effect::Ack(..) | Effect::KeepDraft(..)))
+            .collect()
     }
 
     #[test]

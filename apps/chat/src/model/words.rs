@@ -1,6 +1,6 @@
 //! What the model is told, and what it wants.
 
-use crate::{conversation::Order, editor::Edit};
+use crate::{conversation::Order, editor::Edit, keep::Kept};
 use chalktalk_client::{Fingerprint, Message};
 use chalktalk_ipc::{
     Event, InstanceId, Position, SessionId, UserId,
@@ -55,10 +55,41 @@ pub enum Action {
     Select,
     /// Copies the chosen line.
     Copy,
+    /// Does something with the chosen message.
+    On(OnMessage),
+    /// To where the new begins.
+    New,
+    /// Opens the quick switcher, or closes it.
+    Switcher,
+    /// A letter more for it, or one less.
+    Narrow(Option<char>),
+    /// Goes to the place chosen in it.
+    Choose,
     /// Ends the chat, but first drops what is being written.
     Interrupt,
     /// Ends the chat.
     Quit,
+}
+
+/// What can be done with a chosen message.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum OnMessage {
+    /// Answer it.
+    Reply,
+    /// Change its text.
+    Edit,
+    /// Delete it, when asked twice.
+    Delete,
+    /// React to it with this of the palette, or answer the poll that it is; from 0.
+    Digit(usize),
+    /// Pin it, or take the pin off.
+    Pin,
+    /// Go to what it answers.
+    Original,
+    /// Tell how far it has come.
+    WhoHas,
+    /// Publish it again.
+    Retry,
 }
 
 /// Something that happened.
@@ -81,6 +112,8 @@ pub enum Input {
     Left(SessionId),
     /// Messages were delivered.
     Delivered(Vec<Message>),
+    /// What was kept since the last time.
+    Kept(Kept),
     /// Older messages came.
     Past {
         /// Of this session.
@@ -140,14 +173,14 @@ pub enum Effect {
     Open(SessionSummary),
     /// Leave a session.
     Leave(SessionId),
-    /// Publish a text.
+    /// Publish a message.
     Publish {
         /// In this session.
         session: SessionId,
         /// Its local number.
         local: u64,
-        /// The text.
-        text: String,
+        /// Its payload.
+        payload: Vec<u8>,
         /// Whom it mentions.
         mentions: Vec<UserId>,
     },
@@ -171,6 +204,10 @@ pub enum Effect {
     Answer(SessionSummary, bool),
     /// Put a text on the clipboard.
     Copy(String),
+    /// Keep what is being written there.
+    KeepDraft(SessionId, String),
+    /// Keep the words that count as mentions.
+    KeepWatched(Vec<String>),
     /// Ring.
     Bell,
     /// End the chat.
@@ -184,6 +221,8 @@ pub enum Mode {
     Writing,
     /// The keys.
     Help,
-    /// Choosing a line to copy.
+    /// Choosing a message to do something with.
     Selecting(Order),
+    /// Looking for somewhere to go.
+    Switching,
 }

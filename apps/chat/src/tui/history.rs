@@ -6,9 +6,11 @@ use super::{
     theme::Theme,
     wrap::{cut, wrap},
 };
-use crate::conversation::{Body, Conversation, Delivery, Line, Order, Own, Said, Scroll, Tone};
+use crate::conversation::{Body, Conversation, Delivery, Line, Order, Own, Said, Scroll, Tone, harmless};
+use crate::model::{outcome, quote};
 use crate::transcript::moment;
-use chalktalk_ipc::UserId;
+use chalktalk_client::chat::Kind;
+use chalktalk_ipc::{UserId, text::label};
 use jiff::{Zoned, tz::TimeZone};
 use ratatui::{
     style::{Modifier, Style},
@@ -96,7 +98,7 @@ fn scroll_by(c: &Conversation, look: &Look<'_>, bottom: &mut usize, hidden: &mut
                 break;
             }
             if *bottom == 0 {
-                *hidden = height - 1;
+                *hidden = height.saturating_sub(1);
                 break;
             }
             *hidden -= height;
@@ -184,7 +186,7 @@ fn name_the_first(
         }
         let Body::Said(said) = &c.lines[at].body else { return };
         if let Some(first) = rows.first_mut().filter(|_| height == above && look.width >= WIDE)
-            && at.checked_sub(1).is_some_and(|before| same_group(&c.lines[before], &c.lines[at]))
+            && before(c, at).is_some_and(|before| same_group(before, &c.lines[at]))
             && rules(c, at, look).is_empty()
         {
             let time = moment(c.lines[at].time).to_zoned(look.zone.clone());
@@ -197,9 +199,12 @@ fn name_the_first(
 /// One line with what stands before it: the day where it changes, the marker where the new begins.
 fn block(c: &Conversation, at: usize, look: &Look<'_>) -> Vec<Row<'static>> {
     let line = &c.lines[at];
+    if !shows(c, line) {
+        return Vec::new();
+    }
     let time = moment(line.time).to_zoned(look.zone.clone());
     let mut rows = rules(c, at, look);
-    let before = at.checked_sub(1).map(|at| &c.lines[at]);
+    let before = before(c, at);
     let grouped = rows.is_empty() && before.is_some_and(|before| same_group(before, line));
     let body = match &line.body {
         Body::Said(said) if look.width >= WIDE => wide(c, said, &time, grouped, look),
@@ -210,10 +215,19 @@ fn block(c: &Conversation, at: usize, look: &Look<'_>) -> Vec<Row<'static>> {
     rows
 }
 
+fn shows(c: &Conversation, line: &Line) -> bool {
+    c.filter.as_ref().is_none_or(|filter| filter.shows(line))
+}
+
+/// The line in view before this one.
+fn before(c: &Conversation, at: usize) -> Option<&Line> {
+    c.lines[..at].iter().rev().find(|line| shows(c, line))
+}
+
 /// The day where it changes, and the marker where the new begins.
 fn rules(c: &Conversation, at: usize, look: &Look<'_>) -> Vec<Row<'static>> {
     let day = |line: &Line| moment(line.time).to_zoned(look.zone.clone());
-    let (time, before) = (day(&c.lines[at]), at.checked_sub(1).map(|at| day(&c.lines[at])));
+    let (time, before) = (day(&c.lines[at]), before(c, at).map(day));
     let mut rows = Vec::new();
     if before.as_ref().map(Zoned::date) != Some(time.date()) {
         rows.push(rule(&time.strftime("%A, %-d %B %Y").to_string(), look.theme.dim(), look.width));
@@ -234,7 +248,11 @@ fn styled(mut rows: Vec<Row<'static>>, order: Order, look: &Look<'_>) -> Vec<Row
 fn same_group(before: &Line, line: &Line) -> bool {
     match (&before.body, &line.body) {
         (Body::Said(a), Body::Said(b)) => {
-            a.user == b.user && !a.action && !b.action && line.time.abs_diff(before.time) < GROUP
+            a.user == b.user
+                && !a.action
+                && !b.action
+                && b.reply.is_none()
+                && line.time.abs_diff(before.time) < GROUP
         }
         _ => false,
     }
@@ -307,30 +325,124 @@ fn plain_name(said: &Said, look: &Look<'_>, room: usize) -> String {
     format!("{}@{host}", cut(&said.name, room.saturating_sub(host.width() + 1)))
 }
 
-/// The text's rows, the tick behind the last one, and what went wrong below.
+/// The text's rows, the tick behind the last one; above, what it answers; below, what came of it.
 fn texts(c: &Conversation, said: &Said, width: usize, look: &Look<'_>) -> Vec<Vec<Span<'static>>> {
     let theme = look.theme;
-    let text = match said.action {
-        true => format!("{} {}", name(said, look, usize::MAX), said.text),
-        false => said.text.clone(),
-    };
-    let style = if said.action { Style::new().add_modifier(Modifier::ITALIC) } else { Style::new() };
-    let rows = wrap(&text, width);
-    let room = width.saturating_sub(rows.last().map_or(0, |row| row.width()));
-    let mut out: Vec<Vec<Span<'static>>> =
-        rows.into_iter().map(|row| vec![Span::styled(row, style)]).collect();
-    let Some(own) = &said.own else { return out };
-    let (tick, style) = tick(c, own, theme);
-    let tick = Span::styled(format!("  {tick}"), style);
-    match out.last_mut() {
-        Some(last) if tick.content.width() <= room => last.push(tick),
-        _ => out.push(vec![Span::styled(cut(tick.content.trim(), width), style)]),
+    let mut out: Vec<Vec<Span<'static>>> = Vec::new();
+    if let Some(to) = said.reply {
+        let quoted = c.line(to).and_then(Line::said);
+        let quoted =
+            quoted.map_or("an older message".into(), |said| format!("{}: {}", said.name, quote(&said.text)));
+        out.push(vec![Span::styled(cut(&format!("↳ {quoted}"), width), theme.dim())]);
     }
-    for failure in &own.failures {
+    let (text, style) = worded(said, look);
+    let mut rows = wrap(&text, width);
+    if rows.len() > MAX_ROWS {
+        rows.truncate(MAX_ROWS);
+        rows.push(cut("… (long; F2 y copies all of it)", width));
+    }
+    let room = width.saturating_sub(rows.last().map_or(0, |row| row.width()));
+    out.extend(rows.into_iter().map(|row| vec![Span::styled(row, style)]));
+    let behind =
+        [edited(said).map(|mark| (mark, theme.dim())), said.own.as_ref().map(|own| tick(c, own, theme))];
+    let behind: Vec<Span<'static>> =
+        behind.into_iter().flatten().map(|(mark, style)| Span::styled(format!("  {mark}"), style)).collect();
+    let wide: usize = behind.iter().map(Span::width).sum();
+    match out.last_mut() {
+        Some(last) if wide <= room => last.extend(behind),
+        _ => out.extend(
+            behind.into_iter().map(|mark| vec![Span::styled(cut(mark.content.trim(), width), mark.style)]),
+        ),
+    }
+    out.extend(below(c, said, width, look));
+    for failure in said.own.iter().flat_map(|own| &own.failures) {
         let rows = wrap(&format!("✗ {failure}"), width);
         out.extend(rows.into_iter().map(|row| vec![Span::styled(row, theme.alarm())]));
     }
     out
+}
+
+/// Longer messages are cut in view: nobody's screen belongs to one of them.
+const MAX_ROWS: usize = 60;
+
+/// A message's words, and how they look.
+fn worded(said: &Said, look: &Look<'_>) -> (String, Style) {
+    let topic = said.topic.as_ref().map(|topic| format!("[{topic}] ")).unwrap_or_default();
+    let plain = Style::new();
+    match &said.kind {
+        _ if said.fate.deleted => ("(deleted)".into(), look.theme.dim()),
+        _ if said.action => {
+            let text = format!("{topic}{} {}", name(said, look, usize::MAX), said.text);
+            (text, plain.add_modifier(Modifier::ITALIC))
+        }
+        Kind::Announce => (format!("📢 {topic}{}", said.text), plain.add_modifier(Modifier::BOLD)),
+        Kind::Poll { question, .. } => {
+            (format!("📊 {topic}{}", harmless(question)), plain.add_modifier(Modifier::BOLD))
+        }
+        Kind::Unknown(kind) => (format!("{topic}{}\n({kind}: needs a newer Chalktalk)", said.text), plain),
+        _ => (format!("{topic}{}", said.text), plain),
+    }
+}
+
+fn edited(said: &Said) -> Option<String> {
+    let pin = if said.fate.pinned.is_some() { "📌" } else { "" };
+    let edited = if said.fate.edited.is_some() && !said.fate.deleted { "(edited)" } else { "" };
+    let mark = format!("{pin}{edited}");
+    (!mark.is_empty()).then_some(mark)
+}
+
+/// Reactions, the answers of a poll, how dice fell.
+fn below(c: &Conversation, said: &Said, width: usize, look: &Look<'_>) -> Vec<Vec<Span<'static>>> {
+    if said.fate.deleted {
+        return Vec::new();
+    }
+    let theme = look.theme;
+    let mut texts: Vec<(String, Style)> = Vec::new();
+    if let Kind::Poll { answers, .. } = &said.kind {
+        let total = said.fate.votes.len().max(1);
+        texts.extend(answers.iter().enumerate().map(|(at, answer)| {
+            let votes = said.fate.votes.values().filter(|vote| **vote == at).count();
+            let filled = votes * BAR / total;
+            let bar = format!("{}{}", "█".repeat(filled), "░".repeat(BAR - filled));
+            (format!("{}  {bar} {votes}  {}", at + 1, label(answer)), Style::new())
+        }));
+    }
+    texts.extend(outcome(said, |user| name_of(c, user)).map(|text| (format!("   {text}"), theme.accent())));
+    let mut reactions = said.fate.reactions.clone();
+    reactions.sort_by_key(|(_, users)| std::cmp::Reverse(users.len()));
+    let more = reactions.len().saturating_sub(MAX_REACTIONS);
+    let shown: Vec<String> = reactions
+        .iter()
+        .take(MAX_REACTIONS)
+        .map(|(emoji, users)| format!("{} {}", harmless(emoji), users.len()))
+        .collect();
+    if !shown.is_empty() {
+        let more = if more > 0 { format!("   and {more} more") } else { String::new() };
+        texts.push((format!("{}{more}", shown.join("   ")), theme.dim()));
+    }
+    let rows = texts
+        .into_iter()
+        .flat_map(|(text, style)| wrap(&text, width).into_iter().map(move |row| (row, style)));
+    rows.map(|(row, style)| vec![Span::styled(row, style)]).collect()
+}
+
+/// Cells of a poll's bar.
+const BAR: usize = 10;
+
+/// Different reactions shown below one message.
+const MAX_REACTIONS: usize = 12;
+
+fn name_of(c: &Conversation, user: UserId) -> String {
+    let member = c.members.iter().find(|member| member.user == user).map(|member| label(&member.name));
+    let author = || {
+        c.lines
+            .iter()
+            .rev()
+            .filter_map(Line::said)
+            .find(|said| said.user == user)
+            .map(|said| said.name.clone())
+    };
+    member.or_else(author).unwrap_or_else(|| user.to_string().chars().take(8).collect())
 }
 
 fn tick(c: &Conversation, own: &Own, theme: Theme) -> (String, Style) {

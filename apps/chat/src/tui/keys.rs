@@ -4,7 +4,7 @@
 
 use crate::{
     editor::Edit,
-    model::{Action, Mode, Model},
+    model::{Action, Mode, Model, OnMessage},
 };
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
@@ -19,6 +19,7 @@ pub(super) fn action(key: KeyEvent, model: &Model, page: i32) -> Option<Action> 
     match model.mode {
         Mode::Help => help(key),
         Mode::Selecting(_) => selecting(key),
+        Mode::Switching => switching(key),
         Mode::Writing => writing(key, model, page),
     }
 }
@@ -37,8 +38,38 @@ fn selecting(key: KeyEvent) -> Option<Action> {
         KeyCode::Char('y') | KeyCode::Enter => Some(Action::Copy),
         KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => Some(Action::Copy),
         KeyCode::Esc | KeyCode::F(2) | KeyCode::Char('q') => Some(Action::Escape),
+        KeyCode::Char(c) => on_message(c).map(Action::On),
         _ => None,
     }
+}
+
+fn switching(key: KeyEvent) -> Option<Action> {
+    let held = key.modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT);
+    match key.code {
+        KeyCode::Up | KeyCode::BackTab => Some(Action::Up),
+        KeyCode::Down | KeyCode::Tab => Some(Action::Down),
+        KeyCode::Char('p') if held => Some(Action::Up),
+        KeyCode::Char('n') if held => Some(Action::Down),
+        KeyCode::Char('k' | 'c') if held => Some(Action::Escape),
+        KeyCode::Enter => Some(Action::Choose),
+        KeyCode::Backspace => Some(Action::Narrow(None)),
+        KeyCode::Char(c) if !held => Some(Action::Narrow(Some(c))),
+        KeyCode::Esc => Some(Action::Escape),
+        _ => None,
+    }
+}
+
+fn on_message(c: char) -> Option<OnMessage> {
+    Some(match c {
+        'r' => OnMessage::Reply,
+        'e' => OnMessage::Edit,
+        'd' => OnMessage::Delete,
+        'p' => OnMessage::Pin,
+        'o' => OnMessage::Original,
+        'w' => OnMessage::WhoHas,
+        't' => OnMessage::Retry,
+        c => OnMessage::Digit(c.to_digit(10)?.checked_sub(1)? as usize),
+    })
 }
 
 fn writing(key: KeyEvent, model: &Model, page: i32) -> Option<Action> {
@@ -98,6 +129,7 @@ fn with_control(c: char, model: &Model) -> Option<Action> {
         'd' if model.current().is_none_or(|c| c.editor.is_empty()) => Action::Quit,
         'n' => Action::Switch(1),
         'p' => Action::Switch(-1),
+        'k' => Action::Switcher,
         _ => Action::Edit(match c {
             'a' => Edit::Home,
             'e' => Edit::End,
@@ -106,7 +138,6 @@ fn with_control(c: char, model: &Model) -> Option<Action> {
             'd' => Edit::Delete,
             'h' => Edit::Backspace,
             'j' => Edit::NewLine,
-            'k' => Edit::KillToEnd,
             'u' => Edit::KillToStart,
             'w' => Edit::KillWordLeft,
             'y' => Edit::Yank,
@@ -119,10 +150,14 @@ fn with_alt(c: char, model: &Model) -> Option<Action> {
     if let Some(place) = c.to_digit(10).and_then(|digit| digit.checked_sub(1)) {
         return model.conversations.get(place as usize).map(|c| Action::Go(c.session()));
     }
+    if c == 'u' {
+        return Some(Action::New);
+    }
     Some(Action::Edit(match c {
         'b' => Edit::WordLeft,
         'f' => Edit::WordRight,
         'd' => Edit::KillWordRight,
+        'k' => Edit::KillToEnd,
         _ => return None,
     }))
 }

@@ -14,6 +14,7 @@ mod wrap;
 
 use crate::{
     editor::Edit,
+    keep::Keep,
     link::Link,
     model::{Action, Effect, Input, Me, Model},
     place::{self, Opening},
@@ -74,7 +75,11 @@ pub fn run(client: &Client, events: Events, opening: &Opening) -> Result<(), Tui
     let opened = client.open(summary.session, From::Saved)?;
     client.watch(&[Topic::Who, Topic::Sessions])?;
 
-    let mut chat = Chat { model: Model::new(me), drawn: Drawn::default(), page: 1 };
+    let keep = Keep::of_user();
+    let kept = keep.as_ref().map(Keep::load).unwrap_or_default();
+    let mut chat = Chat { model: Model::new(me), drawn: Drawn::default(), page: 1, keep };
+    chat.model.seed(chance()?);
+    chat.model.update(Input::Kept(kept), now());
     let session = opened.session.session;
     let first = Input::Opened { summary: opened.session, members: opened.members, focus: true, say: None };
     chat.model.update(first, now());
@@ -101,6 +106,17 @@ fn read_keys(sender: &SyncSender<Happening>) {
     let _ = sender.send(Happening::Ended);
 }
 
+/// Bytes that nobody else knows.
+fn chance() -> io::Result<[u8; 32]> {
+    let mut bytes = [0; 32];
+    let filled = rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())?;
+    if filled == bytes.len() {
+        Ok(bytes)
+    } else {
+        Err(io::Error::other("the system gave too few random bytes"))
+    }
+}
+
 fn now() -> u64 {
     Timestamp::now().as_millisecond().try_into().unwrap_or(0)
 }
@@ -109,6 +125,7 @@ struct Chat {
     model: Model,
     drawn: Drawn,
     page: i32,
+    keep: Option<Keep>,
 }
 
 impl Chat {
@@ -147,6 +164,11 @@ impl Chat {
         }
     }
 
+    /// What cannot be kept is not missed before the next time.
+    fn keep(&self, what: impl FnOnce(&Keep) -> io::Result<()>) {
+        let _ = self.keep.as_ref().map(what);
+    }
+
     /// Does what the model wants done; false if it wants to end.
     fn carry_out(&mut self, terminal: &Terminal, link: &Link) -> io::Result<bool> {
         for effect in self.model.take_effects() {
@@ -154,6 +176,8 @@ impl Chat {
                 Effect::Quit => return Ok(false),
                 Effect::Copy(text) => terminal.copy(&text)?,
                 Effect::Bell => terminal.bell()?,
+                Effect::KeepDraft(session, text) => self.keep(|keep| keep.draft(session, &text)),
+                Effect::KeepWatched(words) => self.keep(|keep| keep.watched(&words)),
                 other => link.carry_out(other),
             }
         }

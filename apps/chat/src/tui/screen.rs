@@ -9,9 +9,9 @@ use super::{
     wrap::{cut, wrap, wrap_with_cursor},
 };
 use crate::{
-    command::COMMANDS,
-    conversation::{Conversation, Tone},
-    model::{Action, Mode, Model},
+    command::commands,
+    conversation::{Conversation, Line as Spoken, Tone, Writing},
+    model::{Action, Goal, Mode, Model, PALETTE, quote},
 };
 use chalktalk_ipc::{UserId, event::Scope, text::label};
 use jiff::tz::TimeZone;
@@ -58,6 +58,9 @@ pub(super) fn draw(frame: &mut Frame<'_>, model: &mut Model, theme: Theme, zone:
         area = right;
     }
     drawn.reached_top = draw_talk(frame, area, model, theme, zone);
+    if model.mode == Mode::Switching {
+        draw_switcher(frame, model, theme);
+    }
     if model.mode == Mode::Help {
         draw_help(frame, theme);
     }
@@ -74,6 +77,8 @@ fn draw_talk(frame: &mut Frame<'_>, area: Rect, model: &mut Model, theme: Theme,
     let mut rest = area;
     let status = take_bottom(&mut rest, u16::from(height >= 4));
     let input = take_bottom(&mut rest, input_height);
+    let doing = purpose(model);
+    let purpose = take_bottom(&mut rest, u16::from(height >= 7 && doing.is_some()));
     let rule = take_bottom(&mut rest, u16::from(height >= 5));
     let warning = banner(model);
     let banner = take_bottom(&mut rest, u16::from(height >= 6 && warning.is_some()));
@@ -84,11 +89,32 @@ fn draw_talk(frame: &mut Frame<'_>, area: Rect, model: &mut Model, theme: Theme,
     if let Some(text) = warning {
         frame.render_widget(Paragraph::new(cut(&text, banner.width.into())).style(theme.banner()), banner);
     }
+    if let Some(text) = doing {
+        frame.render_widget(Paragraph::new(cut(&text, purpose.width.into())).style(theme.accent()), purpose);
+    }
     draw_rule(frame, rule, model.current(), below, theme);
     draw_input(frame, input, model, &rows, (row, column), theme);
     draw_status(frame, status, model, theme);
     draw_completions(frame, rest, input, model, theme);
     reached_top
+}
+
+/// What becomes of what is being written, and what part of the talk is in view, if that is not the usual.
+fn purpose(model: &Model) -> Option<String> {
+    let c = model.current()?;
+    let of = |position| {
+        let said = c.line(position).and_then(Spoken::said);
+        said.map_or("a message".into(), |said| format!("{}: {}", said.name, quote(&said.text)))
+    };
+    let writing = match c.writing {
+        Writing::New => None,
+        Writing::Reply(to) => Some(format!("↳ {}", of(to))),
+        Writing::Edit(of_this) => Some(format!("✎ {}", of(of_this))),
+    };
+    let topic = c.topic.as_ref().map(|topic| format!("[{topic}]"));
+    let filter = c.filter.as_ref().map(|filter| format!("only {}", filter.name()));
+    let parts: Vec<String> = [writing, topic, filter].into_iter().flatten().collect();
+    (!parts.is_empty()).then(|| format!(" {} · Esc ends it", parts.join(" · ")))
 }
 
 /// What stands in the way of talking, if anything does.
@@ -150,7 +176,7 @@ fn draw_history(
     }
     let selected = match model.mode {
         Mode::Selecting(at) => Some(at),
-        Mode::Writing | Mode::Help => None,
+        Mode::Writing | Mode::Help | Mode::Switching => None,
     };
     let (shared, marks) = (&model.shared_names(), &model.marks());
     let look = Look { theme, zone, width: area.width.into(), selected, shared, marks };
@@ -249,7 +275,7 @@ fn draw_status(frame: &mut Frame<'_>, area: Rect, model: &Model, theme: Theme) {
     let (left, style) = match (&model.flash, model.mode) {
         (Some((Tone::Alarm, text)), _) => (text.replace('\n', " "), theme.alarm()),
         (Some((Tone::Quiet, text)), _) => (text.replace('\n', " "), theme.dim()),
-        (None, Mode::Selecting(_)) => ("↑↓ choose · y copies · Esc leaves".into(), theme.accent()),
+        (None, Mode::Selecting(_)) => (selecting(), theme.accent()),
         (None, _) => ("F1 keys · / commands · Alt-↑↓ switch · PgUp past".into(), theme.dim()),
     };
     let elsewhere: usize =
@@ -267,6 +293,13 @@ fn draw_status(frame: &mut Frame<'_>, area: Rect, model: &Model, theme: Theme) {
         Span::styled(me, if elsewhere > 0 { theme.accent() } else { theme.dim() }),
     ]);
     frame.render_widget(Paragraph::new(line), area);
+}
+
+/// What the keys do with the chosen message.
+fn selecting() -> String {
+    let palette: Vec<String> =
+        PALETTE.iter().enumerate().map(|(at, emoji)| format!("{}{emoji}", at + 1)).collect();
+    format!("r reply · e edit · d delete · p pin · o original · w who has · y copy · {}", palette.join(" "))
 }
 
 /// Ways to go on, above the line being written.
@@ -294,7 +327,46 @@ fn draw_completions(frame: &mut Frame<'_>, above: Rect, input: Rect, model: &Mod
     frame.render_widget(Paragraph::new(rows).block(block), area);
 }
 
-const KEYS: [(&str, &str); 15] = [
+/// The quick switcher: letters, and where they may lead.
+fn draw_switcher(frame: &mut Frame<'_>, model: &Model, theme: Theme) {
+    let screen = frame.area();
+    let goals = model.goals();
+    let width = SWITCHER.min(screen.width);
+    let height = (goals.len().max(1) as u16 + 3).min(screen.height);
+    let area = Rect {
+        x: screen.x + (screen.width - width) / 2,
+        y: screen.y + (screen.height - height) / 3,
+        width,
+        height,
+    };
+    let room = usize::from(width).saturating_sub(3);
+    let query =
+        Line::from_iter([Span::styled(PROMPT, theme.accent()), Span::raw(label(&model.switcher.query))]);
+    let row = |(at, goal): (usize, &Goal)| {
+        let name = cut(&goal.name, room);
+        let about = cut(&goal.about, room.saturating_sub(name.width() + 2));
+        let gap = room.saturating_sub(name.width() + about.width());
+        let line = Line::from_iter([
+            Span::raw(format!(" {name}")),
+            Span::raw(" ".repeat(gap)),
+            Span::styled(about, theme.dim()),
+        ]);
+        if at == model.switcher.chosen { line.style(theme.chosen()) } else { line }
+    };
+    let mut rows = vec![query];
+    rows.extend(goals.iter().enumerate().map(row));
+    if goals.is_empty() {
+        rows.push(Line::styled(" nothing is called that", theme.dim()));
+    }
+    frame.render_widget(Clear, area);
+    let block = framed(theme).title(Span::styled(" Go to · Enter goes · Esc closes ", theme.accent()));
+    frame.render_widget(Paragraph::new(rows).block(block), area);
+}
+
+/// Columns of the quick switcher.
+const SWITCHER: u16 = 52;
+
+const KEYS: [(&str, &str); 17] = [
     ("Enter", "send"),
     ("Alt-Enter, Ctrl-J", "new line"),
     ("Tab", "complete /command, @name, #room"),
@@ -303,10 +375,12 @@ const KEYS: [(&str, &str); 15] = [
     ("Alt-1 … Alt-9", "conversation by place"),
     ("PgUp, PgDn, wheel", "scroll"),
     ("Esc", "back to the newest line"),
-    ("F2", "choose a message: y copies it"),
+    ("F2", "choose a message, and do something with it"),
+    ("Ctrl-K", "quick switcher: go anywhere by a few letters"),
+    ("Alt-U", "where the new begins"),
     ("Ctrl-A, Ctrl-E", "start, end of the line"),
     ("Ctrl-Left, Ctrl-Right", "word left, right"),
-    ("Ctrl-W, Ctrl-U, Ctrl-K", "cut word, to start, to end"),
+    ("Ctrl-W, Ctrl-U, Alt-K", "cut word, to start, to end"),
     ("Ctrl-Y", "put back what was cut"),
     ("Shift-mouse", "select as your terminal does"),
     ("Ctrl-C", "drop the line; again: end"),
@@ -331,7 +405,7 @@ fn draw_help(frame: &mut Frame<'_>, theme: Theme) {
         Line::styled(" ✔ verified   ! key changed   ✕ blocked   ≈ not the one known before", theme.dim());
     let mut rows: Vec<Line<'_>> = KEYS.iter().map(key).collect();
     rows.push(Line::default());
-    rows.extend(COMMANDS.iter().map(command));
+    rows.extend(commands().map(command));
     rows.extend([Line::default(), ticks, signs]);
     let width = (rows.iter().map(Line::width).max().unwrap_or(0) as u16 + 3).min(screen.width);
     let height = (rows.len() as u16 + 2).min(screen.height);

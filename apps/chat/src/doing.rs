@@ -1,0 +1,161 @@
+//! Commands about what is said: reactions, topics, polls, dice.
+//!
+//! Invariant: what is wrong with a command is said with an example of a right one.
+
+use chalktalk_client::chat::{MAX_EMOJI, POLL_ANSWERS};
+use chalktalk_ipc::text::label;
+
+/// Something to do with messages.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Doing {
+    /// React to the newest message of somebody else.
+    React(String),
+    /// Answer the newest message of somebody else.
+    Reply(String),
+    /// What is written from now on is about this.
+    Topic(Option<String>),
+    /// List the topics.
+    Topics,
+    /// Show only a part.
+    Only(Part),
+    /// Ask a question.
+    Poll(String, Vec<String>),
+    /// Answer the newest poll, from 0.
+    Vote(usize),
+    /// Throw so many dice of so many sides.
+    Roll(u32, u32),
+    /// Say something that all should see.
+    Announce(String),
+    /// Who has the newest message of one's own.
+    WhoHas,
+    /// Words that count as a mention.
+    Watch(Vec<String>),
+}
+
+/// A part of a conversation.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Part {
+    /// All of it.
+    All,
+    /// What is new.
+    New,
+    /// What is by or for the reader.
+    Mine,
+    /// What is pinned.
+    Pinned,
+    /// What is about this.
+    Topic(String),
+}
+
+/// Name, arguments and purpose, in the order in which they are offered.
+pub const COMMANDS: [(&str, &str, &str); 11] = [
+    ("/reply", "text", "answer the newest message (F2 r: any)"),
+    ("/react", ":+1:", "react to the newest message (F2 1-8: any)"),
+    ("/topic", "[name]", "what you write next is about"),
+    ("/topics", "", "list what was talked about"),
+    ("/only", "[part]", "show what is new, mine, pinned, of a topic"),
+    ("/poll", "question | a | b", "ask, and count the answers"),
+    ("/vote", "number", "answer the newest poll"),
+    ("/roll", "[2d6]", "throw dice that nobody can forge"),
+    ("/announce", "text", "say what all should see"),
+    ("/who-has", "", "how far your newest message has come"),
+    ("/watch", "[word …]", "words that count as mentions"),
+];
+
+/// Reads a command of these; nothing if it is another's.
+pub fn parse(name: &str, rest: &str) -> Option<Result<Doing, String>> {
+    let text = |example: &str, make: fn(String) -> Doing| match rest {
+        "" => Err(format!("that needs a text: {example}")),
+        text => Ok(make(text.to_owned())),
+    };
+    Some(match name {
+        "/react" => emoji(rest).map(Doing::React),
+        "/reply" => text("/reply of course", Doing::Reply),
+        "/topic" => Ok(Doing::Topic(Some(label(rest)).filter(|topic| !topic.is_empty()))),
+        "/topics" if rest.is_empty() => Ok(Doing::Topics),
+        "/only" => Ok(Doing::Only(match rest {
+            "" => Part::All,
+            "new" => Part::New,
+            "mine" => Part::Mine,
+            "pinned" => Part::Pinned,
+            topic => Part::Topic(label(topic)),
+        })),
+        "/poll" => poll(rest),
+        "/vote" => match rest.parse::<usize>().ok().and_then(|n| n.checked_sub(1)) {
+            Some(answer) => Ok(Doing::Vote(answer)),
+            None => Err("/vote needs the number of an answer: /vote 2".into()),
+        },
+        "/roll" => dice(if rest.is_empty() { "1d6" } else { rest }),
+        "/announce" => text("/announce we close at six", Doing::Announce),
+        "/who-has" if rest.is_empty() => Ok(Doing::WhoHas),
+        "/watch" => Ok(Doing::Watch(rest.split_whitespace().map(str::to_owned).take(MAX_WATCHED).collect())),
+        _ => return None,
+    })
+}
+
+/// Words to watch for: each is looked for in every message.
+const MAX_WATCHED: usize = 32;
+
+fn emoji(rest: &str) -> Result<String, String> {
+    let emoji = label(&crate::emoji::expand(rest));
+    let fits = !emoji.is_empty() && emoji.len() <= MAX_EMOJI && !emoji.contains(' ');
+    if fits { Ok(emoji) } else { Err("/react needs an emoji: /react :+1:".into()) }
+}
+
+fn poll(rest: &str) -> Result<Doing, String> {
+    let mut parts = rest.split('|').map(|part| part.trim().to_owned()).filter(|part| !part.is_empty());
+    let question = parts.next().unwrap_or_default();
+    let answers: Vec<String> = parts.collect();
+    match POLL_ANSWERS.contains(&answers.len()) {
+        true => Ok(Doing::Poll(question, answers)),
+        false => Err("/poll needs a question and 2 to 12 answers: /poll Tea? | yes | no".into()),
+    }
+}
+
+fn dice(rest: &str) -> Result<Doing, String> {
+    let parsed = rest.to_lowercase().split_once('d').and_then(|(dice, sides)| {
+        let dice = if dice.is_empty() { 1 } else { dice.parse().ok()? };
+        Some((dice, sides.parse::<u32>().ok()?))
+    });
+    match parsed {
+        Some((dice @ 1..=100, sides @ 2..=1_000_000)) => Ok(Doing::Roll(dice, sides)),
+        _ => Err("/roll throws 1 to 100 dice of 2 to 1,000,000 sides: /roll 2d6".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_mean_what_they_say() {
+        for (name, rest, meaning) in [
+            ("/react", ":+1:", Doing::React("👍".into())),
+            ("/react", "🎉", Doing::React("🎉".into())),
+            ("/topic", " tea  time ", Doing::Topic(Some("tea time".into()))),
+            ("/topic", "", Doing::Topic(None)),
+            ("/only", "", Doing::Only(Part::All)),
+            ("/only", "tea", Doing::Only(Part::Topic("tea".into()))),
+            ("/poll", "Tea? | yes | no |", Doing::Poll("Tea?".into(), vec!["yes".into(), "no".into()])),
+            ("/vote", "2", Doing::Vote(1)),
+            ("/roll", "", Doing::Roll(1, 6)),
+            ("/roll", "D20", Doing::Roll(1, 20)),
+            ("/watch", "tea coffee", Doing::Watch(vec!["tea".into(), "coffee".into()])),
+        ] {
+            assert_eq!(parse(name, rest), Some(Ok(meaning)), "{name} {rest}");
+        }
+        for (name, rest) in [
+            ("/react", ""),
+            ("/react", "a b"),
+            ("/poll", "Tea?"),
+            ("/poll", "Tea? | yes"),
+            ("/vote", "0"),
+            ("/roll", "0d6"),
+            ("/roll", "99999999999d6"),
+            ("/announce", ""),
+        ] {
+            assert!(matches!(parse(name, rest), Some(Err(_))), "{name} {rest}");
+        }
+        assert_eq!(parse("/join", "#tea"), None);
+    }
+}

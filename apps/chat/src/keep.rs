@@ -1,0 +1,115 @@
+//! What a chat keeps for the next time: drafts, one file for each conversation, and the words that are watched for.
+//!
+//! Invariant: a file is replaced as a whole or not at all. What cannot be kept costs nothing but the next time's comfort:
+//! it is never in the way of talking.
+
+use chalktalk_ipc::SessionId;
+use std::{
+    collections::BTreeMap,
+    env, fs,
+    io::{self, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+};
+
+/// The longest file that is read: more was never written.
+const MAX_FILE: u64 = 1 << 17;
+
+/// Where things are kept.
+#[derive(Clone, Debug)]
+pub struct Keep {
+    folder: PathBuf,
+}
+
+/// What was kept.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Kept {
+    /// What was being written.
+    pub drafts: BTreeMap<SessionId, String>,
+    /// Words that count as mentions.
+    pub watched: Vec<String>,
+}
+
+impl Keep {
+    /// The user's own place: `$XDG_STATE_HOME/chalktalk/chat`; nothing without a home.
+    pub fn of_user() -> Option<Self> {
+        let absolute = |name| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        let state = absolute("XDG_STATE_HOME").or_else(|| Some(absolute("HOME")?.join(".local/state")))?;
+        Some(Self { folder: state.join("chalktalk/chat") })
+    }
+
+    /// This folder.
+    pub fn at(folder: &Path) -> Self {
+        Self { folder: folder.to_path_buf() }
+    }
+
+    /// What was kept; what cannot be read was not.
+    pub fn load(&self) -> Kept {
+        let files = fs::read_dir(self.folder.join(DRAFTS)).into_iter().flatten().flatten();
+        let draft = |file: fs::DirEntry| {
+            let session = file.file_name().to_str()?.parse().ok()?;
+            Some((session, read(&file.path())?))
+        };
+        let watched = read(&self.folder.join(WATCHED)).unwrap_or_default();
+        Kept {
+            drafts: files.filter_map(draft).collect(),
+            watched: watched.lines().map(str::to_owned).collect(),
+        }
+    }
+
+    /// Keeps a draft; an empty one is forgotten.
+    pub fn draft(&self, session: SessionId, text: &str) -> io::Result<()> {
+        self.write(DRAFTS, &session.to_string(), text)
+    }
+
+    /// Keeps the words that are watched for.
+    pub fn watched(&self, words: &[String]) -> io::Result<()> {
+        self.write("", WATCHED, &words.join("\n"))
+    }
+
+    fn write(&self, folder: &str, name: &str, text: &str) -> io::Result<()> {
+        let folder = self.folder.join(folder);
+        let path = folder.join(name);
+        if text.is_empty() {
+            return fs::remove_file(path)
+                .or_else(|e| if e.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(e) });
+        }
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
+        let beside = folder.join(format!(".{name}.{}", std::process::id()));
+        let mut file =
+            fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
+        file.write_all(text.as_bytes())?;
+        fs::rename(beside, path)
+    }
+}
+
+const DRAFTS: &str = "drafts";
+const WATCHED: &str = "watched";
+
+fn read(path: &Path) -> Option<String> {
+    let small = fs::metadata(path).is_ok_and(|facts| facts.is_file() && facts.len() <= MAX_FILE);
+    small.then(|| fs::read_to_string(path).ok()).flatten().filter(|text| !text.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn drafts_and_words_come_back_and_rubbish_does_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let keep = Keep::at(&dir.path().join("deep"));
+        assert_eq!(keep.load(), Kept::default());
+        let (lobby, garden) = (SessionId([1; 16]), SessionId([2; 16]));
+        keep.draft(lobby, "half a\nsentence").unwrap();
+        keep.draft(garden, "x").unwrap();
+        keep.draft(garden, "").unwrap();
+        keep.draft(garden, "").unwrap();
+        keep.watched(&["tea".into(), "日本".into()]).unwrap();
+        fs::write(dir.path().join("deep/drafts/rubbish"), "x").unwrap();
+        fs::write(dir.path().join(format!("deep/drafts/{garden}")), b"\xff\xfe").unwrap();
+        let kept = keep.load();
+        assert_eq!(kept.drafts, BTreeMap::from([(lobby, "half a\nsentence".to_owned())]));
+        assert_eq!(kept.watched, ["tea", "日本"]);
+    }
+}
