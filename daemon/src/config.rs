@@ -2,16 +2,21 @@
 //!
 //! Invariant: what leaves this module is checked; nothing after it complains about a value.
 
-use crate::net::{
-    PORT,
-    interfaces::{Mode, Wishes},
+pub mod keys;
+
+use crate::{
+    identity::account_uid,
+    net::{
+        Groups, PORT,
+        interfaces::{Mode, Wishes},
+    },
 };
-use chalktalk_ipc::text;
+use chalktalk_ipc::{AppId, text};
 use clap::Parser;
 use serde::Deserialize;
 use std::{
     fs, io,
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::{Path, PathBuf},
 };
 
@@ -44,9 +49,25 @@ pub struct Options {
     /// Check the configuration, print `ok` or what is wrong, and end
     #[arg(long)]
     pub check: bool,
-    /// Write a line for every datagram sent and received to this file
+    /// Write every datagram sent and received to this file (pcap: Wireshark and tshark read it)
     #[arg(long, value_name = "FILE")]
     pub trace: Option<PathBuf>,
+    /// Print a manual page in roff: `chalktalkd` or `chalktalkd.toml`; or an `example` of the configuration
+    #[arg(long, value_name = "PAGE", hide = true)]
+    pub manual: Option<Manual>,
+}
+
+/// What `--manual` prints.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
+pub enum Manual {
+    /// chalktalkd(8).
+    #[value(name = "chalktalkd")]
+    Daemon,
+    /// chalktalkd.toml(5).
+    #[value(name = "chalktalkd.toml")]
+    Configuration,
+    /// A configuration with every key, commented out.
+    Example,
 }
 
 /// What holds, once everything was looked at.
@@ -58,10 +79,54 @@ pub struct Settings {
     pub port: u16,
     /// This host's name, if it is not the machine's.
     pub name: Option<String>,
+    /// The multicast groups.
+    pub groups: Groups,
     /// Hosts that are reached by unicast wherever they are.
     pub peers: Vec<SocketAddr>,
+    /// Who is found.
+    pub discovery: Discovery,
+    /// Uids that may do, besides root, what concerns the whole machine.
+    pub operators: Vec<u32>,
+    /// Which apps may take part.
+    pub apps: Apps,
     /// What one user may take, where several share the daemon.
     pub quota: Quota,
+}
+
+/// Who is found.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Discovery {
+    /// Everybody on the link.
+    #[default]
+    Link,
+    /// The peers that are named, alone.
+    Peers,
+}
+
+/// Which apps may take part.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Apps {
+    /// Only these; empty: all.
+    pub allow: Vec<AppId>,
+    /// Never these.
+    pub deny: Vec<AppId>,
+    /// Whether messages may open programs.
+    pub launch: bool,
+}
+
+impl Default for Apps {
+    fn default() -> Self {
+        Self { allow: Vec::new(), deny: Vec::new(), launch: true }
+    }
+}
+
+impl Apps {
+    /// Whether an app may attach.
+    pub fn admit(&self, app: &AppId) -> bool {
+        (self.allow.is_empty() || self.allow.contains(app)) && !self.deny.contains(app)
+    }
 }
 
 /// What one user may take of a daemon that several share.
@@ -107,6 +172,9 @@ pub enum ConfigError {
         /// What is wrong, and what may have been meant.
         problem: String,
     },
+    /// An operator who is nobody.
+    #[error("operators: there is no user {0:?} on this machine")]
+    Nobody(String),
     /// A name of which nothing is left once it is fit to be shown.
     #[error("the name {0:?} has no visible characters; choose another")]
     Name(String),
@@ -121,6 +189,14 @@ struct File {
     #[serde(default)]
     peers: Vec<Peer>,
     #[serde(default)]
+    discovery: Discovery,
+    #[serde(default)]
+    operators: Vec<Login>,
+    #[serde(default)]
+    groups: GroupNames,
+    #[serde(default)]
+    apps: Apps,
+    #[serde(default)]
     interfaces: Names,
     #[serde(default)]
     quota: Quota,
@@ -133,6 +209,61 @@ struct Names {
     allow: Vec<String>,
     #[serde(default)]
     deny: Vec<String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct GroupNames {
+    v4: Option<Group4>,
+    v6: Option<Group6>,
+}
+
+#[derive(Deserialize)]
+#[serde(try_from = "Ipv4Addr")]
+struct Group4(Ipv4Addr);
+
+impl TryFrom<Ipv4Addr> for Group4 {
+    type Error = String;
+    fn try_from(address: Ipv4Addr) -> Result<Self, String> {
+        match address.is_multicast() {
+            true => Ok(Self(address)),
+            false => Err(format!("{address} is no multicast address; take one from 239.255.0.0/16")),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(try_from = "Ipv6Addr")]
+struct Group6(Ipv6Addr);
+
+impl TryFrom<Ipv6Addr> for Group6 {
+    type Error = String;
+    fn try_from(address: Ipv6Addr) -> Result<Self, String> {
+        // RFC 4291 §2.7: the scope is in the second byte's lower half; 2 is link-local.
+        match address.octets() {
+            [0xff, flags, ..] if flags & 0x0f == 2 => Ok(Self(address)),
+            _ => {
+                Err(format!("{address} is no multicast address of link-local scope; take one from ff12::/16"))
+            }
+        }
+    }
+}
+
+/// A user of this machine, as the configuration names them.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Login {
+    Uid(u32),
+    Name(String),
+}
+
+impl Login {
+    fn uid(self) -> Result<u32, ConfigError> {
+        match self {
+            Self::Uid(uid) => Ok(uid),
+            Self::Name(name) => account_uid(&name).ok_or(ConfigError::Nobody(name)),
+        }
+    }
 }
 
 /// A host that is to be reached by unicast: an address, with a port or without.
@@ -173,7 +304,10 @@ impl Settings {
         });
         let only =
             if options.interfaces.is_empty() { file.interfaces.allow } else { options.interfaces.clone() };
-        let mode = options.mode.or(file.mode).unwrap_or_default();
+        let mode = match file.discovery {
+            Discovery::Link => options.mode.or(file.mode).unwrap_or_default(),
+            Discovery::Peers => Mode::Unicast,
+        };
         let port = options.port.or(file.port.map(|port| port.0)).unwrap_or(PORT);
         let socket = |peer: &Peer| match peer {
             Peer::Address(address) => SocketAddr::new(*address, port),
@@ -183,7 +317,14 @@ impl Settings {
             wishes: Wishes { only, never: file.interfaces.deny, mode },
             port,
             name: name.transpose()?,
+            groups: Groups {
+                v4: file.groups.v4.map_or(Groups::default().v4, |group| group.0),
+                v6: file.groups.v6.map_or(Groups::default().v6, |group| group.0),
+            },
             peers: file.peers.iter().map(socket).collect(),
+            discovery: file.discovery,
+            operators: file.operators.into_iter().map(Login::uid).collect::<Result<_, _>>()?,
+            apps: file.apps,
             quota: file.quota,
         })
     }
@@ -271,6 +412,42 @@ mod tests {
     }
 
     #[test]
+    fn every_key_of_the_table_is_read_and_no_other() {
+        let text = keys::example(false).replace("\"ana\"", "\"root\"");
+        let all = settings(&[], &text).unwrap();
+        assert_eq!((all.operators.as_slice(), all.apps.launch), (&[0][..], false));
+        assert_eq!(all.groups.v4, Ipv4Addr::new(239, 255, 1, 1));
+        assert_eq!(
+            (all.discovery, all.wishes.mode),
+            (Discovery::Peers, Mode::Unicast),
+            "nothing for everybody"
+        );
+        for table in ["", "interfaces", "groups", "quota", "apps"] {
+            let text = if table.is_empty() { "zzz = 1".into() } else { format!("[{table}]\nzzz = 1\n") };
+            let error = toml::from_str::<File>(&text).err().unwrap().message().to_owned();
+            let mut read: Vec<&str> = error.split('`').skip(3).step_by(2).collect();
+            read.retain(|name| {
+                !table.is_empty() || !["interfaces", "groups", "quota", "apps"].contains(name)
+            });
+            let mut told: Vec<&str> =
+                keys::KEYS.iter().filter(|key| key.table == table).map(|key| key.name).collect();
+            read.sort_unstable();
+            told.sort_unstable();
+            assert_eq!(read, told, "{table}: {error}");
+        }
+    }
+
+    #[test]
+    fn apps_are_admitted_by_what_is_allowed_and_denied() {
+        let apps = |text| settings(&[], text).unwrap().apps;
+        let (chat, game) = (AppId::chat(), "org.example.game".parse().unwrap());
+        assert!(apps("").admit(&chat) && apps("").admit(&game) && apps("").launch);
+        let only_chat = apps("[apps]\nallow = [\"chalktalk.chat\"]\n");
+        assert!(only_chat.admit(&chat) && !only_chat.admit(&game));
+        assert!(!apps("[apps]\ndeny = [\"org.example.game\"]\n").admit(&game));
+    }
+
+    #[test]
     fn mistakes_are_told_with_line_and_remedy() {
         let wrong = |text| settings(&[], text).unwrap_err();
         let unknown = wrong("name = \"x\"\n\n[interfaces]\nalow = []\n");
@@ -280,6 +457,13 @@ mod tests {
             wrong("[quota]\nprogram = 1\n").contains(":2: unknown key `program`; did you mean `programs`?")
         );
         assert!(wrong("port = 80\n").contains("1024"), "{}", wrong("port = 80\n"));
+        assert!(wrong("[groups]\nv4 = \"10.0.0.1\"\n").contains("no multicast address"));
+        assert!(
+            wrong("[groups]\nv6 = \"ff0e::1\"\n").contains("link-local scope"),
+            "it could leave the link"
+        );
+        assert!(wrong("operators = [\"nobody-at-all\"]\n").contains("there is no user"));
+        assert!(wrong("[apps]\nalow = []\n").contains(":2: unknown key `alow`; did you mean `allow`?"));
         assert!(wrong("mode = \"loud\"\n").contains("loud"));
         assert!(wrong("name = \n").contains(":1: "));
         assert!(wrong("name = \"\u{202e}\"").contains("no visible characters"));

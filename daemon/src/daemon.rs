@@ -10,7 +10,8 @@ use crate::{
     blobs::Blobs,
     catchup::{self, CatchUps, Outcome},
     clients::Clients,
-    config::{Options, Settings},
+    config::{Discovery, Options, Settings},
+    health::{Shell, Watch},
     identity::{State, account_name, host_name, own_name, random_seed},
     local::{Admission, Bounds, Local, go_on_listening, listen},
     lock::Lock,
@@ -42,8 +43,9 @@ use chalktalk_protocol::{
 use mio::{Events, Poll, Token, Waker, net::TcpStream};
 use std::{
     collections::BTreeMap,
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     os::unix::net::UnixListener,
+    path::PathBuf,
     sync::Arc,
     time::{self, Duration, SystemTime, UNIX_EPOCH},
 };
@@ -103,6 +105,7 @@ pub struct Daemon {
     /// Where one user runs the daemon. Where several share it, each runs an agent, and the daemon executes nothing.
     agent: Option<Agent>,
     supervisor: Supervisor,
+    watch: Watch,
     node: Node,
     clients: Clients,
     /// A burst that the kernel had no room for, and how much of it went.
@@ -117,6 +120,9 @@ pub struct Daemon {
     /// Whether it is to draw new keys now.
     draws_keys: bool,
     pulse: Pulse,
+    /// What was typed, and where the configuration is: both are looked at again when somebody asks for it.
+    options: Options,
+    config: PathBuf,
     /// Reads of the store for programs whose user has had a share of the turn.
     put_off: Vec<Action>,
     _lock: Lock,
@@ -156,10 +162,11 @@ impl Daemon {
         let kept_for_one = shared.then(|| settings.quota.files.saturating_mul(1 << 20));
         let blobs = Blobs::start(&places.state, kept_for_one, loop_waker)
             .context("cannot start a thread for files")?;
-        let mut network = Network::open(settings.port, registry, NETWORK)?;
+        let mut network = Network::open(settings.port, settings.groups, registry, NETWORK)?;
         let interfaces = Interfaces::new(settings.wishes.clone(), registry, INTERFACES)
             .context("cannot follow the network interfaces")?;
         report_failed(network.set_links(interfaces.links().to_vec(), &[]));
+        network.listen_only_to(only_peers(&settings));
 
         let host_seed = state.host_seed()?;
         let life = state.next_life()?;
@@ -187,6 +194,7 @@ impl Daemon {
             }
         };
         let bounds = if shared { bounds(&settings) } else { Bounds::OWN };
+        let groups = settings.groups;
         let mut clients = Clients::new(settings);
         for (uid, name) in uids {
             clients.add_user(uid, node.add_user(now, state.seeds(uid, name)?));
@@ -199,7 +207,9 @@ impl Daemon {
         };
         let local = Local::serve(listener, &socket, admission, bounds, registry, LOCAL)
             .with_context(|| format!("cannot listen at {}", socket.display()))?;
-        let trace = options.trace.as_deref().map(Trace::open).transpose()?;
+        let (port, own_port) = (network.port(), network.own_port());
+        let trace =
+            options.trace.as_deref().map(|path| Trace::open(path, groups, port, own_port)).transpose()?;
         Ok(Self {
             door: Door::new(registry, DOOR)?,
             blobs,
@@ -207,6 +217,7 @@ impl Daemon {
             asking: BTreeMap::new(),
             asked: 0,
             agent: (!shared).then(|| Agent::new(local.path(), &places.state, start)),
+            watch: Watch::new(start),
             supervisor: Supervisor::from_env(start).context("NOTIFY_SOCKET cannot be used")?,
             clients,
             unsent: None,
@@ -216,6 +227,8 @@ impl Daemon {
             anew: false,
             draws_keys: false,
             pulse: Pulse::new(),
+            options: options.clone(),
+            config: places.config,
             put_off: Vec::new(),
             _lock: lock,
             poll,
@@ -300,6 +313,7 @@ impl Daemon {
             self.interfaces.poll_timeout(),
             self.agent.as_ref().and_then(Agent::poll_timeout),
             self.supervisor.poll_timeout(),
+            Some(self.watch.poll_timeout()),
             (self.store.last_space() == Space::Low).then_some(self.look_at_disk),
         ];
         shell.into_iter().flatten().chain(core).min()
@@ -316,6 +330,9 @@ impl Daemon {
                 SIGNALS => {
                     let signalled = self.signals.take();
                     end |= signalled.end;
+                    if signalled.reload {
+                        self.reload(now);
+                    }
                     if let Some(agent) = self.agent.as_mut().filter(|_| signalled.child) {
                         report_agent(&agent.on_child_ended(now));
                     }
@@ -351,6 +368,33 @@ impl Daemon {
         }
     }
 
+    /// Reads the configuration again. One with a mistake in it changes nothing.
+    fn reload(&mut self, now: time::Instant) {
+        self.supervisor.reloading();
+        match Settings::read(&self.options, &self.config) {
+            Ok(settings) => self.follow(now, settings),
+            Err(e) => log::warn(format_args!("the configuration stays as it was: {e}")),
+        }
+        self.announce();
+    }
+
+    fn follow(&mut self, shell_now: time::Instant, settings: Settings) {
+        let old = &self.clients.settings;
+        if (old.port, old.groups, &old.name) != (settings.port, settings.groups, &settings.name) {
+            log::warn(format_args!("port, groups and name hold from the next start on"));
+        }
+        let now = self.now();
+        let shared = self.node.is_shared();
+        self.interfaces.set_wishes(shell_now, settings.wishes.clone());
+        self.network.listen_only_to(only_peers(&settings));
+        let quota = shared.then(|| quota(&settings));
+        self.node.set_wishes(now, settings.wishes.mode.into(), settings.peers.clone(), quota);
+        if shared {
+            self.local.set_bounds(bounds(&settings));
+        }
+        self.clients.settings = settings;
+    }
+
     /// One turn: inputs, then time, then outputs. True: there is more to do at once.
     fn turn(&mut self) -> anyhow::Result<bool> {
         self.look_at_clocks();
@@ -370,6 +414,9 @@ impl Daemon {
         more |= self.local.flush(time::Instant::now());
         // Nobody waits for a report as a program waits for its message. What the programs' needs brought up goes along.
         more |= self.give_writes_and_bursts();
+        if let Some(trace) = &mut self.trace {
+            trace.flush();
+        }
         let now = self.now();
         requests::part_with_closed(now, &mut self.local, &mut self.clients, &mut self.node, &mut self.blobs);
         more |= requests::park(&mut self.clients, &self.store);
@@ -391,6 +438,8 @@ impl Daemon {
             node: &mut self.node,
             store: &self.store,
             network: &self.network,
+            interfaces: &self.interfaces,
+            watch: &self.watch,
             state: &self.state,
             blobs: &mut self.blobs,
             anew: self.anew,
@@ -403,7 +452,7 @@ impl Daemon {
         let (node, trace) = (&mut self.node, &mut self.trace);
         self.network.receive(DATAGRAMS, |arrival, datagram| {
             if let Some(trace) = trace {
-                trace.received(now, arrival, datagram);
+                trace.received(arrival, datagram);
             }
             node.handle_datagram(now, arrival, datagram);
         })
@@ -479,6 +528,9 @@ impl Daemon {
         if let Some(agent) = &mut self.agent {
             report_agent(&agent.handle_timeout(now));
         }
+        let core_now = self.now();
+        let shell = Shell { network: &self.network, interfaces: &self.interfaces };
+        self.watch.handle_timeout(now, core_now, &self.node, shell);
         let now = self.now();
         if self.node.poll_timeout().is_some_and(|at| at <= now) {
             self.node.handle_timeout(now);
@@ -549,7 +601,7 @@ impl Daemon {
             };
             let gone = from + self.network.send(&transmit.route, &transmit.datagrams[from..]);
             if let Some(trace) = &mut self.trace {
-                trace.sent(now, &transmit.route, &transmit.datagrams[from..gone]);
+                trace.sent(&transmit.route, &transmit.datagrams[from..gone]);
             }
             self.give_writes();
             if gone < transmit.datagrams.len() {
@@ -664,6 +716,12 @@ fn quota(settings: &Settings) -> Quota {
         sessions: quota.sessions,
         stored: quota.stored.saturating_mul(1 << 20),
     }
+}
+
+/// Whom to listen to, where the peers that are named are all there are.
+fn only_peers(settings: &Settings) -> Option<Vec<IpAddr>> {
+    let peers = || settings.peers.iter().map(|peer| peer.ip().to_canonical()).collect();
+    (settings.discovery == Discovery::Peers).then(peers)
 }
 
 /// What the local socket is to hold each user to.

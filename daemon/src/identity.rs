@@ -324,6 +324,15 @@ pub fn account_name(uid: u32) -> String {
     name.unwrap_or_else(|| if uid == NOBODY { "nobody".into() } else { format!("user{uid}") })
 }
 
+/// The uid of a login of this machine.
+pub fn account_uid(login: &str) -> Option<u32> {
+    let accounts = fs::read_to_string(ACCOUNTS).unwrap_or_default();
+    accounts.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        (fields.next() == Some(login)).then(|| fields.nth(1)?.parse().ok())?
+    })
+}
+
 /// Whether a uid is one of those that users may hand out below themselves, in containers: not a person, and whoever has
 /// thousands of them could fill the daemon with users.
 pub fn is_subordinate(uid: u32) -> bool {

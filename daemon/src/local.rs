@@ -311,6 +311,11 @@ impl Local {
         })
     }
 
+    /// Holds everybody who comes from now on to these bounds.
+    pub fn set_bounds(&mut self, bounds: Bounds) {
+        self.bounds = bounds;
+    }
+
     /// Where it listens.
     pub fn path(&self) -> &Path {
         &self.path

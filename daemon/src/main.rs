@@ -11,7 +11,7 @@ use chalktalkd::{
     identity::IdentityError,
     local::{ListenError, go_on_listening, turn_away},
     lock::LockError,
-    log,
+    log, manual,
     places::{Places, Service},
     supervisor,
 };
@@ -47,6 +47,10 @@ fn exit_status(error: &anyhow::Error) -> u8 {
 }
 
 fn run(options: &Options) -> anyhow::Result<()> {
+    if let Some(page) = options.manual {
+        print!("{}", manual::page(page));
+        return Ok(());
+    }
     let listener = supervisor::handed_over().context("the socket handed over cannot be used")?;
     let waiting = listener.as_ref().map(UnixListener::try_clone).transpose()?;
     let ended = serve(options, listener);

@@ -5,16 +5,18 @@
 use crate::{
     blobs::Blobs,
     clients::{Client, Clients, Parked},
+    config::Settings,
+    health::{Shell, Watch},
     history,
     identity::{IdentityError, State, account_name},
     local::{Connection, ConnectionId, Local, Peer},
-    net::Network,
+    net::{Network, interfaces::Interfaces},
     outputs::Writer,
     passport::Passport,
     store::{Space, Store},
 };
 use chalktalk_ipc::{
-    Answer, Call, Frame, FrameKind, InstanceId, PROTOCOL, Refusal, RefusalCode, Request, UserId,
+    Answer, AppId, Call, Frame, FrameKind, InstanceId, PROTOCOL, Refusal, RefusalCode, Request, UserId,
     batch::{Class, read_publish},
     descriptors::Arrived,
     event::Warning,
@@ -36,6 +38,10 @@ pub struct World<'a> {
     pub store: &'a Store,
     /// For facts.
     pub network: &'a Network,
+    /// For what is wrong.
+    pub interfaces: &'a Interfaces,
+    /// What is wrong.
+    pub watch: &'a Watch,
     /// Where keys are kept.
     pub state: &'a State,
     /// Files that are put and fetched.
@@ -220,6 +226,7 @@ impl Caller<'_> {
         let answer = match request {
             Request::Hello { protocol, client: _ } => self.welcome(protocol, node)?,
             Request::Attach { instance, app, role, token } => {
+                self.only_admitted(&app)?;
                 if self.clients.of(self.connection).instance.is_some() {
                     return Err(refusal(RefusalCode::BadRequest, "this connection is an instance already"));
                 }
@@ -230,7 +237,9 @@ impl Caller<'_> {
                 }
                 answer
             }
-            Request::AttachAgent { display: _, apps } => {
+            Request::AttachAgent { display: _, mut apps } => {
+                let rules = &self.clients.settings.apps;
+                apps.retain(|app| rules.launch && rules.admit(&app.app));
                 let client = self.clients.of(self.connection);
                 if client.agent {
                     node.detach_agent(now, user); // it tells its registry anew
@@ -248,6 +257,14 @@ impl Caller<'_> {
             }
             Request::Invite { target, app, users } => node.invite(now, user, &target, &app, &users)?,
             Request::Remove { target, app, user: other } => node.remove(now, user, &target, &app, &other)?,
+            Request::Probe => {
+                node.probe(now);
+                Answer::Done
+            }
+            Request::Health => {
+                let shell = Shell { network: world.network, interfaces: world.interfaces };
+                Answer::Health(world.watch.health(now, node, shell))
+            }
             Request::Invitations => Answer::Invitations(node.invitations(user)),
             Request::AnswerInvitation { session, accept } => {
                 node.answer_invitation(now, user, session, accept)?
@@ -279,7 +296,7 @@ impl Caller<'_> {
                 node.exited(now, user, launch, status);
                 Answer::Done
             }
-            Request::Status => Answer::Status(status(now, user, self.peer, world)),
+            Request::Status => Answer::Status(status(now, user, self.peer, &self.clients.settings, world)),
             Request::Who => Answer::Who(node.who(user)),
             Request::Instances { all } => Answer::Instances(node.instance_list(user, all)),
             Request::Sessions => Answer::Sessions(node.session_list(user)),
@@ -377,12 +394,24 @@ impl Caller<'_> {
 
     /// What concerns the whole machine is for root, and for who runs the daemon.
     fn only_operator(&self) -> Result<(), Refusal> {
-        match is_operator(self.peer) {
+        match is_operator(self.peer, &self.clients.settings) {
             true => Ok(()),
             false => Err(refusal(
                 RefusalCode::NotAllowed,
-                "only the operator of this machine may do that: run it as root",
+                "only an operator of this machine may do that: run it as root, or be named in the configuration",
             )),
+        }
+    }
+
+    fn only_admitted(&self, app: &AppId) -> Result<(), Refusal> {
+        match self.clients.settings.apps.admit(app) {
+            true => Ok(()),
+            false => {
+                let message = format!(
+                    "{app} may not take part on this machine: its operator has left it out in the configuration"
+                );
+                Err(Refusal::new(RefusalCode::NotAllowed, message))
+            }
         }
     }
 
@@ -408,15 +437,21 @@ fn full(user: UserId, world: &World<'_>) -> Option<Refusal> {
     Some(refusal(RefusalCode::Storage, text))
 }
 
-/// Root, and who runs the daemon.
-fn is_operator(peer: Peer) -> bool {
-    peer.uid == 0 || peer.uid == rustix::process::geteuid().as_raw()
+/// Root, who runs the daemon, and whom the configuration names.
+fn is_operator(peer: Peer, settings: &Settings) -> bool {
+    settings.operators.contains(&peer.uid) || peer.uid == 0 || peer.uid == rustix::process::geteuid().as_raw()
 }
 
 /// The core's facts, and the shell's.
-fn status(now: Instant, user: UserId, peer: Peer, world: &World<'_>) -> chalktalk_ipc::event::Status {
+fn status(
+    now: Instant,
+    user: UserId,
+    peer: Peer,
+    settings: &Settings,
+    world: &World<'_>,
+) -> chalktalk_ipc::event::Status {
     let mut status = world.node.status(user, now);
-    if world.node.is_shared() && !is_operator(peer) {
+    if world.node.is_shared() && !is_operator(peer, settings) {
         // They count what the programs of all users do.
         status.counters.clear();
     }
@@ -432,8 +467,11 @@ fn status(now: Instant, user: UserId, peer: Peer, world: &World<'_>) -> chalktal
         ("net.refused", network.refused),
         ("net.own frames", network.own),
         ("net.stray", network.stray),
+        ("net.no peer", network.foreign),
     ];
     status.counters.extend(counted.map(|(name, n)| (name.to_owned(), n)));
+    let shell = Shell { network: world.network, interfaces: world.interfaces };
+    status.warnings.extend(world.watch.warnings(now, world.node, shell));
     if world.node.has_stored_all(user) {
         let text = "you have stored as much as this daemon keeps for one user: you can publish nothing more in kept sessions until its operator allows more";
         status.warnings.push(Warning::new("quota", text));

@@ -4,7 +4,7 @@
 
 use mio::{Interest, Registry, Token, net::UnixStream};
 use signal_hook::{
-    consts::{SIGCHLD, SIGINT, SIGTERM},
+    consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM},
     flag,
     low_level::pipe,
 };
@@ -23,6 +23,8 @@ pub struct Signalled {
     pub end: bool,
     /// A child has ended.
     pub child: bool,
+    /// The configuration is to be read again.
+    pub reload: bool,
 }
 
 /// The daemon's ear for signals.
@@ -30,22 +32,23 @@ pub struct Signalled {
 pub struct Signals {
     end: Arc<AtomicBool>,
     child: Arc<AtomicBool>,
+    reload: Arc<AtomicBool>,
     woken: UnixStream,
 }
 
 impl Signals {
     /// Listens from now on.
     pub fn listen(registry: &Registry, token: Token) -> io::Result<Self> {
-        let (end, child) = (Arc::<AtomicBool>::default(), Arc::<AtomicBool>::default());
+        let [end, child, reload] = [(); 3].map(|()| Arc::<AtomicBool>::default());
         let (mut woken, waker) = UnixStream::pair()?;
         let waker = std::os::unix::net::UnixStream::from(std::os::fd::OwnedFd::from(waker));
-        for (signal, seen) in [(SIGTERM, &end), (SIGINT, &end), (SIGCHLD, &child)] {
+        for (signal, seen) in [(SIGTERM, &end), (SIGINT, &end), (SIGCHLD, &child), (SIGHUP, &reload)] {
             // The flag is registered first: it is set before the socket wakes the loop.
             flag::register(signal, seen.clone())?;
             pipe::register(signal, waker.try_clone()?)?;
         }
         registry.register(&mut woken, token, Interest::READABLE)?;
-        Ok(Self { end, child, woken })
+        Ok(Self { end, child, reload, woken })
     }
 
     /// What has been signalled since the last call.
@@ -53,7 +56,7 @@ impl Signals {
         let mut bytes = [0; 64];
         while self.woken.read(&mut bytes).is_ok_and(|n| n > 0) {}
         let taken = |flag: &AtomicBool| flag.swap(false, Ordering::SeqCst);
-        Signalled { end: taken(&self.end), child: taken(&self.child) }
+        Signalled { end: taken(&self.end), child: taken(&self.child), reload: taken(&self.reload) }
     }
 }
 

@@ -91,6 +91,8 @@ pub enum Answer {
     },
     /// To `blobs`.
     Blobs(Vec<BlobSummary>),
+    /// To `health`.
+    Health(Health),
     /// To `history`, behind the messages.
     HistoryEnd {
         /// What to ask for next; absent: the beginning was reached.
@@ -483,6 +485,54 @@ impl Warning {
     pub fn new(code: &str, text: impl Into<String>) -> Self {
         Self { code: code.to_owned(), text: text.into() }
     }
+}
+
+/// How the network does, seen from this host.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Health {
+    /// What is wrong, what matters most first.
+    pub findings: Vec<Finding>,
+    /// What was tried with each neighbour, if a `probe` came before and is over.
+    pub neighbours: Vec<NeighbourHealth>,
+}
+
+/// Something that is wrong.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Finding {
+    /// Stays the same from version to version.
+    pub code: String,
+    /// Whether messages do not arrive because of it.
+    pub serious: bool,
+    /// What is wrong, in a sentence.
+    pub cause: String,
+    /// The command that mends it, or what else to do.
+    pub fix: String,
+}
+
+/// Which ways to and from a neighbour work.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct NeighbourHealth {
+    /// Its name, fit for display.
+    pub host: String,
+    /// Whether it has answered.
+    pub answered: bool,
+    /// What we sent and it heard.
+    pub there: Vec<WayHealth>,
+    /// What it sent and we heard.
+    pub here: Vec<WayHealth>,
+    /// Its clock less ours, in ms.
+    pub clock: Option<i64>,
+}
+
+/// A way that worked.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct WayHealth {
+    /// The sender's interface, where it is one of this host's; empty: one of the neighbour's, or none in particular.
+    pub interface: String,
+    /// `multicast4`, `multicast6`, `broadcast` or `unicast`.
+    pub way: String,
+    /// Bytes of the frame.
+    pub bytes: u16,
 }
 
 /// An interface in use.

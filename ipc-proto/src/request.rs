@@ -100,6 +100,10 @@ pub enum Request {
     },
     /// Invitations that wait for the user's answer. Answer: `invitations`.
     Invitations,
+    /// Try every way to everybody; `health` tells after a second what came of it. Answer: `done`.
+    Probe,
+    /// What is wrong with the network, and what to do about it. Answer: `health`.
+    Health,
     /// Accept an invitation, and be in the session; or decline it. Answer: `session` or `done`.
     AnswerInvitation {
         /// The session invited to.

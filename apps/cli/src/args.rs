@@ -137,6 +137,20 @@ pub(crate) enum Command {
     /// Seal this network with a passphrase, or no more
     #[command(subcommand)]
     Passphrase(PassphraseCommand),
+    /// Find out what is wrong with the network or the set-up, and what mends it
+    ///
+    /// Tries every way to every neighbour, with their help. Ends with 1 if something serious is wrong. As root it looks at
+    /// this machine's firewall as well.
+    Doctor {
+        #[command(flatten)]
+        format: Format,
+    },
+    /// Print the daemon's counters as Prometheus reads them
+    Metrics {
+        /// Write them into this file instead, for the node exporter's textfile collector
+        #[arg(long, value_name = "FILE")]
+        file: Option<PathBuf>,
+    },
     /// Run three hosts on this machine and show what they do together
     ///
     /// Needs no privileges, no display and no network. Ends everything it started and removes its files.

@@ -7,6 +7,7 @@ mod args;
 mod chat;
 mod connect;
 mod demo;
+mod doctor;
 mod facts;
 mod failure;
 mod file;
@@ -15,6 +16,7 @@ mod invitations;
 mod lines;
 mod manual;
 mod messages;
+mod metrics;
 mod passphrase;
 mod people;
 mod programs;
@@ -109,6 +111,8 @@ fn run(command: Option<Command>, socket: Option<&Path>) -> Result<(), Failure> {
         Some(Command::Unblock { user }) => people::mark(&user, Mark::Unblocked, socket, screen),
         Some(Command::Identity(command)) => identity::run(&command, socket, screen),
         Some(Command::Passphrase(command)) => passphrase::run(&command, socket, screen),
+        Some(Command::Doctor { format }) => doctor::run(format.json, socket, screen),
+        Some(Command::Metrics { file }) => metrics::run(file.as_deref(), socket, screen),
         Some(Command::Demo { headless: _ }) => demo::run(screen),
         Some(Command::Completions { shell }) => manual::completions(shell, screen),
         Some(Command::Man { dir }) => manual::man(dir.as_deref(), screen),

@@ -13,7 +13,7 @@ use crate::{
 };
 use chalktalk_ipc::{
     Answer, AppId, HostId, InstanceId, OriginId, Position, Request, Secret, SessionId, UserId,
-    event::{InstanceSummary, InvitationSummary, Member, Person, SessionSummary, Status},
+    event::{Health, InstanceSummary, InvitationSummary, Member, Person, SessionSummary, Status},
     request::{Availability, From, HistoryPoint, Mark, Role, SessionKind, Topic},
 };
 use std::{
@@ -135,6 +135,25 @@ impl Client {
     pub fn status(&self) -> Result<Status, ClientError> {
         match self.request(Request::Status)? {
             Answer::Status(status) => Ok(status),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Has the daemon try every way to everybody; [`Client::health`] tells after a second what came of it.
+    ///
+    /// # Errors
+    /// As [`Client::request`].
+    pub fn probe(&self) -> Result<(), ClientError> {
+        self.request(Request::Probe).map(drop)
+    }
+
+    /// What is wrong with the network, and what to do about it.
+    ///
+    /// # Errors
+    /// As [`Client::request`].
+    pub fn health(&self) -> Result<Health, ClientError> {
+        match self.request(Request::Health)? {
+            Answer::Health(health) => Ok(health),
             other => Err(unexpected(&other)),
         }
     }

@@ -302,6 +302,11 @@ pub const MAX_HOST_BODY: usize = MAX_CONTROL - 32 - SIGNATURE;
 
 /// A host frame, signed by the host's key, or `None` if it does not fit one datagram.
 pub fn host_frame(key: &SigningKey, body: &HostFrame) -> Option<Vec<u8>> {
+    signed_frame(key, Kind::Host, body)
+}
+
+/// A frame of the nil session, signed by the host's key, or `None` if it does not fit one datagram.
+pub fn signed_frame(key: &SigningKey, kind: Kind, body: &impl Serialize) -> Option<Vec<u8>> {
     let body = rmp_serde::to_vec(body).expect("our own types always encode");
     if body.len() > MAX_HOST_BODY {
         return None;
@@ -309,7 +314,7 @@ pub fn host_frame(key: &SigningKey, body: &HostFrame) -> Option<Vec<u8>> {
     let mut rest = [&key.verifying_key().as_bytes()[..], &body].concat();
     let signature = key.sign(&rest).to_bytes();
     rest.extend_from_slice(&signature);
-    Some(Header::new(Kind::Host, SessionId::NIL).datagram(&rest))
+    Some(Header::new(kind, SessionId::NIL).datagram(&rest))
 }
 
 /// A host frame whose signature has not been looked at yet.
@@ -334,13 +339,20 @@ impl<'a> UnverifiedHost<'a> {
 
     /// What it says, if the host really signed it.
     pub fn verify(self) -> Result<HostFrame, &'static str> {
-        self.key.verify_strict(self.signed, &self.signature).map_err(|_| "bad host signature")?;
-        let frame: HostFrame = read(self.body).map_err(|_| "malformed host frame")?;
+        let frame: HostFrame = self.verify_as()?;
         if frame.part < frame.parts && frame.parts <= MAX_PARTS {
             Ok(frame)
         } else {
             Err("malformed host frame")
         }
+    }
+}
+
+impl UnverifiedHost<'_> {
+    /// What another frame that is signed like a host frame says, if the host really signed it.
+    pub fn verify_as<T: DeserializeOwned>(self) -> Result<T, &'static str> {
+        self.key.verify_strict(self.signed, &self.signature).map_err(|_| "bad host signature")?;
+        read(self.body).map_err(|_| "malformed host frame")
     }
 }
 

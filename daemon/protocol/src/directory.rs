@@ -26,6 +26,9 @@ const WAY_MEMORY: Duration = Duration::from_secs(30);
 /// Hosts that are remembered as gone, so that their old frames do not bring them back.
 const MAX_GONE: usize = MAX_HOSTS;
 
+/// After this everybody on a link has sent by every way: the first heartbeats do.
+const SETTLED: Duration = Duration::from_secs(8);
+
 /// Frames of one host that are recognised when they come again by another way.
 const RECENT_FRAMES: usize = 16;
 
@@ -179,6 +182,11 @@ impl Directory {
         self.hosts.values().map(Host::expires).min()
     }
 
+    /// Whether a host was here and has gone.
+    pub fn has_left(&self, id: HostId) -> bool {
+        self.gone.contains_key(&id)
+    }
+
     /// A host.
     pub fn host(&self, id: HostId) -> Option<&Host> {
         self.hosts.get(&id)
@@ -282,6 +290,21 @@ impl Host {
     /// Its name, fit for display.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Where it says it can be reached.
+    pub fn announced(&self) -> &[IpAddr] {
+        &self.announced
+    }
+
+    /// How it says it hears others.
+    pub fn neighbours(&self) -> impl Iterator<Item = &NeighbourItem> + '_ {
+        self.parts.iter().flatten().flat_map(|part| &part.neighbours)
+    }
+
+    /// Whether it has been known for longer than who it hears needs to be heard here as well.
+    pub fn is_settled(&self, now: Instant) -> bool {
+        now.since(self.first_heard) >= SETTLED
     }
 
     /// Its users.

@@ -41,6 +41,10 @@ pub enum Kind {
     Invitation = 8,
     /// Tells those who asked that it has come, or that the answer is no.
     Answer = 9,
+    /// Tries a way out (`probe.rs`).
+    Probe = 10,
+    /// Tells which of a run's probes came.
+    ProbeAnswer = 11,
 }
 
 /// Why bytes are not a frame.
@@ -110,6 +114,8 @@ impl Header {
             7 => Kind::Host,
             8 => Kind::Invitation,
             9 => Kind::Answer,
+            10 => Kind::Probe,
+            11 => Kind::ProbeAnswer,
             _ => return Err(Malformed::Kind),
         };
         let guid = |i: usize| <[u8; 16]>::try_from(&datagram[i..i + 16]).expect("length was checked");

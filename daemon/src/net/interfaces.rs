@@ -5,7 +5,10 @@
 //!
 //! Invariant: the loopback interface is used only while no other interface is.
 
-use chalktalk_protocol::net::{Link, LinkId, Way};
+use chalktalk_protocol::{
+    health::{Unused, Why},
+    net::{Link, LinkId, Way},
+};
 use if_addrs::{IfAddr, Interface};
 use mio::{Interest, Registry, Token, unix::SourceFd};
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
@@ -31,7 +34,12 @@ const RTM_NEWLINK: u16 = 16;
 const RTM_GETLINK: u16 = 18;
 const NLM_F_REQUEST: u16 = 1;
 const NLM_F_DUMP: u16 = 0x300;
+const IFLA_IFNAME: u16 = 3;
 const IFLA_MTU: u16 = 4;
+const IFF_UP: u32 = 1;
+const IFF_LOOPBACK: u32 = 1 << 3;
+const IFF_POINTOPOINT: u32 = 1 << 4;
+const IFF_RUNNING: u32 = 1 << 6;
 const GROUP_LINK: u32 = 1;
 const GROUP_IPV4_ADDRESS: u32 = 1 << 4;
 const GROUP_IPV6_ADDRESS: u32 = 1 << 8;
@@ -107,6 +115,23 @@ impl Interfaces {
         Ok(Self { notices, wishes, links, deleted: Vec::new(), read_at: None, unsettled_since: None })
     }
 
+    /// The operator wants it otherwise from now on; what that changes is told with the next change.
+    pub fn set_wishes(&mut self, now: Instant, wishes: Wishes) {
+        self.wishes = wishes;
+        self.read_at = Some(now);
+    }
+
+    /// Interfaces that are there and not in use, and why.
+    ///
+    /// # Errors
+    /// The system does not say what there is.
+    pub fn unused(&self) -> io::Result<Vec<Unused>> {
+        let unused = cards()?.into_iter().filter(|(index, card)| {
+            card.flags & IFF_LOOPBACK == 0 && self.links.iter().all(|link| link.id.0 != *index)
+        });
+        Ok(unused.map(|(_, card)| Unused { why: why_unused(&card, &self.wishes), name: card.name }).collect())
+    }
+
     /// In use now.
     pub fn links(&self) -> &[Link] {
         &self.links
@@ -160,7 +185,7 @@ impl Interfaces {
 
 /// Reads what there is and keeps what may be used.
 fn read(wishes: &Wishes) -> io::Result<Vec<Link>> {
-    let mtus = mtus()?;
+    let mtus = cards()?.into_iter().map(|(index, card)| (index, card.mtu)).collect();
     Ok(choose(if_addrs::get_if_addrs()?, &mtus, wishes))
 }
 
@@ -223,8 +248,27 @@ fn ways(link: &Link, mode: Mode) -> Vec<Way> {
     ways
 }
 
-/// The MTU of every interface by its index. (Not from /sys: it may show another network namespace.)
-fn mtus() -> io::Result<BTreeMap<u32, u32>> {
+fn why_unused(card: &Card, wishes: &Wishes) -> Why {
+    let named = wishes.only.contains(&card.name);
+    match card {
+        _ if wishes.never.contains(&card.name) || !wishes.only.is_empty() && !named => Why::LeftOut,
+        Card { flags, .. } if flags & IFF_UP == 0 || flags & IFF_RUNNING == 0 => Why::Down,
+        Card { flags, .. } if flags & IFF_POINTOPOINT != 0 && !named => Why::Tunnel,
+        Card { mtu, .. } if *mtu < SMALLEST_MTU => Why::Small,
+        _ => Why::NoAddress,
+    }
+}
+
+/// An interface as the kernel describes it.
+#[derive(Debug)]
+struct Card {
+    name: String,
+    flags: u32,
+    mtu: u32,
+}
+
+/// Every interface by its index. (Not from /sys: it may show another network namespace.)
+fn cards() -> io::Result<BTreeMap<u32, Card>> {
     let mut socket = Socket::new(NETLINK_ROUTE)?;
     socket.bind_auto()?;
     let mut request = Vec::with_capacity(HEADER + LINK_HEADER);
@@ -242,8 +286,8 @@ fn mtus() -> io::Result<BTreeMap<u32, u32>> {
             if kind != RTM_NEWLINK {
                 return Ok(found); // done, or an error: the rest is taken to be 1,500
             }
-            if let (Some(index), Some(mtu)) = (link_index(body), mtu(body)) {
-                found.insert(index, mtu);
+            if let (Some(index), Some(card)) = (link_index(body), card(body)) {
+                found.insert(index, card);
             }
         }
     }
@@ -270,13 +314,20 @@ fn link_index(body: &[u8]) -> Option<u32> {
     body.get(4..8)?.first_chunk().map(|bytes| u32::from_ne_bytes(*bytes))
 }
 
-fn mtu(body: &[u8]) -> Option<u32> {
+fn card(body: &[u8]) -> Option<Card> {
+    let word = |bytes: &[u8]| bytes.first_chunk().map(|bytes| u32::from_ne_bytes(*bytes));
+    let name = attribute(body, IFLA_IFNAME)?.split(|byte| *byte == 0).next()?;
+    let name = String::from_utf8_lossy(name).into_owned();
+    Some(Card { name, flags: word(body.get(8..12)?)?, mtu: word(attribute(body, IFLA_MTU)?)? })
+}
+
+fn attribute(body: &[u8], wanted: u16) -> Option<&[u8]> {
     let mut attributes = body.get(LINK_HEADER..)?;
     loop {
         let length = usize::from(u16::from_ne_bytes(*attributes.first_chunk()?));
         let attribute = attributes.get(..length).filter(|attribute| attribute.len() >= 4)?;
-        if u16::from_ne_bytes([attribute[2], attribute[3]]) == IFLA_MTU {
-            return attribute[4..].first_chunk().map(|bytes| u32::from_ne_bytes(*bytes));
+        if u16::from_ne_bytes([attribute[2], attribute[3]]) == wanted {
+            return Some(&attribute[4..]);
         }
         attributes = attributes.get(length.next_multiple_of(4)..)?;
     }
@@ -373,10 +424,10 @@ mod tests {
 
     #[test]
     fn the_kernel_tells_the_mtu_of_every_interface() {
-        let mtus = mtus().unwrap();
+        let cards = cards().unwrap();
         let lo = if_addrs::get_if_addrs().unwrap().into_iter().find(Interface::is_loopback);
         if let Some(index) = lo.and_then(|lo| lo.index) {
-            assert!(mtus[&index] >= 1500, "{mtus:?}");
+            assert!(cards[&index].mtu >= 1500, "{cards:?}");
         }
     }
 
@@ -386,7 +437,7 @@ mod tests {
             [&[][..], &[1], &[255; 40], &[0; 64], &[16, 0, 0, 0, 17, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]]
         {
             assert_eq!(deleted_links(bytes).count(), 0);
-            assert_eq!(mtu(bytes), None);
+            assert!(card(bytes).is_none());
         }
         let mut notice = vec![32, 0, 0, 0, 17, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
         notice.extend_from_slice(&7u32.to_ne_bytes());

@@ -29,6 +29,21 @@ pub const GROUP4: Ipv4Addr = Ipv4Addr::new(239, 255, 47, 74);
 /// The IPv6 group: transient, link-local (RFC 4291 §2.7).
 pub const GROUP6: Ipv6Addr = Ipv6Addr::new(0xff12, 0, 0, 0, 0, 0, 0, 0x4774);
 
+/// The multicast groups.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Groups {
+    /// Of IPv4.
+    pub v4: Ipv4Addr,
+    /// Of IPv6, link-local.
+    pub v6: Ipv6Addr,
+}
+
+impl Default for Groups {
+    fn default() -> Self {
+        Self { v4: GROUP4, v6: GROUP6 }
+    }
+}
+
 /// How many ports after the group's are tried for the own one: as many daemons can share a machine.
 const OWN_PORTS: u16 = 64;
 /// Streams that wait to be accepted; more askers than are ever served at once.
@@ -75,6 +90,8 @@ pub struct Counters {
     pub own: u64,
     /// Datagrams from interfaces that are not in use.
     pub stray: u64,
+    /// Datagrams and streams from hosts that are no peers, where only peers are to be found.
+    pub foreign: u64,
 }
 
 /// Every socket between daemons.
@@ -84,6 +101,9 @@ pub struct Network {
     listener: TcpListener,
     port: u16,
     own_port: u16,
+    to: Groups,
+    /// Only these hosts are listened to; absent: everybody.
+    only: Option<Vec<IpAddr>>,
     links: Vec<Link>,
     /// Addresses of this host, and the link each is on.
     addresses: BTreeMap<IpAddr, LinkId>,
@@ -126,7 +146,7 @@ pub enum OpenError {
 
 impl Network {
     /// Opens every socket; no group is joined before [`Network::set_links`].
-    pub fn open(port: u16, registry: &Registry, tokens: Tokens) -> Result<Self, OpenError> {
+    pub fn open(port: u16, to: Groups, registry: &Registry, tokens: Tokens) -> Result<Self, OpenError> {
         let group4 =
             Udp::bind(ANY4, port, true, tokens.at(0)).map_err(|source| OpenError::Group { port, source })?;
         // A machine without IPv6 refuses the family; it then talks IPv4 alone.
@@ -138,6 +158,8 @@ impl Network {
             listener,
             port,
             own_port,
+            to,
+            only: None,
             links: Vec::new(),
             addresses: BTreeMap::new(),
             registry: registry.try_clone()?,
@@ -151,6 +173,11 @@ impl Network {
         let mut network = network;
         registry.register(&mut network.listener, tokens.listener(), Interest::READABLE)?;
         Ok(network)
+    }
+
+    /// Listens to these hosts alone from now on, or to everybody.
+    pub fn listen_only_to(&mut self, hosts: Option<Vec<IpAddr>>) {
+        self.only = hosts;
     }
 
     /// The port of the group.
@@ -246,6 +273,7 @@ impl Network {
         let [own4, own6] = &mut self.own;
         let sockets = [group4, own4, group6, own6];
         let sieve = Sieve { links: &self.links, addresses: &self.addresses, own_port: self.own_port };
+        let only = &self.only;
         let (counters, looping) = (&mut self.counters, &mut self.looping);
         let mut handed = 0;
         let mut silent = 0;
@@ -258,6 +286,9 @@ impl Network {
                 socket.receive(&mut self.buffers, |meta, datagram| {
                     handed += 1;
                     match sieve.judge(meta) {
+                        Verdict::Take(arrival) if !listens_to(only, arrival.from.ip()) => {
+                            counters.foreign += 1
+                        }
                         Verdict::Take(arrival) => {
                             counters.received += 1;
                             counters.received_bytes += datagram.len() as u64;
@@ -277,9 +308,10 @@ impl Network {
     }
 
     /// The next stream that another daemon opened, if one waits.
-    pub fn accept(&self) -> Option<(mio::net::TcpStream, SocketAddr)> {
+    pub fn accept(&mut self) -> Option<(mio::net::TcpStream, SocketAddr)> {
         loop {
             match self.listener.accept() {
+                Ok((_, from)) if !listens_to(&self.only, from.ip()) => self.counters.foreign += 1,
                 Ok(accepted) => return Some(accepted),
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
                 // Out of descriptors or aborted: the asker tries again elsewhere.
@@ -295,11 +327,15 @@ impl Network {
                 let link = self.links.iter().find(|link| link.id == id)?;
                 let source = link.v4.first().map(|(address, _)| IpAddr::V4(*address));
                 match way {
-                    Way::Multicast4 => Some((0, SocketAddr::new(GROUP4.into(), self.port), Some(source?))),
+                    Way::Multicast4 => {
+                        Some((0, SocketAddr::new(self.to.v4.into(), self.port), Some(source?)))
+                    }
                     Way::Broadcast => {
                         Some((0, SocketAddr::new(broadcast(link).into(), self.port), Some(source?)))
                     }
-                    Way::Multicast6 => Some((1, SocketAddrV6::new(GROUP6, self.port, 0, id.0).into(), None)),
+                    Way::Multicast6 => {
+                        Some((1, SocketAddrV6::new(self.to.v6, self.port, 0, id.0).into(), None))
+                    }
                     Way::Unicast | Way::Stream => None,
                 }
             }
@@ -313,9 +349,14 @@ impl Network {
     fn groups(&self) -> impl Iterator<Item = (&Udp, IpAddr)> {
         self.group
             .iter()
-            .zip([IpAddr::V4(GROUP4), IpAddr::V6(GROUP6)])
+            .zip([IpAddr::V4(self.to.v4), IpAddr::V6(self.to.v6)])
             .filter_map(|(s, group)| Some((s.as_ref()?, group)))
     }
+}
+
+/// IPv4 hosts come to a listener of both families as IPv6 addresses.
+fn listens_to(only: &Option<Vec<IpAddr>>, host: IpAddr) -> bool {
+    only.as_ref().is_none_or(|hosts| hosts.contains(&host.to_canonical()))
 }
 
 /// Decides what a datagram is by where it came from and was sent to.

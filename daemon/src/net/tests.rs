@@ -27,7 +27,7 @@ fn loopback() -> Link {
 impl Host {
     fn new(port: u16) -> Self {
         let poll = Poll::new().unwrap();
-        let mut network = Network::open(port, poll.registry(), TOKENS).unwrap();
+        let mut network = Network::open(port, Groups::default(), poll.registry(), TOKENS).unwrap();
         assert_eq!(network.set_links(vec![loopback()], &[]).len(), 0);
         Self { network, poll }
     }
@@ -147,7 +147,7 @@ fn a_taken_port_is_explained() {
     let poll = Poll::new().unwrap();
     let port = port(3);
     let _taken = std::net::UdpSocket::bind((Ipv4Addr::UNSPECIFIED, port)).unwrap();
-    let refused = Network::open(port, poll.registry(), TOKENS).err().unwrap();
+    let refused = Network::open(port, Groups::default(), poll.registry(), TOKENS).err().unwrap();
     assert!(refused.to_string().contains("--port"), "{refused}");
 }
 
@@ -164,7 +164,7 @@ fn broadcast_addresses_follow_the_subnet() {
 #[test]
 fn the_kernel_says_how_much_it_buffers() {
     let poll = Poll::new().unwrap();
-    let network = Network::open(port(3) + 1, poll.registry(), TOKENS).unwrap();
+    let network = Network::open(port(3) + 1, Groups::default(), poll.registry(), TOKENS).unwrap();
     assert!(network.receive_buffer() >= 100_000);
 }
 
@@ -209,7 +209,7 @@ struct Follower {
 impl Follower {
     fn new() -> Self {
         let poll = Poll::new().unwrap();
-        let mut network = Network::open(PORT, poll.registry(), TOKENS).unwrap();
+        let mut network = Network::open(PORT, Groups::default(), poll.registry(), TOKENS).unwrap();
         let wishes = Wishes { only: vec!["chalk0".into()], ..Wishes::default() };
         let interfaces = Interfaces::new(wishes, poll.registry(), Token(1)).unwrap();
         network.set_links(interfaces.links().to_vec(), &[]);

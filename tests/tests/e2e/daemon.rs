@@ -10,6 +10,7 @@ pub(crate) const TESTS: &[Test] = tests![
     it_takes_the_place_of_one_that_was_killed,
     it_ends_cleanly_when_asked_with_everything_stored,
     it_checks_a_configuration_without_starting,
+    it_reads_its_configuration_again_and_nobody_is_interrupted,
 ];
 
 fn its_socket_and_its_state_are_for_its_user_alone() {
@@ -76,4 +77,37 @@ fn it_checks_a_configuration_without_starting() {
         assert!(process.log().contains(says), "{text}: {}", process.log());
     }
     assert!(!lab.host(1).socket().exists());
+}
+
+fn it_reads_its_configuration_again_and_nobody_is_interrupted() {
+    let lab = Lab::new(1);
+    let path = lab.host(1).dir().join("config/chalktalk/config.toml");
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let daemon = lab.host(1).daemon();
+    let app = lab.host(1).app("org.example.test");
+    let session = app.enter("#ops", From::Start);
+    app.publish(session, "before");
+    let again = |text: &str, says: &str| {
+        std::fs::write(&path, text).unwrap();
+        daemon.signal(rustix::process::Signal::HUP);
+        daemon.await_text(says, SOON);
+    };
+    again(
+        "[apps]\ndeny = [\"org.example.game\"]\n[interfaces]\ndeny = [\"eth0\"]\n",
+        "interfaces in use: lo",
+    );
+    app.publish(session, "after");
+    app.await_text(session, "after");
+    let refused = lab.host(1).chalktalk(&["send", "#ops", "x", "--app", "org.example.game"]);
+    assert!(
+        refused.code() == 4 && refused.log.contains("org.example.game may not take part"),
+        "{}",
+        refused.log
+    );
+    again("prot = 1\n", "the configuration stays as it was");
+    let refused = lab.host(1).chalktalk(&["send", "#ops", "x", "--app", "org.example.game"]);
+    assert_eq!(refused.code(), 4, "what held goes on holding: {}", refused.log);
+    again("", "interfaces in use: eth0");
+    lab.host(1).send("#ops", "with everybody again");
+    assert_eq!(app.status().instances, 1, "it has been attached all the while");
 }

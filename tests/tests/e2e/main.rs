@@ -12,6 +12,7 @@ mod command_line;
 mod daemon;
 mod delivery;
 mod disk;
+mod doctor;
 mod durability;
 mod files;
 mod launching;
@@ -24,6 +25,7 @@ mod reliability;
 mod sessions;
 mod terminal;
 mod texts;
+mod tracing;
 mod trust;
 
 use std::process::ExitCode;
@@ -45,6 +47,8 @@ fn main() -> ExitCode {
         durability::TESTS,
         disk::TESTS,
         clones::TESTS,
+        doctor::TESTS,
+        tracing::TESTS,
         command_line::TESTS,
         terminal::TESTS,
         other_languages::TESTS,

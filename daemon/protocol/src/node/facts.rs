@@ -157,16 +157,10 @@ impl Node {
             ways: self.paths.chosen(link.id).into_iter().map(|way: Way| way.name().to_owned()).collect(),
         };
         let mut warnings = Vec::new();
-        if self.paths.links().next().is_none() {
-            let text = "no usable network interface: nobody can be reached until one is up";
-            warnings.push(Warning::new("no-network", text));
-        }
         if !self.has_agent(me) {
             let text = "no agent is running for you: messages cannot open programs; start chalktalk-agent";
             warnings.push(Warning::new("no-agent", text));
         }
-        let hints = self.strangers.hints(self.lan_is_sealed(), self.out.now);
-        warnings.extend(hints.into_iter().map(|text| Warning::new("other-passphrase", text)));
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             host_id: self.host,

@@ -24,6 +24,9 @@ impl Node {
             Ok((header, rest)) if header.kind == Kind::Host => {
                 self.on_host_frame(arrival, &header, datagram, rest)
             }
+            Ok((header, rest)) if matches!(header.kind, Kind::Probe | Kind::ProbeAnswer) => {
+                self.on_probe_frame(arrival, &header, datagram, rest)
+            }
             Ok((header, rest)) if header.kind == Kind::Invitation => self.on_invitation(arrival, rest),
             Ok((header, rest)) if header.kind == Kind::Answer => self.on_answer(header.session, rest),
             Ok((header, rest)) => self.on_session_frame(arrival, &header, datagram, rest),
@@ -107,7 +110,7 @@ impl Node {
                 }
                 Err(_) => true,
             },
-            Kind::Host | Kind::Invitation | Kind::Answer => false,
+            Kind::Host | Kind::Invitation | Kind::Answer | Kind::Probe | Kind::ProbeAnswer => false,
         };
         if malformed {
             self.out.counters.add("drop.malformed", 1);

@@ -12,6 +12,7 @@ mod config;
 mod demux;
 mod facts;
 mod failures;
+mod health;
 mod hearing;
 mod identity;
 mod inviting;
@@ -19,6 +20,7 @@ mod joining;
 mod lan;
 mod local;
 mod presence;
+mod probing;
 mod quota;
 mod refusing;
 mod restoring;
@@ -35,8 +37,9 @@ use crate::{
     launch::Launcher,
     net::{Link, Transmit},
     outbox::Outbox,
-    paths::Paths,
+    paths::{Mode, Paths},
     people::People,
+    probe::Probing,
     records::{self},
     seal::{Boot, Nonces, Replays, Ring},
     session::{Session, delivery::Outcome},
@@ -171,6 +174,7 @@ pub struct Node {
     /// Whom each local user knows.
     people: BTreeMap<UserId, People>,
     inviting: inviting::Inviting,
+    probing: Probing,
     directory: Directory,
     heartbeat: Heartbeat,
     paths: Paths,
@@ -227,6 +231,7 @@ impl Node {
             strangers: Strangers::default(),
             people: BTreeMap::new(),
             inviting: inviting::Inviting::default(),
+            probing: Probing::default(),
             directory: Directory::default(),
             heartbeat: Heartbeat::new(now),
             paths: Paths::new(config.mode, std::mem::take(&mut config.peers)),
@@ -329,6 +334,14 @@ impl Node {
         self.heartbeat.at_once(now);
     }
 
+    /// The operator wants it otherwise from now on.
+    pub fn set_wishes(&mut self, now: Instant, mode: Mode, peers: Vec<SocketAddr>, quota: Option<Quota>) {
+        self.at(now);
+        (self.paths.mode, self.paths.peers, self.quota) = (mode, peers, quota);
+        self.paths.choose(self.host, &self.directory);
+        self.heartbeat.at_once(now);
+    }
+
     /// This host has slept, or was stopped, and the network has gone on: it says at once that it is there again, and asks for
     /// what it missed without patience.
     pub fn woke(&mut self, now: Instant) {
@@ -360,6 +373,7 @@ impl Node {
         let due: Vec<(Instant, HostId, Bytes)> = due;
         due.into_iter().for_each(|(_, host, datagram)| self.out.unicast.push_back((host, datagram)));
         self.send_invitations();
+        self.answer_probes();
         self.beat(false);
         self.settle();
     }
@@ -377,6 +391,7 @@ impl Node {
             writes,
             look,
             self.inviting.next_timeout(),
+            self.probing.next_timeout(),
             self.directory.next_timeout(),
             self.launcher.next_timeout(),
         ];

@@ -1,0 +1,233 @@
+//! `chalktalk doctor`: a matrix of injected faults, and whether the culprit is named.
+//!
+//! Each test is one fault, looked at from where a person would: the host that has the trouble.
+
+use chalktalk_tests::{
+    lab::{Host, Lab, tool},
+    programs::{Daemon, SOON},
+    runner::Test,
+    tests, wait,
+};
+use serde_json::Value;
+
+pub(crate) const TESTS: &[Test] = tests![
+    where_all_is_well_it_says_so_in_few_lines,
+    a_firewall_here,
+    a_firewall_on_the_other_side,
+    one_way_only,
+    clients_kept_apart,
+    a_switch_that_filters_multicast,
+    the_wrong_interface,
+    only_a_container_interface,
+    another_mtu,
+    an_address_twice,
+    no_address,
+    two_networks_on_one_link,
+    another_passphrase,
+    no_daemon,
+    sending_forbidden,
+    no_interface_at_all,
+];
+
+/// What `doctor` finds on a host: codes and the whole report.
+fn examine(host: &Host) -> (Vec<String>, Value) {
+    let output = host.chalktalk(&["doctor", "--json"]);
+    let report = output.json_lines().pop().unwrap_or_else(|| panic!("no report: {}", output.log));
+    let findings = report["findings"].as_array().unwrap();
+    let codes: Vec<String> = findings.iter().map(|f| f["code"].as_str().unwrap().to_owned()).collect();
+    let serious = findings.iter().any(|finding| finding["serious"] == true);
+    let expected = i32::from(serious);
+    assert_eq!(output.code(), expected, "{report}");
+    (codes, report)
+}
+
+/// Waits until `doctor` names this culprit, and none of those that it must not.
+fn finds(host: &Host, code: &str) -> Value {
+    wait::for_some(6 * SOON, &format!("{code} to be found on {}", host.label()), || {
+        let (codes, report) = examine(host);
+        codes.iter().any(|found| found == code).then_some(report)
+    })
+}
+
+/// Three hosts that know one another, settled.
+fn three() -> (Lab, Vec<Daemon>) {
+    let (lab, daemons) = Lab::talking(3);
+    (lab, daemons)
+}
+
+fn nft(host: &Host, rules: &str) {
+    let mut command = host.command("nft");
+    command.args(["-f", "-"]).env("PATH", tool::search_path());
+    let mut process = host.spawn("nft", command);
+    process.say(rules);
+    process.end_input();
+    assert!(process.await_end(SOON).success(), "{}", process.log());
+}
+
+fn ip(host: &Host, arguments: &[&str]) {
+    let mut command = host.command("ip");
+    command.args(arguments).env("PATH", tool::search_path());
+    let mut process = host.spawn("ip", command);
+    assert!(process.await_end(SOON).success(), "ip {arguments:?}: {}", process.log());
+}
+
+fn where_all_is_well_it_says_so_in_few_lines() {
+    let (lab, _daemons) = three();
+    wait::until(6 * SOON, "a clean bill of health", || {
+        examine(lab.host(1)).0.iter().all(|code| code == "no-agent")
+    });
+    let (_, report) = examine(lab.host(1));
+    let neighbours = report["neighbours"].as_array().unwrap();
+    assert_eq!(neighbours.len(), 2, "{report}");
+    for neighbour in neighbours {
+        for direction in ["there", "here"] {
+            let ways = neighbour[direction].as_array().unwrap();
+            let has = |way: &str, bytes: u64| ways.iter().any(|w| w["way"] == way && w["bytes"] == bytes);
+            for way in ["multicast4", "multicast6", "broadcast", "unicast"] {
+                assert!(has(way, 256) && has(way, 1400), "{way} {direction}: {neighbour}");
+            }
+        }
+    }
+    let people = lab.host(1).chalktalk(&["doctor"]);
+    assert!(people.out.len() <= 15, "{:?}", people.out);
+    let metrics = lab.host(1).chalktalk(&["metrics"]);
+    assert!(metrics.out.iter().any(|line| line == "chalktalk_hosts 2"), "{}", metrics.log);
+    assert!(
+        metrics.out.iter().any(|line| line.starts_with("chalktalk_events_total{what=\"frames.received\"}")),
+        "{}",
+        metrics.log
+    );
+}
+
+fn a_firewall_here() {
+    let (lab, _daemons) = three();
+    nft(
+        lab.host(1),
+        "table inet filter { chain input { type filter hook input priority 0; policy drop; iif lo accept;\n}\n}",
+    );
+    let report = finds(lab.host(1), "firewall-here");
+    let fix = report["findings"][0]["fix"].as_str().unwrap().replace("sudo ", "");
+    assert!(fix.contains("nft insert rule inet filter input udp dport 47474-47538 accept"), "{fix}");
+    let mut command = lab.host(1).command("/bin/sh");
+    command.args(["-c", &fix]).env("PATH", tool::search_path());
+    assert!(lab.host(1).spawn("the fix", command).await_end(SOON).success());
+    wait::until(6 * SOON, "the fix to mend it", || {
+        !examine(lab.host(1)).0.contains(&"firewall-here".to_owned())
+    });
+}
+
+fn a_firewall_on_the_other_side() {
+    let (lab, _daemons) = three();
+    nft(
+        lab.host(2),
+        "table inet filter { chain input { type filter hook input priority 0; policy drop; iif lo accept;\n}\n}",
+    );
+    let report = finds(lab.host(1), "not-heard-by");
+    assert!(report.to_string().contains("h2 is heard here"), "{report}");
+}
+
+fn one_way_only() {
+    let (lab, _daemons) = three();
+    lab.host(3).be_deaf_to(Some(lab.host(1)));
+    let report = finds(lab.host(1), "not-heard-by");
+    assert!(report.to_string().contains("h3 is heard here"), "{report}");
+    finds(lab.host(3), "host-not-heard");
+}
+
+fn clients_kept_apart() {
+    let lab = Lab::new(3);
+    lab.host(1).be_deaf_to(Some(lab.host(2)));
+    lab.host(2).be_deaf_to(Some(lab.host(1)));
+    let _daemons: Vec<Daemon> = lab.hosts().iter().map(Host::daemon).collect();
+    let report = finds(lab.host(1), "host-not-heard");
+    assert!(report.to_string().contains("keeps its clients apart"), "{report}");
+}
+
+fn a_switch_that_filters_multicast() {
+    let (lab, _daemons) = three();
+    lab.host(1).lose_multicast();
+    finds(lab.host(1), "multicast-lost");
+}
+
+fn the_wrong_interface() {
+    let lab = Lab::new(2);
+    ip(lab.host(1), &["link", "add", "eth7", "type", "veth", "peer", "name", "eth7p"]);
+    ip(lab.host(1), &["addr", "add", "10.99.0.1/24", "dev", "eth7"]);
+    ip(lab.host(1), &["link", "set", "eth7", "up"]);
+    ip(lab.host(1), &["link", "set", "eth7p", "up"]);
+    let _wrong = lab.host(1).daemon_with(&["--interface", "eth7"]);
+    let _other = lab.host(2).daemon();
+    let report = finds(lab.host(1), "interface-left-out");
+    assert!(report.to_string().contains("eth0"), "{report}");
+}
+
+fn only_a_container_interface() {
+    let lab = Lab::new(1);
+    ip(lab.host(1), &["link", "add", "docker0", "type", "veth", "peer", "name", "inside"]);
+    ip(lab.host(1), &["addr", "add", "172.17.0.1/16", "dev", "docker0"]);
+    ip(lab.host(1), &["link", "set", "docker0", "up"]);
+    ip(lab.host(1), &["link", "set", "inside", "up"]);
+    lab.host(1).link_down();
+    let _daemon = lab.host(1).daemon();
+    let report = finds(lab.host(1), "only-virtual-links");
+    assert!(report.to_string().contains("sudo ip link set eth0 up"), "{report}");
+}
+
+fn another_mtu() {
+    let (lab, _daemons) = three();
+    ip(lab.host(2), &["link", "set", "eth0", "mtu", "1280"]);
+    let report = finds(lab.host(1), "large-lost");
+    assert!(report.to_string().contains("h2"), "{report}");
+}
+
+fn an_address_twice() {
+    let (lab, _daemons) = three();
+    ip(lab.host(2), &["addr", "add", "10.77.0.1/24", "dev", "eth0"]);
+    let report = finds(lab.host(1), "duplicate-address");
+    assert!(report.to_string().contains("h2 has the address 10.77.0.1"), "{report}");
+}
+
+fn no_address() {
+    let (lab, _daemons) = three();
+    ip(lab.host(1), &["-4", "addr", "flush", "dev", "eth0"]);
+    finds(lab.host(1), "no-address");
+}
+
+fn two_networks_on_one_link() {
+    let (lab, _daemons) = three();
+    ip(lab.host(2), &["-4", "addr", "flush", "dev", "eth0"]);
+    ip(lab.host(2), &["addr", "add", "10.78.0.2/24", "brd", "+", "dev", "eth0"]);
+    let report = finds(lab.host(1), "other-network");
+    assert!(report.to_string().contains("h2 is on this link"), "{report}");
+}
+
+fn another_passphrase() {
+    let (lab, _daemons) = three();
+    let set = lab.host(1).chalktalk_fed(&["passphrase", "set"], "correct horse battery staple ridge\n");
+    assert_eq!(set.code(), 0, "{}", set.log);
+    finds(lab.host(1), "other-passphrase");
+    finds(lab.host(2), "other-passphrase");
+}
+
+fn no_daemon() {
+    let lab = Lab::new(1);
+    let (codes, report) = examine(lab.host(1));
+    assert_eq!(codes, ["no-daemon"], "{report}");
+}
+
+fn sending_forbidden() {
+    let (lab, _daemons) = three();
+    nft(
+        lab.host(1),
+        "table inet filter { chain output { type filter hook output priority 0; udp dport 47474-47538 drop;\n}\n}",
+    );
+    finds(lab.host(1), "sending-refused");
+}
+
+fn no_interface_at_all() {
+    let lab = Lab::new(1);
+    lab.host(1).link_down();
+    let _daemon = lab.host(1).daemon();
+    let report = finds(lab.host(1), "no-network");
+    assert!(report.to_string().contains("sudo ip link set eth0 up"), "{report}");
+}
