@@ -27,7 +27,7 @@ const OLD: Duration = Duration::from_secs(60);
 /// Hosts answered in a rest.
 const MAX_ASKERS: usize = 8;
 /// Time in which no more are answered, and in which one host is answered once.
-const REST: Duration = Duration::from_secs(2);
+const REST: Duration = Duration::from_secs(1);
 /// Neighbours that are sent frames of their own.
 pub const MAX_PROBED: usize = 32;
 
