@@ -182,9 +182,9 @@ impl Directory {
         self.hosts.values().map(Host::expires).min()
     }
 
-    /// Whether a host was here and has gone.
-    pub fn has_left(&self, id: HostId) -> bool {
-        self.gone.contains_key(&id)
+    /// Whether a host was here and has gone so lately that others may still say they hear it.
+    pub fn has_just_left(&self, id: HostId, now: Instant) -> bool {
+        self.gone.get(&id).is_some_and(|(at, _)| now.since(*at) < WAY_MEMORY + SETTLED)
     }
 
     /// A host.

@@ -163,10 +163,10 @@ fn the_wrong_interface() {
 
 fn only_a_container_interface() {
     let lab = Lab::new(1);
-    ip(lab.host(1), &["link", "add", "docker0", "type", "veth", "peer", "name", "inside"]);
+    ip(lab.host(1), &["link", "add", "docker0", "type", "veth", "peer", "name", "veth7"]);
     ip(lab.host(1), &["addr", "add", "172.17.0.1/16", "dev", "docker0"]);
     ip(lab.host(1), &["link", "set", "docker0", "up"]);
-    ip(lab.host(1), &["link", "set", "inside", "up"]);
+    ip(lab.host(1), &["link", "set", "veth7", "up"]);
     lab.host(1).link_down();
     let _daemon = lab.host(1).daemon();
     let report = finds(lab.host(1), "only-virtual-links");

@@ -40,7 +40,7 @@ impl Node {
         for (_, witness) in self.directory.hosts().filter(|(_, host)| host.is_settled(now)) {
             for item in witness.neighbours() {
                 let known = item.host == self.host || self.directory.host(item.host).is_some();
-                if !known && item.ways != 0 && !self.directory.has_left(item.host) {
+                if !known && item.ways != 0 && !self.directory.has_just_left(item.host, now) {
                     found.entry(item.host).or_insert_with(|| witness.name().to_owned());
                 }
             }
