@@ -7,7 +7,7 @@ use super::Node;
 use crate::{
     crypto::Author,
     ids,
-    people::{Mark, People},
+    people::{self, Mark, People},
     records,
     store::Write,
     time::Instant,
@@ -72,14 +72,19 @@ impl Node {
         Ok(Answer::Person(self.person(me, user)))
     }
 
+    /// What a local user thinks of somebody, if anything.
+    fn known(&self, me: UserId, other: UserId) -> Option<&people::Person> {
+        self.people.get(&me)?.get(&other)
+    }
+
     /// Whether what an author says is held back from a local user.
     pub fn is_shut(&self, me: UserId, author: UserId) -> bool {
-        self.people.get(&me).and_then(|people| people.get(&author)).is_some_and(|person| person.is_shut())
+        self.known(me, author).is_some_and(people::Person::is_shut)
     }
 
     /// Whether a local user wants nothing of somebody.
     pub fn is_blocked(&self, me: UserId, other: UserId) -> bool {
-        self.people.get(&me).and_then(|people| people.get(&other)).is_some_and(|person| person.is_blocked())
+        self.known(me, other).is_some_and(people::Person::is_blocked)
     }
 
     /// A host announces a user.
@@ -148,7 +153,7 @@ impl Node {
     }
 
     fn is_changed(&self, me: UserId, user: UserId) -> bool {
-        self.people.get(&me).and_then(|people| people.get(&user)).is_some_and(|person| person.is_changed())
+        self.known(me, user).is_some_and(people::Person::is_changed)
     }
 
     /// Everybody a name or the first digits of a key could mean.
@@ -191,8 +196,7 @@ impl Node {
         if let Some(person) = self.who(me).into_iter().find(|person| person.user == user) {
             return person;
         }
-        let people = self.people.get(&me);
-        let known = people.and_then(|people| people.get(&user));
+        let known = self.known(me, user);
         let place = known.and_then(|person| person.places().next());
         let name = place.map(|(_, name)| name.to_owned()).or_else(|| {
             self.authors.values().find(|author| author.user == user).map(|author| author.name.clone())
@@ -205,10 +209,13 @@ impl Node {
             host_id: host,
             addresses: vec![],
             status: Availability::Offline,
-            verified: known.is_some_and(|person| person.is_verified()),
-            blocked: known.is_some_and(|person| person.is_blocked()),
-            changed: known.is_some_and(|person| person.is_changed()),
-            namesake: people.is_some_and(|people| people.namesakes(&self.user_name(me)).contains(&user)),
+            verified: known.is_some_and(people::Person::is_verified),
+            blocked: known.is_some_and(people::Person::is_blocked),
+            changed: known.is_some_and(people::Person::is_changed),
+            namesake: self
+                .people
+                .get(&me)
+                .is_some_and(|people| people.namesakes(&self.user_name(me)).contains(&user)),
             me: user == me,
         }
     }
