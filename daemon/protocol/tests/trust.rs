@@ -2,7 +2,7 @@
 
 mod lan;
 
-use chalktalk_ipc::{Event, InstanceId, batch::Class};
+use chalktalk_ipc::{AppId, Event, InstanceId, RefusalCode, batch::Class};
 use chalktalk_protocol::{
     crypto::{Certificate, host_id, origin_id},
     entry::{Draft, Entry, Place},
@@ -308,4 +308,17 @@ fn a_small_question_does_not_draw_many_large_answers() {
     lan.run(50);
     let answers = lan.recorded[before..].iter().filter(|datagram| datagram[3] == Kind::Vector as u8).count();
     assert!((1..=2).contains(&answers), "{answers}");
+}
+
+#[test]
+fn who_looks_for_themselves_is_told_so() {
+    let (lan, _) = between_two();
+    let host = &lan.hosts[0];
+    let refused = |target: &str| {
+        let refusal = host.node.resolve(host.user, target, &AppId::chat()).expect_err("nobody to talk to");
+        (refusal.code, refusal.message)
+    };
+    assert_eq!(refused("@Ana").0, RefusalCode::BadRequest);
+    assert!(refused("@Ana").1.contains("is you"), "{}", refused("@Ana").1);
+    assert_eq!(refused("@nobody").0, RefusalCode::Unknown);
 }

@@ -178,6 +178,10 @@ impl Node {
     fn only(&self, me: UserId, name: &str, found: Vec<UserId>) -> Result<UserId, Refusal> {
         match &found[..] {
             [user] => Ok(*user),
+            [] if ids::normalised(&self.user_name(me)) == ids::normalised(name) => {
+                let text = format!("{name} is you, and nobody else here goes by that name");
+                Err(Refusal::new(RefusalCode::BadRequest, text))
+            }
             [] => Err(unknown(name)),
             several => {
                 let named =
