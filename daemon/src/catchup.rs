@@ -142,6 +142,8 @@ impl CatchUps {
             let Some(Slot { end: End::Provider(provider), moved }) = place else { continue };
             match provider.turn(&known, &mut read) {
                 Ok(progress) => {
+                    // It may have said only now what it wants; who is turned away in this turn is to hear of it.
+                    known.extend(provider.serves().filter(|served| !known.contains(served)));
                     more |= progress.more;
                     self.served += progress.entries;
                     if progress.bytes > 0 {
