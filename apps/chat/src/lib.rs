@@ -13,6 +13,7 @@ pub mod emoji;
 pub mod headless;
 pub mod keep;
 mod link;
+pub mod markdown;
 pub mod model;
 pub mod place;
 pub mod roll;

@@ -4,6 +4,7 @@
 
 use super::{Action, Mode, Model};
 use chalktalk_ipc::text::label;
+use std::collections::BTreeSet;
 
 /// What is being looked for.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -66,7 +67,9 @@ impl Model {
             .filter_map(|(urgency, goal)| Some((closeness(&goal.name, &self.switcher.query)?, urgency, goal)))
             .collect();
         found.sort_by_key(|(closeness, urgency, _)| (*closeness, *urgency));
-        found.dedup_by(|b, a| a.2.name == b.2.name);
+        // A conversation with a person stands for the person.
+        let mut names = BTreeSet::new();
+        found.retain(|(.., goal)| names.insert(goal.name.clone()));
         found.into_iter().take(MAX_GOALS).map(|(.., goal)| goal).collect()
     }
 

@@ -3,10 +3,12 @@
 //! Invariant: only lines that are in view, or are scrolled over, are laid out: a long past costs nothing.
 
 use super::{
+    marked,
     theme::Theme,
     wrap::{cut, wrap},
 };
 use crate::conversation::{Body, Conversation, Delivery, Line, Order, Own, Said, Scroll, Tone, harmless};
+use crate::markdown::{self, Marked};
 use crate::model::{outcome, quote};
 use crate::transcript::moment;
 use chalktalk_client::chat::Kind;
@@ -336,13 +338,15 @@ fn texts(c: &Conversation, said: &Said, width: usize, look: &Look<'_>) -> Vec<Ve
         out.push(vec![Span::styled(cut(&format!("↳ {quoted}"), width), theme.dim())]);
     }
     let (text, style) = worded(said, look);
-    let mut rows = wrap(&text, width);
+    let written = matches!(said.kind, Kind::Say | Kind::Announce) && !said.fate.deleted;
+    let text = if written { markdown::read(&text) } else { Marked { text, runs: Vec::new() } };
+    let mut rows = marked::rows(&text, style, theme, width);
     if rows.len() > MAX_ROWS {
         rows.truncate(MAX_ROWS);
-        rows.push(cut("… (long; F2 y copies all of it)", width));
+        rows.push(vec![Span::styled(cut("… (long; F2 y copies all of it)", width), theme.dim())]);
     }
-    let room = width.saturating_sub(rows.last().map_or(0, |row| row.width()));
-    out.extend(rows.into_iter().map(|row| vec![Span::styled(row, style)]));
+    let room = width.saturating_sub(rows.last().map_or(0, |row| row.iter().map(Span::width).sum()));
+    out.extend(rows);
     let behind =
         [edited(said).map(|mark| (mark, theme.dim())), said.own.as_ref().map(|own| tick(c, own, theme))];
     let behind: Vec<Span<'static>> =

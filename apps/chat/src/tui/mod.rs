@@ -4,6 +4,7 @@
 
 mod history;
 mod keys;
+mod marked;
 mod screen;
 mod sidebar;
 mod terminal;

@@ -6,10 +6,11 @@ use crate::{
     conversation::tests::{message, summary},
     editor::Edit,
     model::{
-        Action, Input, Model,
+        Action, Input, Model, OnMessage,
         tests::{act, ana, deliver, open, person, typed},
     },
 };
+use chalktalk_client::chat::{Kind, Place, Saying};
 use chalktalk_ipc::{
     Event, FailReason, HostId, InstanceId, SessionId,
     event::{Member, Scope},
@@ -85,6 +86,72 @@ fn progress(model: &mut Model, appended: u64, stored: u64, held_by: &[u64], deli
 #[test]
 fn a_talk() {
     insta::assert_snapshot!(screen(&mut talk(), 100, 24));
+}
+
+/// What a person does with messages, each in one view.
+fn deeds() -> Model {
+    let mut model = ana();
+    open(&mut model, 1, "#lobby", Scope::Open);
+    let members = vec![member(1, "ana"), member(2, "ben"), member(3, "chloé")];
+    model.update(Input::Event(Event::Roster { session: SessionId([1; 16]), members }), 0);
+    let mut stamp = 0;
+    let mut says = |n: u8, saying: Saying| {
+        stamp += 1;
+        let mut message = message(1, n, stamp, "");
+        message.payload = saying.payload().unwrap();
+        let place = Place(message.position);
+        model.update(Input::Delivered(vec![message]), 0);
+        place
+    };
+    let tea = says(
+        2,
+        Saying {
+            topic: Some("tea".into()),
+            ..Saying::plain("Is there **tea**? See [here](http://tea.example)")
+        },
+    );
+    let yes = says(1, Saying { reply: Some(tea), ..Saying::plain("Yse") });
+    says(1, Saying::new("Yes", Kind::Edit { of: yes }));
+    says(2, Saying::new("👍", Kind::React { of: yes, emoji: "👍".into(), off: false }));
+    says(3, Saying::new("👍", Kind::React { of: yes, emoji: "👍".into(), off: false }));
+    says(3, Saying::new("🎉", Kind::React { of: yes, emoji: "🎉".into(), off: false }));
+    says(3, Saying::new("pin", Kind::Pin { of: tea, off: false }));
+    let gone = says(3, Saying::plain("oops"));
+    says(3, Saying::new("", Kind::Delete { of: gone }));
+    let answers = vec!["yes, please".into(), "no".into()];
+    let poll = says(2, Saying::new("?", Kind::Poll { question: "Cake?".into(), answers }));
+    for (n, answer) in [(1, 0), (2, 1), (3, 0)] {
+        says(n, Saying::new("", Kind::Vote { of: poll, answer: Some(answer) }));
+    }
+    let witness = Some(chalktalk_ipc::UserId([3; 32]));
+    let roll = Kind::Roll { dice: 2, sides: 6, witness, seal: crate::roll::seal("s") };
+    let of = says(2, Saying::new("🎲 throws 2d6", roll));
+    says(3, Saying::new("", Kind::Witness { of, share: "t".into() }));
+    says(2, Saying::new("", Kind::Reveal { of, secret: "s".into(), share: "t".into() }));
+    says(2, Saying::new("We close at six.", Kind::Announce));
+    says(
+        3,
+        Saying::plain(
+            "z\u{301}\u{301}\u{301}\u{301}\u{301}\u{301}\u{301}\u{301}\u{301}\u{301}\u{301}algo \u{202e}abc `let x = 1;`",
+        ),
+    );
+    model.take_effects();
+    model
+}
+
+#[test]
+fn what_people_do_with_messages() {
+    insta::assert_snapshot!(screen(&mut deeds(), 100, 28));
+}
+
+#[test]
+fn the_quick_switcher_and_a_reply_being_written() {
+    let mut model = talk();
+    act(&mut model, Action::Select);
+    act(&mut model, Action::On(OnMessage::Reply));
+    act(&mut model, Action::Switcher);
+    act(&mut model, Action::Narrow(Some('e')));
+    insta::assert_snapshot!(screen(&mut model, 100, 24));
 }
 
 #[test]

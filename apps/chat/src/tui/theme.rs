@@ -36,6 +36,15 @@ impl Theme {
         if self.coloured { self.fg(244) } else { Style::new().add_modifier(Modifier::DIM) }
     }
 
+    /// Code.
+    pub(super) fn code(self) -> Style {
+        if self.coloured {
+            Style::new().fg(Color::Indexed(137))
+        } else {
+            Style::new().add_modifier(Modifier::DIM)
+        }
+    }
+
     /// What went wrong.
     pub(super) fn alarm(self) -> Style {
         self.fg(167).add_modifier(Modifier::BOLD)
