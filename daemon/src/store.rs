@@ -36,10 +36,6 @@ pub const MAX_QUEUED: usize = 32 << 20;
 /// redb's page cache. An idle daemon has 15 MiB in all; a busy one reads what it has just written.
 const CACHE: usize = 8 << 20;
 
-/// How much the writer's thread stands back where processors are busy: messages on their way to readers go first, and the
-/// disk takes longer than the wait.
-const POLITE: i32 = 5;
-
 /// Session, origin, epoch, seq, integers big endian, so that a log is a range in order of its slots.
 const ENTRY_KEY: usize = 44;
 /// Session, stamp, origin, epoch, seq: a session in the order people read it.
@@ -292,8 +288,6 @@ struct Writer {
 
 impl Writer {
     fn run(self, wake: impl Fn()) {
-        // It is as good at its own pace, if the system does not let us be polite.
-        let _as_before = rustix::process::nice(POLITE);
         while let Some(batches) = self.next() {
             self.shared.gauge.look();
             let outcome = commit(&self.database, &batches);

@@ -197,11 +197,12 @@ impl Directory {
         self.hosts.iter().map(|(id, host)| (*id, host))
     }
 
-    /// A round trip to a host was measured.
-    pub fn on_round_trip(&mut self, id: HostId, sample: Duration) {
-        if let Some(host) = self.hosts.get_mut(&id) {
-            host.round_trip = Some(host.round_trip.map_or(sample, |before| (before * 7 + sample) / 8));
-        }
+    /// A round trip to a host was measured. Says what is to be made of it: what a frame waited for a busy host is no part of
+    /// the way, so it goes down at once, and up a little at a time.
+    pub fn on_round_trip(&mut self, id: HostId, sample: Duration) -> Duration {
+        let Some(host) = self.hosts.get_mut(&id) else { return sample };
+        let before = host.round_trip.unwrap_or(sample);
+        *host.round_trip.insert(((before * 7 + sample) / 8).min(sample))
     }
 
     /// How many there are.

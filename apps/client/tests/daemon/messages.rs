@@ -50,6 +50,49 @@ fn messages_arrive_with_their_author_and_are_acknowledged_together() {
 }
 
 #[test]
+fn what_arrives_is_read_also_while_nobody_waits() {
+    let daemon = Daemon::new();
+    let (client, events, mut line) = daemon.with_session(daemon.builder(), SessionKind::Kept, PLENTY);
+    for round in 1..=3 {
+        line.deliver(round, &[b"x"]);
+        assert_eq!(payloads(&events, 1), [b"x"], "read by who waits");
+        line.progress(round, 0);
+        let until = Instant::now() + PATIENCE;
+        while client.progress(SESSION).unwrap().appended < round {
+            assert!(Instant::now() < until, "not read once nobody waits");
+            thread::sleep(Duration::from_millis(1));
+        }
+        assert!(matches!(next(&events), ClientEvent::Event(Event::Progress { .. })));
+    }
+}
+
+#[test]
+fn who_waits_for_an_event_also_reads_what_others_wait_for() {
+    let daemon = Daemon::new();
+    let (client, events, mut line) = daemon.with_session(daemon.builder(), SessionKind::Kept, PLENTY);
+    let reader = thread::spawn(move || (payloads(&events, 1), events));
+    for n in 1..=20 {
+        let asked = during(
+            || client.status(),
+            || {
+                let id = line.call().id;
+                line.refuse(id, RefusalCode::Busy, "later");
+            },
+        );
+        assert!(matches!(asked, Err(ClientError::Refused(_))));
+        client.publish(SESSION, b"x").unwrap();
+        line.collect(1);
+        let stored = during(|| client.wait_for(SESSION, n, Stage::Stored, PATIENCE), || line.progress(n, n));
+        stored.unwrap();
+    }
+    line.deliver(1, &[b"last"]);
+    let (last, events) = reader.join().unwrap();
+    assert_eq!(last, [b"last"]);
+    drop((client, events));
+    assert!(line.is_over());
+}
+
+#[test]
 fn an_observer_acknowledges_nothing() {
     let daemon = Daemon::new();
     let builder = daemon.builder().role(chalktalk_client::ipc::request::Role::Observer);

@@ -119,8 +119,8 @@ impl Node {
                 Duration::from_micros(u64::from(sent.wrapping_sub(item.echo).wrapping_sub(item.held)));
             // More than a second is a clock that jumped or a frame that lay somewhere: no round trip of a LAN.
             if sample < Duration::from_secs(1) {
-                self.directory.on_round_trip(host, sample);
-                self.sessions.values_mut().for_each(|session| session.on_round_trip(host, sample));
+                let known = self.directory.on_round_trip(host, sample);
+                self.sessions.values_mut().for_each(|session| session.on_round_trip(host, known));
             }
         }
         let (sessions, boot) = (frame.sessions.clone(), frame.boot);

@@ -27,6 +27,9 @@ const MAX_WINDOW: f64 = 1024.0;
 /// the reports on it may be lost (a tail loss probe, RFC 8985 §7).
 const PROBE_BLOCKED: Duration = Duration::from_millis(3);
 
+/// Round trips that are waited for take no longer than this: who is busy sending measures long ones.
+const PROBE_TRIPS: Duration = Duration::from_millis(7);
+
 /// The same with nothing waiting: later than a report may take.
 const PROBE_IDLE: Duration = Duration::from_millis(30);
 
@@ -159,7 +162,7 @@ impl Flow {
     pub fn probe_at(&self, waiting: bool, grtt: Duration, now: Instant) -> Option<Instant> {
         let (since, probes) = self.quiet;
         let outstanding = self.holding(now).any(|member| member.have < self.sent);
-        let base = if waiting { PROBE_BLOCKED } else { PROBE_IDLE } + grtt * 3;
+        let base = if waiting { PROBE_BLOCKED } else { PROBE_IDLE } + (grtt * 3).min(PROBE_TRIPS);
         (outstanding && probes < PROBES).then(|| since + base * 2u32.pow(probes))
     }
 

@@ -1,6 +1,7 @@
 //! Answering NACKs: the origin at once, other holders after a while if nobody else did.
 //!
-//! Invariant: repairs stay within a budget, and the same entry is not sent again within twice the round trip time.
+//! Invariant: repairs stay within a budget, and the same entry is not sent again within twice the group's round trip time (or
+//! [`HOLD_OFF_MOST`]).
 
 use crate::{
     control::Want,
@@ -22,6 +23,10 @@ const PER_ENTRY: f64 = 0.5;
 
 /// Repairs that can be saved up: one window.
 const MOST_SAVED: f64 = 1024.0;
+
+/// Those who lack the same entry ask for it within this time. Who asks later has not got the repair, however long a
+/// round trip seems to take to a host that is busy sending.
+const HOLD_OFF_MOST: Duration = Duration::from_millis(2);
 
 /// Entries that wait for their turn to be repaired by this host.
 const MAX_WAITING: usize = 4096;
@@ -71,12 +76,13 @@ impl Repair {
         let earned = now.since(self.refilled).as_secs_f64() * FLOOR_PER_SECOND;
         self.tokens = (self.tokens + earned).min(MOST_SAVED);
         self.refilled = now;
+        let hold_off = (grtt * 2).min(HOLD_OFF_MOST);
         let mut repairs = Vec::new();
         while self.tokens >= 1.0 {
             let Some(&(due, id, seq)) = self.waiting.first().filter(|(due, _, _)| *due <= now) else { break };
             self.waiting.remove(&(due, id, seq));
             self.when.remove(&(id, seq));
-            if let Some(datagram) = logs.get_mut(&id).and_then(|log| log.repair(seq, now, grtt * 2)) {
+            if let Some(datagram) = logs.get_mut(&id).and_then(|log| log.repair(seq, now, hold_off)) {
                 self.tokens -= 1.0;
                 repairs.push(datagram);
             }
