@@ -14,6 +14,9 @@ pub const BIN_DIR: &str = "CHALKTALK_BIN_DIR";
 
 const PACKAGES: [&str; 4] = ["chalktalkd", "chalktalk", "chalktalk-agent", "chalktalk-chat"];
 
+/// Draws, which takes long to build: built only for tests that need it.
+const WHITEBOARD: &str = "chalktalk-whiteboard";
+
 /// The folder with the programs.
 pub fn folder() -> PathBuf {
     env::var_os(BIN_DIR).map(PathBuf::from).unwrap_or_else(beside_the_test)
@@ -29,11 +32,11 @@ pub fn source_root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ is in the workspace").to_path_buf()
 }
 
-/// Builds the programs unless [`BIN_DIR`] names them. Cargo's own lock keeps two tests from doing it at once.
+/// Builds the programs, with the whiteboard if `board`, unless [`BIN_DIR`] names them. Cargo's own lock keeps two tests from doing it at once.
 ///
 /// # Panics
 /// When they do not compile.
-pub fn build_once() {
+pub fn build_once(board: bool) {
     let inside_already = env::var_os("CHALKTALK_LAB_INSIDE").is_some();
     if inside_already || env::var_os(BIN_DIR).is_some() {
         return;
@@ -44,7 +47,8 @@ pub fn build_once() {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(source_root()).args(["build", "--quiet", "--bins", "--target-dir"]).arg(target);
     cargo.args(["--profile", if profile == "debug" { "dev" } else { profile }]);
-    cargo.args(PACKAGES.iter().flat_map(|package| ["--package", package]));
+    let packages = PACKAGES.iter().chain(board.then_some(&WHITEBOARD));
+    cargo.args(packages.flat_map(|package| ["--package", package]));
     let status = cargo.status().expect("cargo runs");
     assert!(status.success(), "the programs under test do not compile");
 }

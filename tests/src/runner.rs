@@ -68,7 +68,7 @@ pub fn run_among(users: Users, tests: &[Test]) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     if !chosen.is_empty() {
-        crate::binaries::build_once();
+        crate::binaries::build_once(chosen.iter().any(|(name, _)| name.contains("::board")));
         // Where that fails, each test says so itself: it asks for a lab and is skipped with the reason.
         let _each_test_reports = lab::enter(users);
     }

@@ -22,7 +22,10 @@ pub const SYSTEM_APPS: &str = "/usr/share/chalktalk/apps";
 /// More manifests than this in one folder are not read: nobody has installed that many.
 const MAX_MANIFESTS: usize = 1000;
 
-const BUILT_IN: [&str; 1] = [include_str!("../manifests/chalktalk.chat.toml")];
+const BUILT_IN: [&str; 2] = [
+    include_str!("../manifests/chalktalk.chat.toml"),
+    include_str!("../manifests/chalktalk.whiteboard.toml"),
+];
 
 /// All apps that can be launched.
 #[derive(Debug, Default)]
@@ -205,11 +208,13 @@ mod tests {
     }
 
     #[test]
-    fn chat_is_built_in_and_runs_with_and_without_a_display() {
+    fn chat_and_whiteboard_are_built_in_and_run_with_and_without_a_display() {
         let (registry, problems) = load(&[]);
         assert!(problems.is_empty());
         let chat = registry.get(&AppId::chat()).unwrap();
         assert!(chat.many && chat.terminal && chat.argv.is_some() && chat.headless.is_some());
+        let board = registry.get(&AppId::whiteboard()).unwrap();
+        assert!(!board.many && !board.terminal && board.argv.is_some() && board.headless.is_some());
     }
 
     #[test]
@@ -218,7 +223,7 @@ mod tests {
         let (_b, own) = folder(&[("a.toml", "id = ", 0o644), ("z.toml", &game("New"), 0o600)]);
         let (registry, problems) = load(&[&system, &own]);
         assert_eq!(registry.get(&"org.example.game".parse().unwrap()).unwrap().name, "New");
-        assert_eq!(registry.registered().len(), 2);
+        assert_eq!(registry.registered().len(), 3);
         assert!(problems.len() == 1 && problems[0].contains("a.toml: line 1: "), "{problems:?}");
     }
 

@@ -114,6 +114,8 @@ pub(crate) enum Command {
     File(FileCommand),
     /// Open the chat
     Chat(Chat),
+    /// Open a board; make one, draw a file onto one, or write one into a file
+    Board(Board),
     /// Compare somebody's key with them, in person or by phone
     ///
     /// Both see the same words and digits if nobody sits between them. What was compared is marked, and a changed key is
@@ -475,6 +477,57 @@ pub(crate) struct Chat {
     pub(crate) transcript: Option<PathBuf>,
 }
 
+/// Which board to open, or what to do with one.
+#[derive(Args, Debug)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct Board {
+    /// The board: #name, @user or a session's GUID [default: #board]
+    pub(crate) target: Option<Target>,
+    /// Without any display: only keep a copy of the board on this disk
+    #[arg(long)]
+    pub(crate) headless: bool,
+    #[command(subcommand)]
+    pub(crate) command: Option<BoardCommand>,
+}
+
+/// What to do with a board, without a window.
+#[derive(Subcommand, Debug)]
+pub(crate) enum BoardCommand {
+    /// Make a board and enter it; one that exists is entered. Prints its name
+    New {
+        /// Its name, as #name or name [default: one that nobody has yet]
+        name: Option<RoomName>,
+        /// Make it for invited people only: sealed, so that nobody else can see it
+        #[arg(long, value_name = "USER")]
+        invite: Vec<String>,
+        /// Print the session and its title as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Draw a file onto a board: an Excalidraw drawing, SVG, a picture, or a board's JSON
+    ///
+    /// Ends when the drawing is on this host's disk. What cannot be taken over is said.
+    Draw {
+        /// The board: #name, @user or a session's GUID
+        target: Target,
+        /// The file, or - for standard input
+        file: String,
+        /// Where its upper left corner comes [default: drawings keep their places, pictures come to the right of what is there]
+        #[arg(long, value_name = "X,Y", allow_hyphen_values = true)]
+        at: Option<String>,
+    },
+    /// Write a board into a file, in the format of its ending: .svg, .png, .pdf, .json or .excalidraw
+    Export {
+        /// The board: #name, @user or a session's GUID
+        target: Target,
+        /// The file, or - for JSON on standard output
+        file: String,
+        /// Pixels for each unit of the board, in a PNG [default: 2]
+        #[arg(long)]
+        scale: Option<f32>,
+    },
+}
+
 fn message_text(text: &str) -> Result<String, String> {
     match text {
         "" => {
@@ -538,6 +591,12 @@ mod tests {
             "chalktalk chat",
             "chalktalk chat @ana --tui",
             "chalktalk chat --headless --transcript /tmp/x",
+            "chalktalk board",
+            "chalktalk board #plans --headless",
+            "chalktalk board new",
+            "chalktalk board new plans --invite bo --json",
+            "chalktalk board draw #plans - --at -10,20",
+            "chalktalk board export #plans /tmp/x.svg",
             "chalktalk identity export /tmp/x",
             "chalktalk identity import /tmp/x",
             "chalktalk passphrase set",
@@ -576,6 +635,9 @@ mod tests {
             "chalktalk file",
             "chalktalk chat --headless",
             "chalktalk chat --transcript /tmp/x",
+            "chalktalk board plans",
+            "chalktalk board draw #plans",
+            "chalktalk board export",
             "chalktalk history #ops --limit -1",
             "chalktalk passphrase set secret",
             "chalktalk verify #ops",

@@ -4,6 +4,7 @@
 //! status ([`failure`]). Facts go to standard output, everything else to standard error.
 
 mod args;
+mod board;
 mod chat;
 mod connect;
 mod demo;
@@ -106,6 +107,7 @@ fn run(command: Option<Command>, socket: Option<&Path>) -> Result<(), Failure> {
         Some(Command::Tail(tail)) => messages::tail(&tail, socket, screen),
         Some(Command::File(command)) => file::run(command, socket, screen),
         Some(Command::Chat(chat)) => chat::run(&chat, socket),
+        Some(Command::Board(board)) => board::run(&board, socket),
         Some(Command::Verify(verify)) => people::verify(&verify, socket, screen),
         Some(Command::Block { user }) => people::mark(&user, Mark::Blocked, socket, screen),
         Some(Command::Unblock { user }) => people::mark(&user, Mark::Unblocked, socket, screen),

@@ -24,6 +24,8 @@ pub(crate) const DAEMON: &str = "chalktalkd";
 pub(crate) const AGENT: &str = "chalktalk-agent";
 /// The chat.
 pub(crate) const CHAT: &str = "chalktalk-chat";
+/// The whiteboard.
+pub(crate) const WHITEBOARD: &str = "chalktalk-whiteboard";
 
 /// A daemon that has not opened its socket by then never will: it takes milliseconds, and seconds on a sick disk.
 const DAEMON_START: Duration = Duration::from_secs(10);

@@ -1,6 +1,15 @@
-//! The shared whiteboard, without a toolkit: what a board is, how boards of several people become the same board, and
-//! how one looks as a picture.
+//! The shared whiteboard: what a board is, how boards of several people become the same board, how one looks as a picture, and what
+//! is done to it; and the window on top.
 //!
-//! Invariant: nothing here opens a window; the window is a program on top that needs nothing of the board that is not public.
+//! Invariant: only `window` knows a toolkit; all else works, and is tested, without a display.
 
+pub mod command;
+pub mod files;
+pub mod keep;
+pub mod live;
 pub mod model;
+pub mod pictures;
+pub mod render;
+pub mod sitting;
+pub mod tool;
+pub mod window;

@@ -28,7 +28,7 @@ fn main() -> ExitCode {
         );
         return ExitCode::from(2);
     }
-    binaries::build_once();
+    binaries::build_once(false);
     if let Err(missing) = lab::enter(lab::enter::Users::Root) {
         return enter::exit_without_lab(&missing);
     }

@@ -6,6 +6,8 @@
 
 mod bad_input;
 mod blobs;
+mod board;
+mod board_window;
 mod chat;
 mod clones;
 mod command_line;
@@ -54,6 +56,8 @@ fn main() -> ExitCode {
         other_languages::TESTS,
         bad_input::TESTS,
         chat::TESTS,
+        board::TESTS,
+        board_window::TESTS,
         trust::TESTS,
     ];
     chalktalk_tests::runner::run(&chapters.concat())

@@ -327,7 +327,7 @@ impl Board {
     fn check(&self, edits: &Edits) -> Result<(), EditError> {
         for edit in &edits.0 {
             match edit {
-                Edit::Make(shape) => shape.properties().iter().try_for_each(Property::check)?,
+                Edit::Make(shape) => shape.check()?,
                 Edit::Set(object, properties) => {
                     let shape = self.shape(*object).ok_or(EditError::Missing(*object))?;
                     let unlocks = matches!(properties[..], [Property::Locked(_)]);

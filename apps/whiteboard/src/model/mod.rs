@@ -30,3 +30,5 @@ pub use property::{
 pub use shape::{Bounds, Shape, Style};
 pub use stamp::{Actor, ObjectId, Stamp};
 pub use wire::MAX_MESSAGE;
+
+pub(crate) use wire::{Reader, put_bytes, put_varint};

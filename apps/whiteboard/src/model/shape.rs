@@ -219,6 +219,14 @@ impl Shape {
         all
     }
 
+    /// Refuses what no board takes.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn check(&self) -> Result<(), super::Flaw> {
+        self.properties().iter().try_for_each(Property::check)
+    }
+
     /// What this shape has of the same property.
     pub(crate) fn like(&self, property: &Property) -> Property {
         match property {

@@ -1,0 +1,198 @@
+use super::*;
+use crate::{
+    model::{Actor, Board, Bounds, Colour, Edits, Sample},
+    render::{Painter, Picture, Raster},
+};
+use std::{env, fs, path::PathBuf};
+
+const WHITE: Colour = Colour::rgb(255, 255, 255);
+
+fn board(shapes: &[Shape]) -> Board {
+    let mut board = Board::new(Actor(1));
+    board.paste(shapes, [0.0, 0.0]).unwrap();
+    board
+}
+
+/// The whole board as a picture at most 400 pixels wide and high.
+fn pixels(board: &Board, images: &Images) -> (Vec<u8>, [u16; 2]) {
+    let mut painter = Painter::default();
+    let pictures: Vec<Picture> = board.shapes().map(|shape| painter.picture(shape)).collect();
+    let part = board.bounds().unwrap_or(Bounds { min: [0.0; 2], max: [1.0; 2] }).grown(4.0);
+    let scale = 400.0 / part.size()[0].max(part.size()[1]);
+    let size = part.size().map(|side| (side * scale).ceil().max(1.0) as u16);
+    (Raster::default().draw(&pictures, images, part.min, scale, size, WHITE), size)
+}
+
+/// Mean difference of two pictures of the same size, 0 to 255.
+fn difference(a: &[u8], b: &[u8]) -> f64 {
+    assert_eq!(a.len(), b.len());
+    let sum: u64 = a.iter().zip(b).map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
+    sum as f64 / a.len() as f64
+}
+
+/// Drawings of others (where they are at hand) and one of our own.
+fn drawings(ending: &str) -> Vec<(String, Vec<u8>)> {
+    let folder = env::var_os("CHALKTALK_TEST_DATA").map(|data| PathBuf::from(data).join("drawings"));
+    let files = folder.into_iter().flat_map(|folder| fs::read_dir(folder).into_iter().flatten().flatten());
+    let mut all: Vec<(String, Vec<u8>)> = files
+        .filter(|file| file.path().extension().is_some_and(|e| e == ending))
+        .map(|file| (file.file_name().to_string_lossy().into_owned(), fs::read(file.path()).unwrap()))
+        .collect();
+    all.sort();
+    let own: &[u8] = match ending {
+        "svg" => br##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 80 60"><g transform="translate(5 5)">
+            <path d="M0 0h40v30h-40z M10 10h20v10h-20z" fill="#28c" fill-rule="evenodd"/>
+            <circle cx="55" cy="20" r="12" fill="none" stroke="tomato" stroke-width="3"/></g></svg>"##,
+        _ => br##"{"type":"excalidraw","elements":[
+            {"type":"rectangle","x":0,"y":0,"width":100,"height":60,"strokeColor":"#1e1e1e","backgroundColor":"#a5d8ff","fillStyle":"solid","strokeWidth":2},
+            {"type":"arrow","x":10,"y":80,"points":[[0,0],[40,20],[90,5]],"endArrowhead":"triangle","strokeColor":"#e03131","strokeWidth":2},
+            {"type":"text","x":20,"y":20,"width":60,"height":25,"text":"A note","fontSize":20,"strokeColor":"#1e1e1e"},
+            {"type":"freedraw","x":120,"y":10,"points":[[0,0],[5,9],[14,12],[30,3]],"pressures":[0.2,0.5,0.8,0.4],"strokeColor":"#2f9e44","strokeWidth":1}]}"##,
+    };
+    all.push(("own".into(), own.to_vec()));
+    all
+}
+
+#[test]
+fn excalidraw_drawings_survive_the_way_in_and_out() {
+    for (name, file) in drawings("excalidraw") {
+        let mut images = Images::default();
+        let drawing = read(&file, &mut images).unwrap();
+        assert!(drawing.remarks.is_empty(), "{name}: {:?}", drawing.remarks);
+        let first = board(&drawing.shapes);
+        let again = read(to_excalidraw(&first, &images).as_bytes(), &mut images).unwrap();
+        let second = board(&again.shapes);
+        assert_eq!(first.len(), second.len(), "{name}");
+        let ((a, size), (b, other)) = (pixels(&first, &images), pixels(&second, &images));
+        assert_eq!(size, other, "{name}");
+        let off = difference(&a, &b);
+        assert!(off < 0.6, "{name} differs by {off}");
+        assert!(difference(&a, &vec![255; a.len()]) > 1.0, "{name} shows something");
+    }
+}
+
+#[test]
+fn our_own_files_are_the_same_after_reading_and_writing() {
+    for (name, file) in drawings("excalidraw").into_iter().chain(drawings("svg")) {
+        let mut images = Images::default();
+        let first = board(&read(&file, &mut images).unwrap().shapes);
+        let text = to_json(&first);
+        let second = board(&read(text.as_bytes(), &mut images).unwrap().shapes);
+        let off = difference(&pixels(&first, &images).0, &pixels(&second, &images).0);
+        assert!(off < 0.2, "{name} differs by {off}");
+        let third = to_json(&board(&read(to_json(&second).as_bytes(), &mut images).unwrap().shapes));
+        assert_eq!(to_json(&second).len(), third.len(), "{name}: nothing drifts");
+    }
+}
+
+#[test]
+fn svg_drawings_come_in() {
+    for (name, file) in drawings("svg") {
+        let drawing = read(&file, &mut Images::default()).unwrap();
+        let shown = board(&drawing.shapes);
+        assert!(!shown.is_empty(), "{name}");
+        let (rgba, _) = pixels(&shown, &Images::default());
+        assert!(difference(&rgba, &vec![255; rgba.len()]) > 5.0, "{name} shows something");
+    }
+}
+
+#[test]
+fn what_svg_export_writes_looks_the_same_when_read() {
+    let mut painter = Painter::default();
+    let mut edits = Edits::new();
+    let mut note = Shape {
+        at: [10.0, 10.0],
+        size: [160.0, 90.0],
+        text: "Same picture".into(),
+        ..Shape::new(Kind::Note)
+    };
+    note.angle = 0.2;
+    edits.make(note);
+    let mut ellipse = Shape { at: [200.0, 20.0], size: [90.0, 60.0], ..Shape::new(Kind::Ellipse) };
+    (ellipse.style.fill, ellipse.style.width, ellipse.style.opacity) = (Colour::rgb(40, 120, 220), 5.0, 70);
+    edits.make(ellipse);
+    let mut first = Board::new(Actor(1));
+    first.commit(edits).unwrap();
+    let pictures: Vec<Picture> = first.shapes().map(|shape| painter.picture(shape)).collect();
+    let part = first.bounds().unwrap().grown(10.0);
+    let shapes = first.shapes().map(|shape| &**shape).zip(&pictures);
+    let file = crate::render::svg(shapes, &Images::default(), part, WHITE);
+    let second = board(&from_svg(file.as_bytes()).unwrap().shapes);
+    // What was at the edge of the view box is at 0 now.
+    let picture = |board: &Board, corner: [f32; 2]| {
+        let pictures: Vec<Picture> = board.shapes().map(|shape| Painter::default().picture(shape)).collect();
+        Raster::default().draw(&pictures, &Images::default(), corner, 1.0, [320, 140], WHITE)
+    };
+    let off = difference(&picture(&first, part.min), &picture(&second, [0.0, 0.0]));
+    assert!(off < 0.5, "differs by {off}");
+}
+
+#[test]
+fn hostile_and_broken_files_are_refused_with_a_reason_and_soon() {
+    let started = std::time::Instant::now();
+    let bomb = {
+        let mut text = String::from("<!DOCTYPE svg [<!ENTITY a0 \"aaaaaaaaaa\">");
+        for i in 1..12 {
+            let before = format!("&a{};", i - 1).repeat(10);
+            text += &format!("<!ENTITY a{i} \"{before}\">");
+        }
+        text + "]><svg xmlns=\"http://www.w3.org/2000/svg\"><text>&a11;</text></svg>"
+    };
+    let far = br#"{"format":"chalktalk-board","objects":[{"kind":"rectangle","at":[1e30,0],"size":[1,1]}]}"#;
+    let cases: [(&str, &[u8]); 9] = [
+        ("empty", b""),
+        ("nothing known", b"\x00\x01\x02"),
+        ("broken JSON", b"{\"format\": "),
+        ("other JSON", b"{\"name\": 1}"),
+        ("broken SVG", b"<svg xmlns='http://www.w3.org/2000/svg'><path"),
+        ("bomb", bomb.as_bytes()),
+        ("loop", b"<!DOCTYPE svg [<!ENTITY a \"&b;\"><!ENTITY b \"&a;\">]><svg>&a;</svg>"),
+        ("kind", br#"{"format":"chalktalk-board","objects":[{"kind":"spaceship"}]}"#),
+        ("broken picture", b"\x89PNG\r\n\x1a\nxxxxxxxxxxxxxxxxxxxxxxx"),
+    ];
+    for (name, file) in cases {
+        let refused = read(file, &mut Images::default());
+        let why = refused.map(|drawing| drawing.shapes.len()).expect_err(name).to_string();
+        assert!(why.len() > 10, "{name}: {why}");
+    }
+    let out = read(far, &mut Images::default()).unwrap();
+    assert!(out.shapes.is_empty() && out.remarks[0].contains("out of bounds"));
+    assert!(started.elapsed().as_secs() < 20, "took {:?}", started.elapsed());
+}
+
+#[test]
+fn an_svg_opens_nothing_and_runs_nothing() {
+    let secret = env::temp_dir().join(format!("chalktalk-secret-{}.svg", std::process::id()));
+    fs::write(
+        &secret,
+        "<svg xmlns='http://www.w3.org/2000/svg'><rect width='9' height='9' fill='red'/></svg>",
+    )
+    .unwrap();
+    let file = format!(
+        r##"<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" onload="alert(1)">
+        <script>alert(1)</script>
+        <image xlink:href="{}" width="10" height="10"/><image href="file://{0}" width="10" height="10"/>
+        <image href="http://192.0.2.1/x.png" width="10" height="10"/><use href="http://192.0.2.1/y.svg#a"/>
+        <rect width="5" height="5" fill="url(http://192.0.2.1/z#g)"/><rect width="7" height="7" fill="#123456"/></svg>"##,
+        secret.display()
+    );
+    let drawing = read(file.as_bytes(), &mut Images::default()).unwrap();
+    fs::remove_file(&secret).unwrap();
+    let fills: Vec<Colour> = drawing.shapes.iter().map(|shape| shape.style.fill).collect();
+    assert!(
+        fills.contains(&Colour::rgb(0x12, 0x34, 0x56)) && !fills.contains(&Colour::rgb(255, 0, 0)),
+        "{fills:?}"
+    );
+}
+
+#[test]
+fn a_person_can_write_a_board_by_hand() {
+    let file = br##"{"format": "chalktalk-board", "objects": [
+        {"kind": "arrow", "points": [[10, 10], [60, 40]], "ink": "#e03131", "width": 3},
+        {"kind": "note", "at": [100, 0], "size": [120, 80], "text": "Buy chalk"}]}"##;
+    let drawing = read(file, &mut Images::default()).unwrap();
+    assert_eq!(drawing.shapes[0].at, [10.0, 10.0]);
+    assert_eq!(drawing.shapes[1].text, "Buy chalk");
+    let Some(Body::Points(points)) = &drawing.shapes[0].body else { panic!("no points") };
+    assert_eq!(points.samples()[1], Sample { x: 50.0, y: 30.0, pressure: 0.5 });
+}

@@ -1,0 +1,100 @@
+//! The copy of a board on this disk: a snapshot, who drew what, and the positions it stands for.
+//!
+//! Invariant: a copy is whole or not there: it is written beside the old one, and takes its place when it is on the disk.
+
+use crate::model::{Board, Reader, put_bytes, put_varint};
+use chalktalk_ipc::OriginId;
+use std::{
+    collections::BTreeMap,
+    fs::{self, DirBuilder, File},
+    io::{self, Write},
+    os::unix::fs::DirBuilderExt,
+    path::Path,
+};
+
+/// How far each log was read: entry, and message in it, by origin and epoch.
+pub type Positions = BTreeMap<(OriginId, u32), (u64, u16)>;
+
+/// What a copy begins with; the digit is the version.
+const MAGIC: &[u8] = b"chalktalk board 1\n";
+
+/// Writes a copy.
+///
+/// # Errors
+/// The disk; the old copy is still there.
+pub fn write(path: &Path, board: &Board, positions: &Positions) -> io::Result<()> {
+    let mut out = MAGIC.to_vec();
+    put_varint(&mut out, positions.len() as u64);
+    for ((origin, epoch), (seq, index)) in positions {
+        out.extend(origin.0);
+        put_varint(&mut out, (*epoch).into());
+        put_varint(&mut out, *seq);
+        put_varint(&mut out, (*index).into());
+    }
+    put_bytes(&mut out, &board.authors());
+    put_bytes(&mut out, &board.snapshot());
+    out.extend(blake3::hash(&out).as_bytes());
+    if let Some(folder) = path.parent() {
+        DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    }
+    // Two programs with one board write files of their own; the last one stays, and either is right.
+    let beside = path.with_extension(format!("{}.new", std::process::id()));
+    let mut file = File::create(&beside)?;
+    file.write_all(&out)?;
+    file.sync_data()?;
+    fs::rename(&beside, path)
+}
+
+/// Reads a copy into an empty board. `None`: there is none, or it is damaged, and the log has to be read from its beginning.
+pub fn read(path: &Path, board: &mut Board) -> Option<Positions> {
+    let bytes = fs::read(path).ok()?;
+    let (body, hash) = bytes.split_last_chunk::<32>()?;
+    if blake3::hash(body) != *hash {
+        return None;
+    }
+    let mut reader = Reader::new(body.strip_prefix(MAGIC)?);
+    let mut positions = Positions::new();
+    for _ in 0..reader.varint().ok()? {
+        let origin = OriginId(reader.array().ok()?);
+        let epoch = u32::try_from(reader.varint().ok()?).ok()?;
+        let seq = reader.varint().ok()?;
+        let index = u16::try_from(reader.varint().ok()?).ok()?;
+        positions.insert((origin, epoch), (seq, index));
+    }
+    board.apply_authors(reader.bytes().ok()?).ok()?;
+    board.apply_snapshot(reader.bytes().ok()?).ok()?;
+    Some(positions)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Actor, Edits, Kind, Shape};
+
+    #[test]
+    fn a_copy_is_read_as_it_was_written_and_a_damaged_one_not_at_all() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("boards/one.board");
+        let mut board = Board::new(Actor(1));
+        let mut edits = Edits::new();
+        edits.make(Shape { text: "kept".into(), ..Shape::new(Kind::Text) });
+        board.commit(edits).unwrap();
+        let positions =
+            Positions::from([((OriginId([7; 16]), 3), (9, 1)), ((OriginId([8; 16]), 1), (1 << 40, 0))]);
+        write(&path, &board, &positions).unwrap();
+        let mut back = Board::new(Actor(2));
+        assert_eq!(read(&path, &mut back), Some(positions));
+        assert_eq!(back.snapshot(), board.snapshot());
+
+        let bytes = fs::read(&path).unwrap();
+        for at in (0..bytes.len()).step_by(7) {
+            let mut bad = bytes.clone();
+            bad[at] ^= 1;
+            fs::write(&path, &bad).unwrap();
+            assert_eq!(read(&path, &mut Board::new(Actor(3))), None);
+            fs::write(&path, &bytes[..at]).unwrap();
+            assert_eq!(read(&path, &mut Board::new(Actor(3))), None);
+        }
+        assert_eq!(read(&dir.path().join("none"), &mut back), None);
+    }
+}

@@ -1,0 +1,200 @@
+//! `chalktalk-whiteboard`: the whiteboard's command line.
+
+use chalktalk_client::{Builder, Client, ClientError, Events};
+use chalktalk_ipc::{AppId, SessionId, Target, request::Role};
+use chalktalk_whiteboard::{
+    command::{self, CommandError},
+    sitting::{self, Sitting},
+    window::{self, Waker},
+};
+use clap::{Parser, Subcommand};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use std::{
+    env,
+    io::{self, Read},
+    os::unix::net::UnixStream,
+    path::PathBuf,
+    process::ExitCode,
+    thread,
+};
+
+/// Draw with the people on your network.
+#[derive(Parser, Debug)]
+#[command(name = "chalktalk-whiteboard", version, args_conflicts_with_subcommands = true)]
+struct Arguments {
+    /// The board: #name, @user or a session GUID [default: #board]
+    #[arg(value_parser = target)]
+    target: Option<String>,
+    /// Use no screen: only keep a copy of the board
+    #[arg(long)]
+    headless: bool,
+    /// The daemon's socket [default: $CHALKTALK_SOCKET, else yours, else the system's]
+    #[arg(long, value_name = "PATH", global = true)]
+    socket: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Make a board and enter it; one that exists is entered
+    New {
+        /// Its name, with or without # [default: one that nobody has yet]
+        name: Option<String>,
+        /// Make it for invited people only
+        #[arg(long, value_name = "USER")]
+        invite: Vec<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Draw a file onto a board: Excalidraw, SVG, a picture, or a board's JSON
+    Draw {
+        /// The board: #name, @user or a session GUID
+        #[arg(value_parser = target)]
+        target: String,
+        /// The file, or - for standard input
+        file: String,
+        /// Where its upper left corner comes
+        #[arg(long, value_name = "X,Y", value_parser = place, allow_hyphen_values = true)]
+        at: Option<[f32; 2]>,
+    },
+    /// Write a board into a file: .svg, .png, .pdf, .json or .excalidraw
+    Export {
+        /// The board: #name, @user or a session GUID
+        #[arg(value_parser = target)]
+        target: String,
+        /// The file, or - for JSON on standard output
+        file: String,
+        /// Pixels for each unit of the board, in a PNG
+        #[arg(long, default_value_t = 2.0, value_parser = scale)]
+        scale: f32,
+    },
+}
+
+/// Where people draw who name no other place.
+const BOARD: &str = "#board";
+
+fn target(text: &str) -> Result<String, String> {
+    text.parse::<Target>().map(|_| text.to_owned()).map_err(|e| e.to_string())
+}
+
+fn place(text: &str) -> Result<[f32; 2], String> {
+    let number = |part: &str| part.trim().parse::<f32>().ok().filter(|n| n.is_finite());
+    let (x, y) = text.split_once(',').ok_or_else(|| format!("{text:?} is not a place, such as 100,-20"))?;
+    number(x)
+        .zip(number(y))
+        .map(|(x, y)| [x, y])
+        .ok_or_else(|| format!("{text:?} is not a place, such as 100,-20"))
+}
+
+fn scale(text: &str) -> Result<f32, String> {
+    let scale = text.parse::<f32>().ok().filter(|s| (0.01..=20.0).contains(s));
+    scale.ok_or_else(|| "the scale is a number from 0.01 to 20".into())
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("chalktalk-whiteboard: {e}");
+            exit_code(&e)
+        }
+    }
+}
+
+fn run(arguments: Arguments) -> Result<(), CommandError> {
+    let socket = arguments.socket;
+    match arguments.command {
+        Some(Command::New { name, invite, json }) => {
+            let (client, _events) = connect(socket, Role::Observer)?;
+            let session = command::new(&client, name.as_deref(), &invite)?;
+            if json {
+                println!(
+                    "{}",
+                    serde_json::json!({"session": session.session.to_string(), "title": session.title})
+                );
+            } else {
+                println!("{}", session.title);
+            }
+            Ok(())
+        }
+        Some(Command::Draw { target, file, at }) => {
+            let (client, events) = connect(socket, Role::Observer)?;
+            let drawn = command::draw(&client, &events, &target, &file, at)?;
+            eprintln!("{drawn} objects drawn onto {target}");
+            Ok(())
+        }
+        Some(Command::Export { target, file, scale }) => {
+            let (client, events) = connect(socket, Role::Observer)?;
+            let shown = command::export(&client, &events, &target, &file, scale)?;
+            eprintln!("{shown} objects written into {file}");
+            Ok(())
+        }
+        None => open(arguments.target, arguments.headless, socket),
+    }
+}
+
+fn open(target: Option<String>, headless: bool, socket: Option<PathBuf>) -> Result<(), CommandError> {
+    let waker = Waker::default();
+    let woken = waker.clone();
+    let (client, events) =
+        connect_and(socket, Role::App, move |builder| builder.on_event(move || woken.wake()))?;
+    let launched = env::var("CHALKTALK_SESSION").ok().and_then(|text| text.parse::<SessionId>().ok());
+    let summary = match (&target, launched, client.launched_for()) {
+        (None, Some(session), Some(summary)) if summary.session == session => summary,
+        (None, Some(session), _) => sitting::enter(&client, &session.to_string())?,
+        (target, _, _) => sitting::enter(&client, target.as_deref().unwrap_or(BOARD))?,
+    };
+    if headless {
+        let closing = client.clone();
+        on_signal(move || closing.close()).map_err(|e| CommandError::Other(e.to_string()))?;
+        return command::keep(&client, &events, summary, target.is_none() && launched.is_some());
+    }
+    let copy = command::copy_of(summary.session);
+    let sitting = Sitting::open(&client, summary, Some(copy))?;
+    window::run(sitting, events, waker, client.welcome().name)
+}
+
+fn connect(socket: Option<PathBuf>, role: Role) -> Result<(Client, Events), ClientError> {
+    connect_and(socket, role, |builder| builder)
+}
+
+fn connect_and(
+    socket: Option<PathBuf>,
+    role: Role,
+    and: impl FnOnce(Builder) -> Builder,
+) -> Result<(Client, Events), ClientError> {
+    let name = concat!("chalktalk-whiteboard ", env!("CARGO_PKG_VERSION"));
+    let builder = and(Client::builder(AppId::whiteboard()).name(name));
+    let builder = if role == Role::App { builder.token_from_env() } else { builder.role(role) };
+    match socket {
+        Some(path) => builder.socket(path).connect(),
+        None => builder.connect(),
+    }
+}
+
+/// Calls `end` once, on a thread of its own, when the program is told to end.
+fn on_signal(end: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    let (mut reader, writer) = UnixStream::pair()?;
+    for signal in [SIGTERM, SIGINT, SIGHUP] {
+        signal_hook::low_level::pipe::register(signal, writer.try_clone()?)?;
+    }
+    let wait = move || {
+        if reader.read(&mut [0]).is_ok() {
+            end();
+        }
+    };
+    thread::Builder::new().name("signals".into()).spawn(wait)?;
+    Ok(())
+}
+
+/// 1 failed, 3 no daemon, 4 refused, 5 timed out: as all programs here.
+fn exit_code(error: &CommandError) -> ExitCode {
+    ExitCode::from(match error {
+        CommandError::Client(ClientError::NoDaemon { .. }) => 3,
+        CommandError::Client(ClientError::Refused(_) | ClientError::Untrusted(_)) => 4,
+        CommandError::Client(ClientError::TimedOut(_)) => 5,
+        _ => 1,
+    })
+}

@@ -1,0 +1,20 @@
+//! How a board looks: shapes become marks (`picture`), marks become pixels (`raster`), SVG (`svg`) or PDF (`pdf`).
+//!
+//! Invariant: the three show the same, for they draw the same marks.
+
+mod images;
+mod letters;
+mod pdf;
+mod picture;
+mod raster;
+mod svg;
+
+pub use images::{Decoded, ImageError, Images, MAX_FILE};
+pub use letters::{Block, Letters};
+pub use pdf::{PdfError, pdf};
+pub use picture::{Mark, Painter, Picture, freehand};
+pub use raster::{MAX_PIXELS, Raster, TooLarge, png};
+pub use svg::svg;
+
+pub(crate) use picture::NOTE;
+pub(crate) use svg::base64;

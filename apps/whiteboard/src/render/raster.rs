@@ -1,0 +1,208 @@
+//! Marks as pixels.
+//!
+//! Invariant: at most [`MAX_PIXELS`] are asked for at once.
+
+use super::{
+    images::{Decoded, Images},
+    picture::{Mark, Picture},
+};
+use crate::model::{Bounds, Colour};
+use kurbo::{Affine, Cap, Join, Rect, Stroke};
+use std::{collections::BTreeMap, fmt, sync::Arc};
+use vello_cpu::{
+    ImageSource, Pixmap, RenderContext, Resources,
+    color::{AlphaColor, PremulRgba8, Srgb},
+    peniko::{Fill, ImageBrush, ImageQuality, ImageSampler},
+};
+
+/// Most pixels of one picture: a poster, and 400 MB.
+pub const MAX_PIXELS: u64 = 100_000_000;
+
+/// Longest side that the renderer can count.
+const MAX_SIDE: f32 = 30_000.0;
+
+/// Turns pictures into pixels; keeps its buffers from one to the next.
+pub struct Raster {
+    context: RenderContext,
+    resources: Resources,
+    decoded: BTreeMap<[u8; 32], Arc<Pixmap>>,
+}
+
+impl Default for Raster {
+    fn default() -> Self {
+        Self { context: RenderContext::new(16, 16), resources: Resources::new(), decoded: BTreeMap::new() }
+    }
+}
+
+impl fmt::Debug for Raster {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Raster")
+    }
+}
+
+impl Raster {
+    /// Draws onto `paper` what is at `corner` (upper left), `scale` pixels a unit. Gives premultiplied RGBA, row by row.
+    pub fn draw<'a>(
+        &mut self,
+        pictures: impl IntoIterator<Item = &'a Picture>,
+        images: &Images,
+        corner: [f32; 2],
+        scale: f32,
+        pixels: [u16; 2],
+        paper: Colour,
+    ) -> Vec<u8> {
+        let [width, height] = pixels;
+        self.context.reset_and_resize(width, height);
+        self.context.set_transform(Affine::IDENTITY);
+        self.context.set_paint(paint(paper));
+        self.context.fill_rect(&Rect::new(0.0, 0.0, width.into(), height.into()));
+        let view =
+            Affine::scale(scale.into()) * Affine::translate((-f64::from(corner[0]), -f64::from(corner[1])));
+        for mark in pictures.into_iter().flatten() {
+            self.mark(mark, images, view);
+        }
+        self.context.flush();
+        let mut pixmap = Pixmap::new(width, height);
+        self.context.render(&mut pixmap, &mut self.resources);
+        pixmap.data_as_u8_slice().to_vec()
+    }
+
+    fn mark(&mut self, mark: &Mark, images: &Images, view: Affine) {
+        self.context.set_transform(view);
+        match mark {
+            Mark::Fill { path, colour, even_odd } => {
+                self.context.set_fill_rule(if *even_odd { Fill::EvenOdd } else { Fill::NonZero });
+                self.context.set_paint(paint(*colour));
+                self.context.fill_path(path);
+            }
+            Mark::Line { path, colour, width, dash } => {
+                self.context.set_paint(paint(*colour));
+                let mut stroke = Stroke::new((*width).into()).with_caps(Cap::Round).with_join(Join::Round);
+                if let Some(dash) = dash {
+                    stroke = stroke.with_dashes(0.0, dash.map(f64::from));
+                }
+                self.context.set_stroke(stroke);
+                self.context.stroke_path(path);
+            }
+            Mark::Image { image, place, opacity } => {
+                let [w, h] = image.pixels.map(f64::from);
+                let area = Rect::new(0.0, 0.0, w, h);
+                self.context.set_transform(view * *place);
+                self.context.set_fill_rule(Fill::NonZero);
+                match images.get(image) {
+                    Some(decoded) => {
+                        let pixmap =
+                            self.decoded.entry(image.hash).or_insert_with(|| Arc::new(pixmap(decoded)));
+                        let sampler = ImageSampler {
+                            quality: ImageQuality::Medium,
+                            alpha: f32::from(*opacity) / 100.0,
+                            ..ImageSampler::default()
+                        };
+                        let brush = ImageBrush { image: ImageSource::Pixmap(pixmap.clone()), sampler };
+                        self.context.set_paint(brush);
+                        self.context.fill_rect(&area);
+                    }
+                    None => {
+                        // On its way.
+                        self.context.set_paint(paint(Colour([0x9a, 0xa1, 0xad, 60])));
+                        self.context.fill_rect(&area);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A picture is too large to be drawn.
+#[derive(Clone, Copy, PartialEq, Debug, thiserror::Error)]
+#[error("{0} × {1} pixels are too many for a PNG; export a part, or at a smaller scale")]
+pub struct TooLarge(u64, u64);
+
+/// A part of a board as a PNG file, `scale` pixels a unit.
+///
+/// # Errors
+/// It would have more than [`MAX_PIXELS`].
+pub fn png(
+    pictures: &[Picture],
+    images: &Images,
+    part: Bounds,
+    scale: f32,
+    paper: Colour,
+) -> Result<Vec<u8>, TooLarge> {
+    let size = part.size().map(|side| (side * scale).ceil().max(1.0));
+    let [w, h] = size.map(|side| side as u64);
+    if size.iter().any(|side| *side > MAX_SIDE) || w * h > MAX_PIXELS {
+        return Err(TooLarge(w, h));
+    }
+    let pixels = size.map(|side| side as u16);
+    let mut rgba = Raster::default().draw(pictures, images, part.min, scale, pixels, paper);
+    for pixel in rgba.chunks_exact_mut(4) {
+        let alpha = u32::from(pixel[3]);
+        if alpha > 0 && alpha < 255 {
+            pixel[..3].iter_mut().for_each(|c| *c = (u32::from(*c) * 255 / alpha).min(255) as u8);
+        }
+    }
+    Ok(encode(rgba, pixels))
+}
+
+fn encode(rgba: Vec<u8>, [width, height]: [u16; 2]) -> Vec<u8> {
+    let mut out = std::io::Cursor::new(Vec::new());
+    let picture = image::RgbaImage::from_raw(width.into(), height.into(), rgba);
+    if let Some(picture) = picture {
+        // Into memory, with a size that was checked: cannot fail.
+        let _written = picture.write_to(&mut out, image::ImageFormat::Png);
+    }
+    out.into_inner()
+}
+
+fn paint(Colour([r, g, b, a]): Colour) -> AlphaColor<Srgb> {
+    AlphaColor::from_rgba8(r, g, b, a)
+}
+
+fn pixmap(decoded: &Decoded) -> Pixmap {
+    let premultiplied = |p: &[u8]| {
+        let a = u16::from(p[3]);
+        let by = |c: u8| ((u16::from(c) * a + 127) / 255) as u8;
+        PremulRgba8 { r: by(p[0]), g: by(p[1]), b: by(p[2]), a: p[3] }
+    };
+    let data = decoded.rgba.chunks_exact(4).map(premultiplied).collect();
+    Pixmap::from_parts(data, decoded.pixels[0] as u16, decoded.pixels[1] as u16)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        model::{Kind, Shape},
+        render::Painter,
+    };
+
+    #[test]
+    fn a_filled_square_is_where_it_should_be_and_nowhere_else() {
+        let mut shape = Shape { at: [10.0, 10.0], size: [20.0, 20.0], ..Shape::new(Kind::Rectangle) };
+        (shape.style.fill, shape.style.width) = (Colour::rgb(255, 0, 0), 0.0);
+        let picture = Painter::default().picture(&shape);
+        let white = Colour::rgb(255, 255, 255);
+        let rgba = Raster::default().draw([&picture], &Images::default(), [0.0, 0.0], 1.0, [40, 40], white);
+        let at = |x: usize, y: usize| &rgba[(y * 40 + x) * 4..][..4];
+        assert_eq!([at(20, 20), at(5, 20), at(35, 35)], [[255, 0, 0, 255], [255; 4], [255; 4]]);
+    }
+
+    #[test]
+    fn a_png_of_a_whole_continent_is_refused() {
+        let part = Bounds { min: [-1e6, -1e6], max: [1e6, 1e6] };
+        assert!(png(&[], &Images::default(), part, 1.0, Colour::NONE).is_err());
+        let small = Bounds { min: [0.0; 2], max: [3.0, 2.0] };
+        let file = png(&[], &Images::default(), small, 2.0, Colour::NONE).unwrap();
+        let mut images = Images::default();
+        assert_eq!(images.insert(file).unwrap().pixels, [6, 4]);
+    }
+
+    #[test]
+    fn what_is_no_picture_says_so() {
+        let mut images = Images::default();
+        assert!(images.insert(b"<svg/>".to_vec()).unwrap_err().to_string().contains("PNG"));
+        let broken = [&b"\x89PNG\r\n\x1a\n"[..], &[0; 30]].concat();
+        assert!(images.insert(broken).is_err());
+    }
+}

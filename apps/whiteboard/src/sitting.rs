@@ -1,0 +1,280 @@
+//! A board in a session: what others do comes in, what is done here goes out, and a copy is kept on this disk.
+//!
+//! Durable messages are the board's; the copy is a snapshot together with the positions that it stands for, so that each start reads only
+//! what is new. Losing the copy loses nothing: the session's log has it all. Merging is idempotent, so that a message read twice
+//! does no harm.
+//!
+//! Invariant: positions are acknowledged after what they stand for has been kept.
+
+use crate::{
+    keep::{self, Positions},
+    live::Live,
+    model::{Actor, Board},
+};
+use chalktalk_client::{Batch, Client, ClientError, ClientEvent, Publish};
+use chalktalk_ipc::{
+    AppId, Event, InstanceId, Position, SessionId, UserId,
+    event::{Member, SessionSummary},
+    request::{From, SessionKind},
+};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    io,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+/// What was refused is tried again so late: a full disk does not become empty at once.
+const AGAIN: Duration = Duration::from_secs(2);
+
+/// A board and the session it is in.
+#[derive(Debug)]
+pub struct Sitting {
+    client: Client,
+    summary: SessionSummary,
+    /// What is drawn.
+    pub board: Board,
+    members: Vec<Member>,
+    positions: Positions,
+    copy: Option<PathBuf>,
+    unkept: bool,
+    caught_up: bool,
+    waiting: VecDeque<Vec<u8>>,
+    /// Published and not known to be on the disk, by number: the daemon may refuse them yet.
+    sent: BTreeMap<u64, Vec<u8>>,
+    refused_at: Option<Instant>,
+    last_number: u64,
+    refused: u64,
+}
+
+/// What an event meant.
+#[derive(Debug)]
+pub enum Heard {
+    /// The board may look different.
+    Board,
+    /// Somebody's pen, pointer or laser.
+    Live {
+        /// Who.
+        user: UserId,
+        /// Their name.
+        name: String,
+        /// With which program.
+        instance: InstanceId,
+        /// What, in order.
+        live: Vec<Live>,
+    },
+    /// Everything that was there when the board was opened has been read.
+    CaughtUp,
+    /// People came or went.
+    Members,
+    /// The daemon ended it, for this reason.
+    Ended(String),
+    /// The connection broke, or is back (none).
+    Away(Option<String>),
+    /// The daemon has not taken what was drawn here, for this reason. It is tried again.
+    Refused(String),
+    /// Something lost for good, for people.
+    Lost(String),
+    /// Nothing that concerns a board.
+    Nothing,
+}
+
+impl Sitting {
+    /// Opens the board of a session that the user has joined. With `copy` it is read from there first, and kept there.
+    ///
+    /// # Errors
+    /// As [`Client::open`].
+    pub fn open(
+        client: &Client,
+        summary: SessionSummary,
+        copy: Option<PathBuf>,
+    ) -> Result<Self, ClientError> {
+        let mut board = Board::new(new_actor()?);
+        let positions = copy.as_deref().and_then(|path| keep::read(path, &mut board)).unwrap_or_default();
+        let from = From::At(positions.iter().map(position).collect());
+        let opened = client.open(summary.session, from)?;
+        Ok(Self {
+            client: client.clone(),
+            summary: opened.session,
+            board,
+            members: opened.members,
+            positions,
+            copy,
+            unkept: false,
+            caught_up: false,
+            waiting: VecDeque::new(),
+            sent: BTreeMap::new(),
+            refused_at: None,
+            last_number: 0,
+            refused: 0,
+        })
+    }
+
+    /// The way to the daemon.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// The session.
+    pub fn session(&self) -> SessionId {
+        self.summary.session
+    }
+
+    /// Its name, as people see it.
+    pub fn title(&self) -> &str {
+        &self.summary.title
+    }
+
+    /// Everybody in it.
+    pub fn members(&self) -> &[Member] {
+        &self.members
+    }
+
+    /// Whether everything that was there when the board was opened has been read.
+    pub fn is_caught_up(&self) -> bool {
+        self.caught_up
+    }
+
+    /// Messages that were refused, because they are damaged or of a newer version.
+    pub fn refused(&self) -> u64 {
+        self.refused
+    }
+
+    /// Takes in what the daemon said.
+    pub fn on_event(&mut self, event: ClientEvent) -> Heard {
+        match event {
+            ClientEvent::Messages(batch) if batch.session() == self.session() => self.on_messages(&batch),
+            ClientEvent::Event(Event::CaughtUp { session }) if session == self.session() => {
+                self.caught_up = true;
+                Heard::CaughtUp
+            }
+            ClientEvent::Event(Event::Roster { session, members }) if session == self.session() => {
+                self.members = members;
+                Heard::Members
+            }
+            ClientEvent::Event(Event::Detached { session, reason })
+                if session.is_none_or(|session| session == self.session()) =>
+            {
+                Heard::Ended(reason)
+            }
+            ClientEvent::Event(Event::Lost { session, epoch, first, last, .. })
+                if session == self.session() =>
+            {
+                Heard::Lost(format!(
+                    "entries {first} to {last} of epoch {epoch} are lost: no host has them any more"
+                ))
+            }
+            ClientEvent::Refused { session, numbers, refusal } if session == self.session() => {
+                // A board takes messages in any order: the others need not be taken back.
+                self.waiting.extend(numbers.filter_map(|number| self.sent.remove(&number)));
+                self.refused_at = Some(Instant::now());
+                Heard::Refused(refusal.message)
+            }
+            ClientEvent::Disconnected { reason } => Heard::Away(Some(reason)),
+            ClientEvent::Reconnected => Heard::Away(None),
+            ClientEvent::Messages(_) | ClientEvent::Event(_) | ClientEvent::Refused { .. } => Heard::Nothing,
+        }
+    }
+
+    /// Publishes what was drawn here, as far as there is credit, in order. Gives the number of the last message that left.
+    ///
+    /// # Errors
+    /// As [`Client::try_publish`]; what did not leave waits for the next time.
+    pub fn publish(&mut self) -> Result<u64, ClientError> {
+        self.waiting.extend(std::iter::from_fn(|| self.board.poll_message()));
+        if self.refused_at.is_some_and(|when| when.elapsed() < AGAIN) {
+            return Ok(self.last_number);
+        }
+        while let Some(message) = self.waiting.pop_front() {
+            match self.client.try_publish(self.summary.session, Publish::durable(&message)) {
+                Ok(number) => {
+                    self.last_number = number;
+                    self.sent.insert(number, message);
+                }
+                Err(e) => {
+                    self.waiting.push_front(message);
+                    return if matches!(e, ClientError::WouldBlock) { Ok(self.last_number) } else { Err(e) };
+                }
+            }
+        }
+        if !self.sent.is_empty() {
+            let stored = self.client.progress(self.summary.session)?.stored;
+            self.sent = self.sent.split_off(&(stored + 1));
+        }
+        Ok(self.last_number)
+    }
+
+    /// Whether something drawn here has not left yet.
+    pub fn is_waiting(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    /// Sends something that is of the moment, to whoever hears it.
+    pub fn say(&self, live: &Live) {
+        // Where it is lost the next one comes soon.
+        let _ = self.client.try_publish(self.session(), Publish::volatile(&live.write()));
+    }
+
+    /// Keeps the copy up to date, and acknowledges what it holds. Without a copy it only acknowledges.
+    ///
+    /// # Errors
+    /// The copy could not be written; nothing is acknowledged.
+    pub fn keep(&mut self) -> io::Result<()> {
+        if !self.unkept {
+            return Ok(());
+        }
+        if let Some(path) = &self.copy {
+            keep::write(path, &self.board, &self.positions)?;
+        }
+        self.unkept = false;
+        let positions: Vec<Position> = self.positions.iter().map(position).collect();
+        // A connection that is gone now comes back, and the next time acknowledges this too.
+        let _ = self.client.ack_positions(self.session(), &positions);
+        Ok(())
+    }
+
+    fn on_messages(&mut self, batch: &Batch) -> Heard {
+        if batch.flags().history {
+            return Heard::Nothing;
+        }
+        let author = batch.author();
+        if batch.flags().volatile {
+            let live: Vec<Live> = batch.iter().filter_map(|message| Live::read(message.payload)).collect();
+            let instance = batch.head().instance;
+            if live.is_empty() || instance == self.client.instance() {
+                return Heard::Nothing;
+            }
+            return Heard::Live { user: author.user, name: author.name.clone(), instance, live };
+        }
+        for message in batch {
+            if self.board.apply(message.payload, Some(author.user.0)).is_err() {
+                self.refused += 1;
+            }
+            let place = (message.seq, message.index);
+            let read = self.positions.entry((batch.head().origin, batch.head().epoch)).or_insert(place);
+            *read = (*read).max(place);
+        }
+        self.unkept = true;
+        Heard::Board
+    }
+}
+
+/// Enters a board by its target, making it where it does not exist.
+///
+/// # Errors
+/// As [`Client::join`].
+pub fn enter(client: &Client, target: &str) -> Result<SessionSummary, ClientError> {
+    client.join(target, &AppId::whiteboard(), SessionKind::Kept, true)
+}
+
+fn position((&(origin, epoch), &(seq, index)): (&(chalktalk_ipc::OriginId, u32), &(u64, u16))) -> Position {
+    Position { origin, epoch, seq, index }
+}
+
+fn new_actor() -> io::Result<Actor> {
+    let mut bytes = [0; 8];
+    let got = rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())?;
+    // So few come at once, always.
+    debug_assert_eq!(got, bytes.len());
+    Ok(Actor(u64::from_le_bytes(bytes)))
+}

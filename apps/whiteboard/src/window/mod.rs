@@ -1,0 +1,58 @@
+//! The window: eframe on top of model, tools and renderer.
+//!
+//! Invariant: nothing here decides what a board is; it shows one, and hands events to the tools.
+
+mod action;
+mod app;
+mod bars;
+mod canvas;
+mod gallery;
+mod icon;
+mod people;
+mod theme;
+mod tiles;
+mod view;
+
+use crate::{command::CommandError, sitting::Sitting};
+use app::App;
+use chalktalk_client::Events;
+use eframe::egui::{self, ViewportBuilder};
+use std::sync::{Arc, OnceLock};
+
+/// Lets events from the daemon wake the window, once there is one.
+#[derive(Clone, Debug, Default)]
+pub struct Waker(Arc<OnceLock<egui::Context>>);
+
+impl Waker {
+    /// Something has arrived.
+    pub fn wake(&self) {
+        if let Some(ctx) = self.0.get() {
+            ctx.request_repaint();
+        }
+    }
+}
+
+/// Shows a board until its window is closed.
+///
+/// # Errors
+/// There is no display, or no OpenGL on it.
+pub fn run(sitting: Sitting, events: Events, waker: Waker, me: String) -> Result<(), CommandError> {
+    let title = format!("{} – Chalktalk", sitting.title());
+    let viewport = ViewportBuilder::default()
+        .with_title(title)
+        .with_app_id("chalktalk-whiteboard")
+        .with_inner_size([1280.0, 800.0])
+        .with_min_inner_size([640.0, 420.0]);
+    let options = eframe::NativeOptions { viewport, ..Default::default() };
+    let start = move |cc: &eframe::CreationContext<'_>| {
+        theme::set_up(&cc.egui_ctx);
+        // There is one window a process.
+        let _first = waker.0.set(cc.egui_ctx.clone());
+        Ok(Box::new(App::new(&cc.egui_ctx, sitting, events, me)?) as Box<dyn eframe::App>)
+    };
+    eframe::run_native("chalktalk-whiteboard", options, Box::new(start)).map_err(|e| {
+        CommandError::Other(format!(
+            "the window cannot be opened ({e}); use --headless, or `chalktalk board export`"
+        ))
+    })
+}
