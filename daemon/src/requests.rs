@@ -265,6 +265,7 @@ impl Caller<'_> {
                 let shell = Shell { network: world.network, interfaces: world.interfaces };
                 Answer::Health(world.watch.health(now, node, shell))
             }
+            Request::Membership { target, app } => node.membership_facts(user, &target, &app)?,
             Request::Invitations => Answer::Invitations(node.invitations(user)),
             Request::AnswerInvitation { session, accept } => {
                 node.answer_invitation(now, user, session, accept)?

@@ -93,6 +93,8 @@ pub enum Answer {
     Blobs(Vec<BlobSummary>),
     /// To `health`.
     Health(Health),
+    /// To `membership`.
+    Membership(Box<Membership>),
     /// To `history`, behind the messages.
     HistoryEnd {
         /// What to ask for next; absent: the beginning was reached.
@@ -323,6 +325,55 @@ pub struct SessionSummary {
     pub joined: bool,
     /// Entries held here.
     pub entries: u64,
+}
+
+/// Who belongs to a session, there or not, and what seals it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Membership {
+    /// The session.
+    pub session: SessionSummary,
+    /// Whether newcomers see its past.
+    pub history: bool,
+    /// What it is sealed with.
+    pub key: SessionKey,
+    /// Who is in it, and who has been asked in. Of an open session: who is there now.
+    pub people: Vec<Belonging>,
+}
+
+/// What a session is sealed with.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SessionKey {
+    /// Nothing: everybody on the LAN can read it.
+    None,
+    /// The key of the LAN's passphrase.
+    Passphrase,
+    /// What its two users share.
+    Pair,
+    /// A key that exactly those have who are in it or asked in.
+    Members {
+        /// How many were made before it.
+        number: u64,
+        /// The first digits of its name: the same for all who write under it.
+        name: String,
+    },
+    /// None yet: who is in it has changed, and a new key is being made. What is published waits for it.
+    Changing,
+}
+
+/// Somebody in a session, or asked into it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Belonging {
+    /// The person.
+    pub user: UserId,
+    /// Their name, fit for display.
+    pub name: String,
+    /// Whether they have been asked in and have not answered.
+    pub invited: bool,
+    /// Whether they are there now.
+    pub present: bool,
+    /// Whether this is who asks.
+    pub me: bool,
 }
 
 /// An invitation that waits for the user's answer.

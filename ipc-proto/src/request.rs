@@ -98,6 +98,13 @@ pub enum Request {
         /// Whom: a name, or the first digits of their key.
         user: String,
     },
+    /// Who belongs to a session that the user is in, and what seals it. Answer: `membership`.
+    Membership {
+        /// `#room`, `@user` or a session GUID.
+        target: String,
+        /// The app type of the session.
+        app: AppId,
+    },
     /// Invitations that wait for the user's answer. Answer: `invitations`.
     Invitations,
     /// Try every way to everybody; `health` tells after a second what came of it. Answer: `done`.

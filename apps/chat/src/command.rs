@@ -41,6 +41,14 @@ pub enum Command {
     Mark(String, Mark),
     /// Do something with messages.
     Do(Doing),
+    /// Ask these people into the session in view, or into this room, which is made if need be.
+    Invite(Option<String>, Vec<String>),
+    /// Remove a person from the session in view.
+    Remove(String),
+    /// Accept an invitation (by its room; none: the only one), or decline it.
+    Answer(Option<String>, bool),
+    /// List who belongs to the session in view, and say what seals it.
+    Members,
 }
 
 /// What a typed line means.
@@ -55,11 +63,16 @@ pub enum Line {
 }
 
 /// Name, arguments and purpose of every command, in the order in which they are offered.
-pub const COMMANDS: [(&str, &str, &str); 13] = [
+pub const COMMANDS: [(&str, &str, &str); 18] = [
     ("/join", "#room", "enter a room, or make it"),
     ("/msg", "@user text", "talk to one person in private"),
     ("/me", "text", "say what you do"),
     ("/who", "", "list the people on the network"),
+    ("/invite", "[#room] @user …", "ask people in, or into a new room"),
+    ("/accept", "[#room]", "enter a room you were invited to"),
+    ("/decline", "[#room]", "turn an invitation down"),
+    ("/members", "", "who belongs here, and its seal"),
+    ("/remove", "@user", "put somebody out of this room"),
     ("/status", "online|away|busy", "say how available you are"),
     ("/verify", "@user", "compare keys: is it really them?"),
     ("/block", "@user", "refuse what somebody says"),
@@ -106,6 +119,11 @@ pub fn parse(line: &str) -> Line {
         }
         ("/block", name) => person(name, "/block @ana", |name| Command::Mark(name, Mark::Blocked)),
         ("/unblock", name) => person(name, "/unblock @ana", |name| Command::Mark(name, Mark::Unblocked)),
+        ("/invite", rest) => invite(rest),
+        ("/remove", name) => person(name, "/remove @ana", Command::Remove),
+        ("/accept", room) => Line::Run(Command::Answer(named_room(room), true)),
+        ("/decline", room) => Line::Run(Command::Answer(named_room(room), false)),
+        ("/members", "") => Line::Run(Command::Members),
         ("/status", word) => match availability(word) {
             Some(availability) => Line::Run(Command::Status(availability)),
             None => wrong("/status is online, away or busy"),
@@ -134,6 +152,29 @@ fn msg(rest: &str) -> Line {
         return Line::Wrong("/msg needs a person: /msg @ana hello".into());
     }
     Line::Run(Command::Msg(rest.to_owned()))
+}
+
+/// `[#room] @ana @Ana María`: names may have blanks in them, so each goes on up to the next `@`.
+fn invite(rest: &str) -> Line {
+    let (room, people) = match rest.split_once('@') {
+        Some((room, people)) => (room.trim(), people),
+        None => ("", rest),
+    };
+    let people: Vec<String> =
+        people.split('@').map(str::trim).filter(|name| !name.is_empty()).map(|n| format!("@{n}")).collect();
+    if people.is_empty() || people.iter().any(|name| name.starts_with("@#")) {
+        return Line::Wrong("/invite needs people: /invite @ana @ben, or /invite #plans @ana".into());
+    }
+    Line::Run(Command::Invite(named_room(room), people))
+}
+
+fn named_room(room: &str) -> Option<String> {
+    let is_id = room.parse::<Target>().is_ok_and(|target| matches!(target, Target::Session(_)));
+    match room {
+        "" => None,
+        room if room.starts_with('#') || is_id => Some(room.to_owned()),
+        room => Some(format!("#{room}")),
+    }
 }
 
 fn person(name: &str, example: &str, command: impl FnOnce(String) -> Command) -> Line {
@@ -292,6 +333,12 @@ mod tests {
             ("/verify @Ana María", Line::Run(Verify("@Ana María".into()))),
             ("/verify ana same", Line::Run(Same("@ana".into()))),
             ("/verify lasame", Line::Run(Verify("@lasame".into()))),
+            ("/invite @Ana María @ben", Line::Run(Invite(None, vec!["@Ana María".into(), "@ben".into()]))),
+            ("/invite ben", Line::Run(Invite(None, vec!["@ben".into()]))),
+            ("/invite #plans @ben", Line::Run(Invite(Some("#plans".into()), vec!["@ben".into()]))),
+            ("/remove ben", Line::Run(Remove("@ben".into()))),
+            ("/accept", Line::Run(Answer(None, true))),
+            ("/decline plans", Line::Run(Answer(Some("#plans".into()), false))),
             ("/block ben", Line::Run(Command::Mark("@ben".into(), super::Mark::Blocked))),
             ("/quit", Line::Run(Quit)),
         ] {
@@ -303,6 +350,10 @@ mod tests {
             "/me",
             "/verify",
             "/block @",
+            "/invite",
+            "/invite #plans",
+            "/invite #plans @",
+            "/remove",
             "/join",
             "/msg",
             "/status offline",

@@ -124,6 +124,27 @@ impl<P: Fn(Input)> Asker<P> {
             Effect::Past(session, before) => self.past(session, before),
             Effect::Who => self.client.who().map(|people| (self.put)(Input::People(people))),
             Effect::Sessions => self.client.sessions().map(|all| (self.put)(Input::Sessions(all))),
+            Effect::Invitations => {
+                self.client.invitations().map(|waiting| (self.put)(Input::Invitations(waiting)))
+            }
+            Effect::Invite(session, people) => {
+                self.client.invite(&session.to_string(), &AppId::chat(), &people)?;
+                self.members(session)
+            }
+            Effect::Create(title, people) => {
+                let summary = self.client.create(&title, &AppId::chat(), true, &people)?;
+                self.open(summary, true, None)
+            }
+            Effect::Remove(session, name) => {
+                self.client.remove(&session.to_string(), &AppId::chat(), &name)?;
+                self.members(session)
+            }
+            Effect::Accept(session) => {
+                let summary = self.client.accept(session)?;
+                self.open(summary, true, None)
+            }
+            Effect::Decline(session) => self.client.decline(session),
+            Effect::Members(session) => self.members(session),
             Effect::Compare(target) => {
                 let person = self.client.find_person(&target)?;
                 let fingerprint = Fingerprint::of(self.client.welcome().user, person.user);
@@ -140,6 +161,12 @@ impl<P: Fn(Input)> Asker<P> {
             | Effect::Bell
             | Effect::Quit => Ok(()),
         }
+    }
+
+    fn members(&self, session: SessionId) -> Result<(), ClientError> {
+        let membership = self.client.membership(&session.to_string(), &AppId::chat())?;
+        (self.put)(Input::Members(membership));
+        Ok(())
     }
 
     fn mark(&self, user: UserId, mark: Mark) -> Result<(), ClientError> {

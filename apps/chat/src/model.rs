@@ -3,6 +3,7 @@
 //! Invariant: the model does nothing itself. What is to be asked of the daemon or done to the terminal is an
 //! [`Effect`], and what comes of it is an [`Input`].
 
+mod invitations;
 mod news;
 mod switcher;
 mod talking;
@@ -23,7 +24,7 @@ use crate::{
 };
 use chalktalk_ipc::{
     SessionId,
-    event::{Person, SessionSummary},
+    event::{InvitationSummary, Person, SessionSummary},
     request::Availability,
     text,
 };
@@ -44,6 +45,8 @@ pub struct Model {
     held: Option<BTreeMap<SessionId, u64>>,
     /// The user roster.
     pub people: Vec<Person>,
+    /// Invitations that wait for an answer, once that is known.
+    pub invitations: Option<Vec<InvitationSummary>>,
     /// Which conversation is in view.
     pub focus: Option<SessionId>,
     /// What is in front.
@@ -88,6 +91,7 @@ impl Model {
             stirred: BTreeSet::new(),
             held: None,
             people: Vec::new(),
+            invitations: None,
             focus: None,
             mode: Mode::Writing,
             away: None,
@@ -105,7 +109,7 @@ impl Model {
             warned: false,
             direct: false,
             now: 0,
-            effects: vec![Effect::Who, Effect::Sessions],
+            effects: vec![Effect::Who, Effect::Sessions, Effect::Invitations],
         }
     }
 
@@ -147,6 +151,8 @@ impl Model {
             Input::Event(event) => self.on_event(event),
             Input::People(people) => self.people = people.into_iter().map(fit_for_display).collect(),
             Input::Sessions(sessions) => self.on_sessions(sessions),
+            Input::Invitations(invitations) => self.on_invitations(invitations),
+            Input::Members(membership) => self.on_members(&membership),
             Input::Compare(person, fingerprint) => self.on_compare(fit_for_display(person), &fingerprint),
             Input::Marked(person) => self.on_marked(&fit_for_display(person)),
             Input::Failed(what) => self.flash = Some((Tone::Alarm, text::printable(&what))),
@@ -155,7 +161,7 @@ impl Model {
                 self.away = None;
                 self.warned = false;
                 self.flash = None;
-                self.effects.extend([Effect::Who, Effect::Sessions]);
+                self.effects.extend([Effect::Who, Effect::Sessions, Effect::Invitations]);
             }
         }
         self.conversations.iter_mut().for_each(Conversation::settle);
@@ -201,7 +207,9 @@ impl Model {
         let editor = &self.current()?.editor;
         let open = self.conversations.iter().map(Conversation::title);
         let known = self.others.iter().map(|s| text::label(&s.title));
-        let rooms: Vec<String> = open.chain(known).filter(|title| title.starts_with('#')).collect();
+        let asked = self.invitations.iter().flatten().map(|invitation| text::label(&invitation.title));
+        let rooms: Vec<String> =
+            open.chain(known).chain(asked).filter(|title| title.starts_with('#')).collect();
         command::completions(&editor.text()[..editor.cursor()], &self.people, &rooms)
     }
 
@@ -219,14 +227,18 @@ impl Model {
             Action::Enter(session) => self.join(session.to_string(), None),
             Action::Talk(user) if user != self.me.user => self.join(format!("@{user}"), None),
             Action::Talk(_) => {}
+            Action::Scroll(rows) if let Mode::Help(row) = self.mode => {
+                self.mode = Mode::Help(scrolled(row, rows))
+            }
             Action::Scroll(rows) => {
                 if let Some(c) = self.current_mut() {
                     c.scroll.wanted = c.scroll.wanted.saturating_add(rows);
                 }
             }
             Action::Newest => self.show_newest(),
-            Action::Help if self.mode == Mode::Help => self.mode = Mode::Writing,
-            Action::Help => self.mode = Mode::Help,
+            Action::Help if matches!(self.mode, Mode::Help(_)) => self.mode = Mode::Writing,
+            Action::Help => self.mode = Mode::Help(0),
+            Action::Accept(session) => self.offer_to_accept(session),
             Action::Select => self.select(),
             Action::Copy => self.copy(),
             Action::On(what) => self.act_on(what),
@@ -282,7 +294,7 @@ impl Model {
         match self.mode {
             Mode::Writing if self.completions().is_some() => self.dismissed = true,
             Mode::Writing => self.step_back(),
-            Mode::Help | Mode::Selecting(_) | Mode::Switching => self.mode = Mode::Writing,
+            Mode::Help(_) | Mode::Selecting(_) | Mode::Switching => self.mode = Mode::Writing,
         }
     }
 
@@ -291,8 +303,8 @@ impl Model {
             (Mode::Selecting(at), _) => self.select_from(at, by),
             (Mode::Switching, _) => self.step_goals(by),
             (Mode::Writing, Some(completions)) => {
-                let count = completions.items.len();
-                self.chosen = self.chosen.min(count - 1).saturating_add_signed(by) % count;
+                let count = completions.items.len() as isize;
+                self.chosen = ((self.chosen as isize).min(count - 1) + by).rem_euclid(count) as usize;
             }
             (Mode::Writing, None) => {
                 if let Some(c) = self.current_mut() {
@@ -300,7 +312,7 @@ impl Model {
                     self.dismissed = true;
                 }
             }
-            (Mode::Help, _) => self.mode = Mode::Writing,
+            (Mode::Help(row), _) => self.mode = Mode::Help(row.saturating_add_signed(by as i16)),
         }
     }
 
@@ -333,7 +345,7 @@ impl Model {
             }
             Command::Leave => self.effects.extend(self.focus.map(Effect::Leave)),
             Command::Who => self.notice(Tone::Quiet, &self.who()),
-            Command::Help => self.mode = Mode::Help,
+            Command::Help => self.mode = Mode::Help(0),
             Command::Quit => self.quit(),
             Command::Clear => {
                 if let Some(c) = self.current_mut() {
@@ -349,6 +361,10 @@ impl Model {
             Command::Verify(name) => self.effects.push(Effect::Compare(name)),
             Command::Same(name) => self.mark_compared(&name),
             Command::Mark(name, mark) => self.effects.push(Effect::MarkNamed(name, mark)),
+            Command::Invite(room, people) => self.invite(room, people),
+            Command::Remove(name) => self.effects.extend(self.focus.map(|here| Effect::Remove(here, name))),
+            Command::Answer(room, accept) => self.answer(room.as_deref(), accept),
+            Command::Members => self.effects.extend(self.focus.map(Effect::Members)),
         }
     }
 
@@ -494,6 +510,11 @@ impl Model {
     fn conversation_mut(&mut self, session: SessionId) -> Option<&mut Conversation> {
         self.conversations.iter_mut().find(|c| c.session() == session)
     }
+}
+
+/// So many rows up (or, negative, down) from this one of the help.
+fn scrolled(row: u16, up: i32) -> u16 {
+    i32::from(row).saturating_sub(up).clamp(0, i32::from(u16::MAX)) as u16
 }
 
 fn fit_for_display(person: Person) -> Person {

@@ -77,6 +77,15 @@ pub(crate) enum Command {
         #[command(flatten)]
         app: App,
     },
+    /// Show who belongs to a session, there or not, and what seals it
+    Members {
+        /// #room, @user or a session's GUID
+        target: Target,
+        #[command(flatten)]
+        app: App,
+        #[command(flatten)]
+        facts: Facts,
+    },
     /// Show the invitations that wait for your answer
     Invitations {
         #[command(flatten)]
@@ -185,7 +194,7 @@ pub(crate) struct Format {
 /// How facts are printed, once or on each change.
 #[derive(Args, Clone, Copy, Debug)]
 pub(crate) struct Facts {
-    /// Print one JSON array on one line, for programs
+    /// Print JSON on one line, for programs
     #[arg(long)]
     pub(crate) json: bool,
     /// Follow the changes until it is ended

@@ -1,4 +1,4 @@
-//! `invite`, `remove`, `invitations`, `accept`, `decline`: sessions that only invited people enter.
+//! `invite`, `remove`, `members`, `invitations`, `accept`, `decline`: sessions that only invited people enter.
 
 use crate::{
     args::{App, Format, Person, RoomName},
@@ -10,7 +10,12 @@ use crate::{
     table::{Cell, Table},
 };
 use chalktalk_client::{Client, ClientError};
-use chalktalk_ipc::{SessionId, Target, event::InvitationSummary, request::Topic, text::label};
+use chalktalk_ipc::{
+    AppId, SessionId, Target,
+    event::{InvitationSummary, Membership, SessionKey},
+    request::Topic,
+    text::label,
+};
 use serde::Serialize;
 use std::path::Path;
 
@@ -41,6 +46,51 @@ impl Fact for Invitations {
             ]);
         }
         table.render(colour)
+    }
+}
+
+/// Who belongs to a session, and what seals it.
+#[derive(Serialize)]
+#[serde(transparent)]
+pub(crate) struct MembersOf(Membership);
+
+impl Fact for MembersOf {
+    const TOPICS: &'static [Topic] = &[Topic::Sessions, Topic::Who];
+    type Choice = (String, AppId);
+
+    fn fetch(client: &Client, (target, app): &(String, AppId)) -> Result<Self, ClientError> {
+        client.membership(target, app).map(Self)
+    }
+
+    fn for_people(&self, colour: bool) -> String {
+        let mut table = Table::new(["NAME", "IS", "KEY"]);
+        for person in &self.0.people {
+            let you = if person.me { " (you)" } else { "" };
+            let standing = match (person.invited, person.present) {
+                (true, _) => Cell::new("invited", Style::Quiet),
+                (false, true) => "here".into(),
+                (false, false) => Cell::new("away", Style::Quiet),
+            };
+            table.row([
+                Cell::new(format!("{}{you}", label(&person.name)), Style::Strong),
+                standing,
+                Cell::new(format!("{:.8}", person.user.to_string()), Style::Quiet),
+            ]);
+        }
+        let seal = match &self.0.key {
+            SessionKey::None => "not sealed: everybody on this network can read it".to_owned(),
+            SessionKey::Passphrase => "sealed by the passphrase of this network".to_owned(),
+            SessionKey::Pair => "sealed between the two".to_owned(),
+            SessionKey::Members { number, name } => {
+                format!("sealed for its members, by key {name} (changed {number} times)")
+            }
+            SessionKey::Changing => {
+                "a new key is being made: what you write waits until the others are told".to_owned()
+            }
+        };
+        let past = if self.0.history { "newcomers see its past" } else { "newcomers do not see its past" };
+        let about = format!("{}: {seal}; {past}\n", label(&self.0.session.title));
+        format!("{}{}", table.render(colour), paint(colour, Style::Quiet, &about))
     }
 }
 

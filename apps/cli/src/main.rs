@@ -35,7 +35,7 @@ use clap::Parser;
 use connect::Connection;
 use facts::{Instances, People, Sessions, WhichSessions};
 use failure::{Failure, complain};
-use invitations::Invitations;
+use invitations::{Invitations, MembersOf};
 use screen::Screen;
 use std::{path::Path, process::ExitCode};
 
@@ -96,6 +96,10 @@ fn run(command: Option<Command>, socket: Option<&Path>) -> Result<(), Failure> {
         }
         Some(Command::Remove { target, user, app }) => {
             invitations::remove(&target, &user, &app, socket, screen)
+        }
+        Some(Command::Members { target, app, facts }) => {
+            let which = (target.to_string(), app.app);
+            facts::show::<MembersOf>(&Connection::visitor(socket)?, &which, facts, screen)
         }
         Some(Command::Invitations { facts }) => {
             facts::show::<Invitations>(&Connection::visitor(socket)?, &(), facts, screen)

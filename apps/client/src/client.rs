@@ -13,7 +13,7 @@ use crate::{
 };
 use chalktalk_ipc::{
     Answer, AppId, HostId, InstanceId, OriginId, Position, Request, Secret, SessionId, UserId,
-    event::{Health, InstanceSummary, InvitationSummary, Member, Person, SessionSummary, Status},
+    event::{Health, InstanceSummary, InvitationSummary, Member, Membership, Person, SessionSummary, Status},
     request::{Availability, From, HistoryPoint, Mark, Role, SessionKind, Topic},
 };
 use std::{
@@ -250,6 +250,17 @@ impl Client {
     /// As [`Client::request`].
     pub fn remove(&self, target: &str, app: &AppId, user: &str) -> Result<(), ClientError> {
         self.request(Request::Remove { target: target.into(), app: app.clone(), user: user.into() }).map(drop)
+    }
+
+    /// Who belongs to a session that the user is in, and what seals it.
+    ///
+    /// # Errors
+    /// As [`Client::request`].
+    pub fn membership(&self, target: &str, app: &AppId) -> Result<Membership, ClientError> {
+        match self.request(Request::Membership { target: target.into(), app: app.clone() })? {
+            Answer::Membership(membership) => Ok(*membership),
+            other => Err(unexpected(&other)),
+        }
     }
 
     /// Invitations that wait for the user's answer.

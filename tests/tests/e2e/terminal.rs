@@ -14,6 +14,7 @@ pub(crate) const TESTS: &[Test] = tests![
     what_others_write_cannot_drive_the_terminal,
     leaving_the_chat_leaves_the_terminal_as_it_was,
     keys_are_compared_and_people_blocked_from_the_chat,
+    people_are_asked_in_and_out_from_the_chat,
     a_passphrase_is_not_shown_while_it_is_typed,
 ];
 
@@ -149,6 +150,44 @@ fn keys_are_compared_and_people_blocked_from_the_chat() {
     lab.host(1).send("#lobby", "nobody at all");
     terminal.type_line("/unblock @ana");
     terminal.await_text("nobody at all");
+}
+
+fn people_are_asked_in_and_out_from_the_chat() {
+    let (lab, _daemons) = Lab::talking(2);
+    let ana = lab.host(1);
+    let terminal = Terminal::chat(lab.host(2), "#lobby");
+    terminal.await_text("ana h1");
+    let done = |arguments: &[&str]| {
+        let output = ana.chalktalk(arguments);
+        assert_eq!(output.code(), 0, "{arguments:?}: {}", output.log);
+    };
+    done(&["room", "create", "plans", "--invite", "ben"]);
+    done(&["send", "#plans", "at eight"]);
+    terminal.await_text("ana invites you to #plans");
+    terminal.await_text("INVITATIONS");
+    terminal.type_line("/accept #plans");
+    terminal.await_text("sealed: by invitation");
+    terminal.await_text("at eight");
+    terminal.type_line("/members");
+    terminal.await_text("#plans: sealed for its members, by key");
+    terminal.await_text("here: ben (you), ana");
+    terminal.type_line("/remove @ana");
+    terminal.await_text("only who made #plans");
+
+    terminal.type_line("/invite #club @ana");
+    wait::until(SOON, "ana to be asked", || {
+        ana.facts(&["invitations"]).as_array().unwrap().iter().any(|one| one["title"] == "#club")
+    });
+    done(&["accept", "#club"]);
+    terminal.await_text("#club  sealed");
+    terminal.type_line("good to have you here");
+    wait::until(SOON, "what was typed to arrive", || {
+        ana.history("#club").contains(&"good to have you here".to_owned())
+    });
+    terminal.type_line("/remove @ana");
+    let is_in = || ana.facts(&["sessions"]).as_array().unwrap().iter().any(|one| one["title"] == "#club");
+    wait::until(SOON, "ana to be out", || !is_in());
+    done(&["members", "#plans"]);
 }
 
 fn a_passphrase_is_not_shown_while_it_is_typed() {

@@ -121,6 +121,7 @@ impl Model {
             }
             Event::Changed { topic: Topic::Who } => self.effects.push(Effect::Who),
             Event::Changed { topic: Topic::Sessions } => self.effects.push(Effect::Sessions),
+            Event::Changed { topic: Topic::Invitations } => self.effects.push(Effect::Invitations),
             Event::Detached { session: Some(session), reason } => {
                 self.remove(session);
                 self.alarm(&text::printable(&reason));

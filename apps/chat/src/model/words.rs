@@ -4,7 +4,7 @@ use crate::{conversation::Order, editor::Edit, keep::Kept};
 use chalktalk_client::{Fingerprint, Message};
 use chalktalk_ipc::{
     Event, InstanceId, Position, SessionId, UserId,
-    event::{Member, Person, SessionSummary},
+    event::{InvitationSummary, Member, Membership, Person, SessionSummary},
     request::{Availability, HistoryPoint, Mark},
 };
 use std::ops::RangeInclusive;
@@ -51,6 +51,8 @@ pub enum Action {
     Newest,
     /// Shows or hides the keys.
     Help,
+    /// Writes the command that accepts this invitation into the line, if that is empty.
+    Accept(SessionId),
     /// Starts choosing a line to copy.
     Select,
     /// Copies the chosen line.
@@ -147,6 +149,10 @@ pub enum Input {
     People(Vec<Person>),
     /// Which sessions there are.
     Sessions(Vec<SessionSummary>),
+    /// Which invitations wait for an answer.
+    Invitations(Vec<InvitationSummary>),
+    /// Who belongs to a session, and what seals it.
+    Members(Membership),
     /// What to compare with a person.
     Compare(Person, Fingerprint),
     /// A person's key was marked.
@@ -192,6 +198,20 @@ pub enum Effect {
     Who,
     /// Ask which sessions there are.
     Sessions,
+    /// Ask which invitations wait.
+    Invitations,
+    /// Ask people into a session, by its id.
+    Invite(SessionId, Vec<String>),
+    /// Make a room for people, and look at it.
+    Create(String, Vec<String>),
+    /// Put somebody out of a session.
+    Remove(SessionId, String),
+    /// Accept an invitation, and look at the session.
+    Accept(SessionId),
+    /// Decline one.
+    Decline(SessionId),
+    /// Ask who belongs to a session.
+    Members(SessionId),
     /// Say how available one is.
     Availability(Availability),
     /// Find out what to compare with a person.
@@ -219,8 +239,8 @@ pub enum Effect {
 pub enum Mode {
     /// The line being written.
     Writing,
-    /// The keys.
-    Help,
+    /// The keys, from this row on.
+    Help(u16),
     /// Choosing a message to do something with.
     Selecting(Order),
     /// Looking for somewhere to go.

@@ -17,16 +17,20 @@ pub(super) fn action(key: KeyEvent, model: &Model, page: i32) -> Option<Action> 
         return None;
     }
     match model.mode {
-        Mode::Help => help(key),
+        Mode::Help(_) => help(key, page),
         Mode::Selecting(_) => selecting(key),
         Mode::Switching => switching(key),
         Mode::Writing => writing(key, model, page),
     }
 }
 
-fn help(key: KeyEvent) -> Option<Action> {
+fn help(key: KeyEvent, page: i32) -> Option<Action> {
     match (key.code, key.modifiers.contains(KeyModifiers::CONTROL)) {
         (KeyCode::Char('c' | 'q'), true) => Some(Action::Quit),
+        (KeyCode::Up | KeyCode::Char('k'), _) => Some(Action::Up),
+        (KeyCode::Down | KeyCode::Char('j'), _) => Some(Action::Down),
+        (KeyCode::PageUp, _) => Some(Action::Scroll(page)),
+        (KeyCode::PageDown | KeyCode::Char(' '), _) => Some(Action::Scroll(-page)),
         _ => Some(Action::Escape),
     }
 }
@@ -214,6 +218,7 @@ mod tests {
         check("a Enter b Enter c Up Up Up Down", "b|");
         check("a Enter x Up Down", "x|");
         check("F1 a b", "b|");
+        check("F1 Down j Up a b", "b|");
         check("? Esc a ?", "a?|");
         check("a b C-c", "|");
     }

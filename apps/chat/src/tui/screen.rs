@@ -61,8 +61,8 @@ pub(super) fn draw(frame: &mut Frame<'_>, model: &mut Model, theme: Theme, zone:
     if model.mode == Mode::Switching {
         draw_switcher(frame, model, theme);
     }
-    if model.mode == Mode::Help {
-        draw_help(frame, theme);
+    if let Mode::Help(row) = &mut model.mode {
+        *row = draw_help(frame, *row, theme);
     }
     drawn
 }
@@ -176,7 +176,7 @@ fn draw_history(
     }
     let selected = match model.mode {
         Mode::Selecting(at) => Some(at),
-        Mode::Writing | Mode::Help | Mode::Switching => None,
+        Mode::Writing | Mode::Help(_) | Mode::Switching => None,
     };
     let (shared, marks) = (&model.shared_names(), &model.marks());
     let look = Look { theme, zone, width: area.width.into(), selected, shared, marks };
@@ -310,7 +310,9 @@ fn draw_completions(frame: &mut Frame<'_>, above: Rect, input: Rect, model: &Mod
         return;
     }
     let first = completions.items.iter().map(|(text, _)| text.width()).max().unwrap_or(0);
-    let rows = completions.items.iter().enumerate().map(|(at, (text, about))| {
+    // The chosen one stays in view.
+    let skipped = (model.chosen + 1).saturating_sub(usize::from(height) - 2);
+    let rows = completions.items.iter().enumerate().skip(skipped).map(|(at, (text, about))| {
         let padding = " ".repeat(first.saturating_sub(text.width()) + 1);
         let chosen = at == model.chosen;
         let line = Line::from_iter([
@@ -386,7 +388,8 @@ const KEYS: [(&str, &str); 17] = [
     ("Ctrl-C", "drop the line; again: end"),
 ];
 
-fn draw_help(frame: &mut Frame<'_>, theme: Theme) {
+/// Draws the keys from this row on; from which one they could be drawn.
+fn draw_help(frame: &mut Frame<'_>, row: u16, theme: Theme) -> u16 {
     let screen = frame.area();
     let key = |(key, about): &(&'static str, &'static str)| {
         Line::from_iter([Span::styled(format!(" {key:<25}"), theme.accent()), Span::raw(*about)])
@@ -416,8 +419,19 @@ fn draw_help(frame: &mut Frame<'_>, theme: Theme) {
         height,
     };
     frame.render_widget(Clear, area);
-    let block = framed(theme).title(Span::styled(" Keys and commands · Esc closes ", theme.accent()));
-    frame.render_widget(Paragraph::new(rows).block(block), area);
+    let hidden = (rows.len() as u16).saturating_sub(height.saturating_sub(2));
+    let row = row.min(hidden);
+    let title = if hidden > 0 {
+        " Keys and commands · ↑↓ scroll · Esc closes "
+    } else {
+        " Keys and commands · Esc closes "
+    };
+    let mut block = framed(theme).title(Span::styled(title, theme.accent()));
+    if row < hidden {
+        block = block.title_bottom(Span::styled(format!(" ↓ {} more ", hidden - row), theme.accent()));
+    }
+    frame.render_widget(Paragraph::new(rows).scroll((row, 0)).block(block), area);
+    row
 }
 
 fn framed(theme: Theme) -> Block<'static> {

@@ -51,7 +51,7 @@ fn entries(model: &Model, theme: Theme, width: usize) -> Vec<Entry> {
         let scope = move |scope: Scope| (scope == Scope::Direct) == direct_ones;
         model.others.iter().filter(move |s| scope(s.scope)).take(MAX_OTHERS)
     };
-    let mut entries = Vec::new();
+    let mut entries = invitations(model, theme, width);
     for (title, direct_ones) in [("ROOMS", false), ("DIRECT", true)] {
         if direct_ones && open(true).next().is_none() && others(true).next().is_none() {
             continue;
@@ -70,6 +70,27 @@ fn entries(model: &Model, theme: Theme, width: usize) -> Vec<Entry> {
     entries.push(heading("PEOPLE", theme));
     let marks = model.marks();
     entries.extend(model.people.iter().map(|p| person(p, marks.get(&p.user).copied(), theme, width)));
+    entries
+}
+
+/// Who asks where, while it waits for an answer.
+fn invitations(model: &Model, theme: Theme, width: usize) -> Vec<Entry> {
+    let waiting: Vec<_> = model.invitations.iter().flatten().take(MAX_OTHERS).collect();
+    if waiting.is_empty() {
+        return Vec::new();
+    }
+    let mut entries = vec![heading("INVITATIONS", theme)];
+    entries.extend(waiting.into_iter().map(|invitation| {
+        let from = format!(" by {}", label(&invitation.name));
+        let title = cut(&label(&invitation.title), width.saturating_sub(3));
+        let from = cut(&from, width.saturating_sub(3 + title.width()));
+        let line = Line::from_iter([
+            Span::styled(format!(" ✉ {title}"), theme.accent()),
+            Span::styled(from, theme.dim()),
+        ]);
+        Entry { line, action: Some(Action::Accept(invitation.session)) }
+    }));
+    entries.push(Entry { line: Line::default(), action: None });
     entries
 }
 

@@ -12,8 +12,8 @@ use crate::{
 };
 use chalktalk_client::chat::{Kind, Place, Saying};
 use chalktalk_ipc::{
-    Event, FailReason, HostId, InstanceId, SessionId,
-    event::{Member, Scope},
+    AppId, Event, FailReason, HostId, InstanceId, SessionId,
+    event::{InvitationSummary, Member, Scope},
     request::Availability,
 };
 use jiff::tz::TimeZone;
@@ -235,10 +235,47 @@ fn completions_of_a_command() {
 }
 
 #[test]
+fn the_chosen_completion_is_in_view_where_not_all_have_room() {
+    let mut model = talk();
+    typed(&mut model, "/");
+    act(&mut model, Action::Up);
+    let shown = screen(&mut model, 90, 12);
+    assert!(shown.contains("/who") && !shown.contains("/accept"), "{shown}");
+}
+
+#[test]
+fn invitations_stand_above_the_rooms() {
+    let mut model = talk();
+    let invitation = InvitationSummary {
+        session: SessionId([9; 16]),
+        app: AppId::chat(),
+        title: "#plans".into(),
+        user: chalktalk_ipc::UserId([2; 32]),
+        name: "ben".into(),
+        time: 0,
+    };
+    model.update(Input::Invitations(vec![invitation]), 1_732_225_900_000);
+    insta::assert_snapshot!(screen(&mut model, 100, 24));
+}
+
+#[test]
+fn a_help_that_is_taller_than_the_screen_scrolls_to_its_end() {
+    let mut model = talk();
+    act(&mut model, Action::Help);
+    let top = screen(&mut model, 100, 24);
+    assert!(top.contains("send") && !top.contains("/quit") && top.contains("more"), "{top}");
+    act(&mut model, Action::Scroll(-1000));
+    let end = screen(&mut model, 100, 24);
+    assert!(end.contains("/quit") && end.contains("verified") && !end.contains("more "), "{end}");
+    act(&mut model, Action::Up);
+    assert_ne!(screen(&mut model, 100, 24), end, "one up from the end, not from beyond it");
+}
+
+#[test]
 fn help() {
     let mut model = talk();
     act(&mut model, Action::Help);
-    let shown = screen(&mut model, 100, 40);
+    let shown = screen(&mut model, 100, 44);
     assert!(COMMANDS.iter().all(|(name, ..)| shown.contains(name)), "every command is in the help");
     insta::assert_snapshot!(shown);
 }

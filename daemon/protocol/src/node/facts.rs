@@ -2,7 +2,7 @@
 //!
 //! Invariant: every name handed out is fit for display.
 
-use super::Node;
+use super::{Node, local::refuse};
 use crate::{
     crypto::Author,
     ids::{LogId, Seq},
@@ -12,8 +12,11 @@ use crate::{
     time::Instant,
 };
 use chalktalk_ipc::{
-    HostId, SessionId, UserId,
-    event::{InstanceSummary, InterfaceStatus, Member, Person, Scope, SessionSummary, Status, Warning},
+    Answer, AppId, HostId, Refusal, RefusalCode, SessionId, UserId,
+    event::{
+        Belonging, InstanceSummary, InterfaceStatus, Member, Membership, Person, Scope, SessionKey,
+        SessionSummary, Status, Warning,
+    },
     request::{Availability, Role},
     text,
 };
@@ -218,6 +221,39 @@ impl Node {
             }
         }
         members
+    }
+
+    /// Who belongs to a session that a user is in, there or not, and what seals it.
+    pub fn membership_facts(&self, me: UserId, target: &str, app: &AppId) -> Result<Answer, Refusal> {
+        let id = self.resolve(me, target, app)?;
+        let Some(session) = self.sessions.get(&id).filter(|session| session.joined.contains(&me)) else {
+            return refuse(RefusalCode::NotJoined, format!("you are not in {target}"));
+        };
+        let present: BTreeMap<UserId, String> =
+            self.members(id).into_iter().map(|member| (member.user, member.name)).collect();
+        let roll = session.members.as_ref().map(|members| members.roll());
+        let belong: BTreeMap<UserId, bool> = match (roll, session.pair) {
+            (Some(roll), _) => roll.in_or_invited().map(|user| (user, !roll.is_member(&user))).collect(),
+            (None, Some((one, other))) => [(one, false), (other, false)].into(),
+            (None, None) => present.keys().map(|user| (*user, false)).collect(),
+        };
+        let person = |(user, invited): (UserId, bool)| Belonging {
+            user,
+            name: present.get(&user).cloned().unwrap_or_else(|| self.name_of_user(user)),
+            invited,
+            present: present.contains_key(&user),
+            me: user == me,
+        };
+        let mut people: Vec<Belonging> = belong.into_iter().map(person).collect();
+        people.sort_by(|a, b| (a.invited, !a.me, &a.name).cmp(&(b.invited, !b.me, &b.name)));
+        let key = match &session.members {
+            Some(members) => members.key_facts(),
+            None if session.pair.is_some() => SessionKey::Pair,
+            None if self.lan_is_sealed() => SessionKey::Passphrase,
+            None => SessionKey::None,
+        };
+        let (session, history) = (self.summary(id, me), session.descriptor.history);
+        Ok(Answer::Membership(Box::new(Membership { session, history, key, people })))
     }
 
     /// A session's title as people see it.

@@ -22,7 +22,7 @@ use crate::{
     time::Instant,
 };
 use bytes::Bytes;
-use chalktalk_ipc::{SessionId, UserId};
+use chalktalk_ipc::{SessionId, UserId, event::SessionKey};
 use ed25519_dalek::SigningKey;
 use rand_core::Rng;
 use std::collections::{BTreeMap, BTreeSet};
@@ -89,6 +89,15 @@ impl Members {
     /// The key that is written under now, if there is one.
     pub fn sending(&self) -> Option<&Key> {
         self.book.sending(&self.roll).and_then(|held| held.session.as_ref())
+    }
+
+    /// The same, for people: its number, and the first digits of its name.
+    pub fn key_facts(&self) -> SessionKey {
+        let Some(held) = self.book.sending(&self.roll) else { return SessionKey::Changing };
+        let name = held.membership.name();
+        let number = self.roll.key(&name).map_or(0, |facts| facts.number);
+        let digits = name[..4].iter().map(|byte| format!("{byte:02x}")).collect();
+        SessionKey::Members { number, name: digits }
     }
 
     /// All session keys held.

@@ -1,0 +1,257 @@
+//! Rooms by invitation: asking people in and out, what others ask, and who belongs where.
+//!
+//! Invariant: nothing is answered but by the person's own word.
+
+use super::{Effect, Model};
+use crate::conversation::Tone;
+use chalktalk_ipc::{
+    AppId, SessionId,
+    event::{Belonging, InvitationSummary, Membership, SessionKey},
+    text,
+};
+
+impl Model {
+    /// Which invitations wait: those that are new are told, and ring.
+    pub(super) fn on_invitations(&mut self, all: Vec<InvitationSummary>) {
+        let mut waiting: Vec<InvitationSummary> =
+            all.into_iter().filter(|invitation| invitation.app == AppId::chat()).collect();
+        waiting.sort_by_key(|invitation| (invitation.time, invitation.session));
+        let known = self.invitations.replace(waiting.clone()).unwrap_or_default();
+        for invitation in waiting.iter().filter(|new| known.iter().all(|old| old.session != new.session)) {
+            let name = self.name_of(invitation);
+            self.notice(
+                Tone::Quiet,
+                &format!(
+                    "{} invites you to {}. /accept {name} enters it, /decline {name} does not.",
+                    text::label(&invitation.name),
+                    text::label(&invitation.title),
+                ),
+            );
+            self.effects.push(Effect::Bell);
+        }
+    }
+
+    /// How an invitation is named in a command: by its room, or where several rooms have that name by its id.
+    fn name_of(&self, invitation: &InvitationSummary) -> String {
+        match &self.meant(Some(&invitation.title))[..] {
+            [_] => text::label(&invitation.title),
+            _ => invitation.session.to_string(),
+        }
+    }
+
+    /// The invitations that somebody may mean by this; by nothing: all.
+    fn meant(&self, room: Option<&str>) -> Vec<InvitationSummary> {
+        let named = |invitation: &&InvitationSummary| match room {
+            None => true,
+            Some(room) => {
+                text::label(&invitation.title).to_lowercase() == room.to_lowercase()
+                    || invitation.session.to_string() == room.to_lowercase()
+            }
+        };
+        self.invitations.iter().flatten().filter(named).cloned().collect()
+    }
+
+    pub(super) fn answer(&mut self, room: Option<&str>, accept: bool) {
+        let meant = self.meant(room);
+        match (&meant[..], room) {
+            ([invitation], _) => {
+                let session = invitation.session;
+                self.effects.push(if accept { Effect::Accept(session) } else { Effect::Decline(session) });
+                if !accept {
+                    self.flash =
+                        Some((Tone::Quiet, format!("You declined {}.", text::label(&invitation.title))));
+                }
+            }
+            ([], None) => self.alarm("No invitation waits for you."),
+            ([], Some(room)) => self.alarm(&format!("No invitation to {room} waits.")),
+            (several, _) => {
+                let names: Vec<String> = several.iter().map(|invitation| self.name_of(invitation)).collect();
+                self.alarm(&format!("Several invitations wait; name one: {}", names.join(", ")));
+            }
+        }
+    }
+
+    /// Somebody clicked on an invitation: entering is for their own word to decide.
+    pub(super) fn offer_to_accept(&mut self, session: SessionId) {
+        let found = self.invitations.iter().flatten().find(|invitation| invitation.session == session);
+        let Some(name) = found.map(|invitation| self.name_of(invitation)) else { return };
+        match self.current_mut() {
+            Some(c) if c.editor.is_empty() => c.editor.set(&format!("/accept {name}")),
+            _ => {
+                self.flash =
+                    Some((Tone::Quiet, format!("/accept {name} enters it, /decline {name} does not.")))
+            }
+        }
+    }
+
+    /// Asks people into the session in view or the room named; one that the user is not in is made.
+    pub(super) fn invite(&mut self, room: Option<String>, people: Vec<String>) {
+        let joined = |room: &str| {
+            let open = self.conversations.iter().map(|c| &c.summary);
+            let known = open.chain(self.others.iter().filter(|summary| summary.joined));
+            let named = |title: &str| text::label(title).to_lowercase() == room.to_lowercase();
+            known.filter(|s| named(&s.title) || s.session.to_string() == room).map(|s| s.session).next()
+        };
+        let effect = match &room {
+            None => self.focus.map(|here| Effect::Invite(here, people)),
+            Some(room) => Some(match joined(room) {
+                Some(session) => Effect::Invite(session, people),
+                None => Effect::Create(room.trim_start_matches('#').to_owned(), people),
+            }),
+        };
+        self.effects.extend(effect);
+    }
+
+    /// Says who belongs to a session, and what seals it.
+    pub(super) fn on_members(&mut self, membership: &Membership) {
+        let names = |wanted: fn(&Belonging) -> bool| -> String {
+            let is_meant = membership.people.iter().filter(|person| wanted(person));
+            let name = |person: &Belonging| {
+                format!("{}{}", text::label(&person.name), if person.me { " (you)" } else { "" })
+            };
+            is_meant.map(name).collect::<Vec<_>>().join(", ")
+        };
+        let seal = match &membership.key {
+            SessionKey::None => "not sealed: everybody on this network can read it".to_owned(),
+            SessionKey::Passphrase => "sealed by the passphrase of this network".to_owned(),
+            SessionKey::Pair => "sealed between you two".to_owned(),
+            SessionKey::Members { number, name } => {
+                format!("sealed for its members, by key {name} (changed {number} times)")
+            }
+            SessionKey::Changing => "a new key is being made; what you write waits for it".to_owned(),
+        };
+        let past =
+            if membership.history { "newcomers see its past" } else { "newcomers do not see its past" };
+        let mut lines = vec![format!("{}: {seal}; {past}.", text::label(&membership.session.title))];
+        let here = names(|person| person.present && !person.invited);
+        let away = names(|person| !person.present && !person.invited);
+        let invited = names(|person| person.invited);
+        for (what, who) in [("here", here), ("away", away), ("invited", invited)] {
+            if !who.is_empty() {
+                lines.push(format!("{what}: {who}"));
+            }
+        }
+        self.notice(Tone::Quiet, &lines.join("\n"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        conversation::tests::summary,
+        model::{
+            Action, Input,
+            tests::{act, ana, open, typed},
+        },
+    };
+    use chalktalk_ipc::{UserId, event::Scope};
+
+    fn invitation(n: u8, title: &str) -> InvitationSummary {
+        InvitationSummary {
+            session: SessionId([n; 16]),
+            app: AppId::chat(),
+            title: title.into(),
+            user: UserId([2; 32]),
+            name: "ben".into(),
+            time: u64::from(n),
+        }
+    }
+
+    fn run(model: &mut Model, line: &str) -> Vec<Effect> {
+        model.take_effects();
+        typed(model, line);
+        act(model, Action::Send);
+        model.take_effects()
+    }
+
+    fn asked(titles: &[&str]) -> Model {
+        let mut model = ana();
+        open(&mut model, 1, "#lobby", Scope::Open);
+        let all = titles.iter().zip(7..).map(|(title, n)| invitation(n, title)).collect();
+        model.update(Input::Invitations(all), 0);
+        model
+    }
+
+    fn last_line(model: &Model) -> String {
+        match &model.current().unwrap().lines.last().unwrap().body {
+            crate::conversation::Body::Notice(_, text) => text.clone(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn an_invitation_is_told_once_and_answered_by_name_or_as_the_only_one() {
+        let mut model = asked(&["#plans"]);
+        assert!(last_line(&model).contains("ben invites you to #plans. /accept #plans"));
+        assert!(model.take_effects().contains(&Effect::Bell));
+        model.update(Input::Invitations(vec![invitation(7, "#plans")]), 0);
+        assert!(!model.take_effects().contains(&Effect::Bell), "known already");
+        assert_eq!(run(&mut model, "/accept"), [Effect::Accept(SessionId([7; 16]))]);
+        assert_eq!(run(&mut model, "/accept PLANS"), [Effect::Accept(SessionId([7; 16]))]);
+        assert_eq!(run(&mut model, "/decline #plans"), [Effect::Decline(SessionId([7; 16]))]);
+        assert_eq!(run(&mut model, "/accept #other"), []);
+        assert!(model.flash.clone().unwrap().1.contains("#other"));
+    }
+
+    #[test]
+    fn several_of_one_name_are_told_apart() {
+        let mut model = asked(&["#plans", "#plans"]);
+        let ids = [7, 8].map(|n| SessionId([n; 16]));
+        assert_eq!(run(&mut model, "/accept #plans"), []);
+        let said = model.flash.clone().unwrap().1;
+        assert!(ids.iter().all(|id| said.contains(&id.to_string())), "{said}");
+        assert_eq!(run(&mut model, &format!("/accept {}", ids[1])), [Effect::Accept(ids[1])]);
+    }
+
+    #[test]
+    fn a_click_writes_the_command_and_does_not_answer() {
+        let mut model = asked(&["#plans"]);
+        model.take_effects();
+        act(&mut model, Action::Accept(SessionId([7; 16])));
+        assert_eq!(model.take_effects(), []);
+        assert_eq!(model.current().unwrap().editor.text(), "/accept #plans");
+    }
+
+    #[test]
+    fn people_are_asked_into_what_is_in_view_or_what_is_named() {
+        let mut model = ana();
+        open(&mut model, 1, "#plans", Scope::Invite);
+        let people = || vec!["@ben".to_owned(), "@Cleo Ray".to_owned()];
+        let here = SessionId([1; 16]);
+        assert_eq!(run(&mut model, "/invite @ben @Cleo Ray"), [Effect::Invite(here, people())]);
+        assert_eq!(run(&mut model, "/invite #Plans @ben @Cleo Ray"), [Effect::Invite(here, people())]);
+        assert_eq!(
+            run(&mut model, "/invite #new @ben @Cleo Ray"),
+            [Effect::Create("new".into(), people())],
+            "a room that is not there is made"
+        );
+        assert_eq!(run(&mut model, "/remove @ben"), [Effect::Remove(here, "@ben".into())]);
+        assert_eq!(run(&mut model, "/members"), [Effect::Members(here)]);
+    }
+
+    #[test]
+    fn members_are_told_with_who_is_away_and_what_seals() {
+        let mut model = ana();
+        open(&mut model, 1, "#plans", Scope::Invite);
+        let person = |n: u8, name: &str, invited, present| Belonging {
+            user: UserId([n; 32]),
+            name: name.into(),
+            invited,
+            present,
+            me: n == 1,
+        };
+        let key = SessionKey::Members { number: 2, name: "0a0b0c0d".into() };
+        let people = vec![
+            person(1, "ana", false, true),
+            person(2, "ben", false, false),
+            person(3, "cleo", true, false),
+        ];
+        let session = summary(1, "#plans", Scope::Invite);
+        model.update(Input::Members(Membership { session, history: false, key, people }), 0);
+        let said = last_line(&model);
+        for part in ["key 0a0b0c0d", "here: ana (you)", "away: ben", "invited: cleo", "do not see its past"] {
+            assert!(said.contains(part), "{part}: {said}");
+        }
+    }
+}
