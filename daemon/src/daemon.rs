@@ -677,7 +677,10 @@ impl Daemon {
         let mut again = false;
         for uid in self.local.shares.active() {
             let Some(user) = self.clients.user(uid) else { continue };
-            let flooded = self.node.pending(user) > PENDING;
+            let flooded = match self.node.is_shared() {
+                true => self.node.pending(user) > PENDING,
+                false => !self.store.has_room(),
+            };
             again |= self.local.shares.is_paused(uid) && !flooded;
             self.local.shares.pause(uid, flooded);
         }

@@ -219,7 +219,8 @@ fn messages(
     let mut found = Vec::new();
     let mut scratch = Vec::new();
     let entry = Entry::from_datagram(datagram).ok();
-    let Some(entry) = entry.and_then(|entry| node.open_entry(entry, &mut scratch)) else { return found };
+    let opened = entry.and_then(|entry| node.open_for(wish.user, entry, &mut scratch));
+    let Some(entry) = opened else { return found };
     let user = node.author(wish.session, place.log).map_or(UserId::NIL, |author| author.user);
     if node.is_shut(wish.user, user) {
         return found;

@@ -16,4 +16,5 @@ pub mod product;
 pub mod raw;
 pub mod relay;
 pub mod report;
+pub mod rotation;
 pub mod window;

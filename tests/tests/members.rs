@@ -1,6 +1,9 @@
 //! Sessions by invitation in simulated worlds: who comes in, who goes, and which key everybody writes under.
 
-use chalktalk_ipc::{SessionId, request::From};
+use chalktalk_ipc::{
+    SessionId,
+    request::{From, SessionKind},
+};
 use chalktalk_protocol::frame::{HEADER, Header, Kind};
 use chalktalk_tests::sim::World;
 use std::{cell::RefCell, collections::BTreeSet, rc::Rc, time::Duration};
@@ -14,7 +17,7 @@ fn ms(n: u64) -> Duration {
 
 /// So many hosts with a chat each, that have met.
 fn lan(seed: u64, hosts: usize) -> (World, Vec<usize>) {
-    let mut world = World::new(seed);
+    let mut world = World::traced(seed, std::env::var_os("TRACE").is_some());
     let hosts = world.hosts(hosts);
     let chats = hosts.into_iter().map(|host| world.chat(host)).collect();
     world.run(ms(2000));
@@ -23,7 +26,17 @@ fn lan(seed: u64, hosts: usize) -> (World, Vec<usize>) {
 
 /// A room of the first host that these others have been asked into and are in.
 fn room(world: &mut World, chats: &[usize], history: bool, others: &[usize]) -> SessionId {
-    let room = world.create(chats[0], "den", history, others);
+    room_as(world, chats, SessionKind::Kept, history, others)
+}
+
+fn room_as(
+    world: &mut World,
+    chats: &[usize],
+    kind: SessionKind,
+    history: bool,
+    others: &[usize],
+) -> SessionId {
+    let room = world.create_as(chats[0], "den", kind, history, others);
     for other in others {
         world.run_until(ms(2000), "the invitation comes", |world| !world.invitations(*other).is_empty());
         world.accept(chats[*other], room);
@@ -329,4 +342,86 @@ fn a_newcomer_reads_who_has_left_the_network_before_they_came() {
     world.accept(chat, room);
     world.converge(ms(4000));
     assert_eq!(world.heard(chat, room), 2, "also of somebody whom their host has never met");
+}
+
+#[test]
+fn in_a_live_session_messages_pass_and_the_membership_stays() {
+    let (mut world, chats) = lan(14, 4);
+    let room = room_as(&mut world, &chats, SessionKind::Live, true, &[1, 2]);
+    let seen = record(&mut world, room);
+    // Far more than what is kept in memory of what all have read.
+    for _ in 0..10 {
+        world.publish(chats[0], room, 300, 1000);
+        world.publish(chats[1], room, 10, 1000);
+        world.run(ms(2000));
+    }
+    assert_eq!(world.heard(chats[2], room), 3100, "all of it, while they keep up");
+    assert!(seen.borrow().iter().all(|(_, datagram)| !world.can_read(3, datagram)), "a stranger");
+    world.invite(2, room, &[3]);
+    world.run_until(ms(2000), "the invitation comes", |world| !world.invitations(3).is_empty());
+    world.accept_from(chats[3], room, From::Now);
+    world.run(ms(2000));
+    let before = world.heard(chats[3], room);
+    say(&mut world, &chats, &[0, 1, 2, 3], room);
+    world.run(ms(2000));
+    assert_eq!(world.heard(chats[3], room), before + 4, "a newcomer, although who is in was said long ago");
+    world.remove(0, room, 1);
+    world.gave_up(1, room);
+    world.run(ms(1000));
+    let seen = record(&mut world, room);
+    say(&mut world, &chats, &[0, 2, 3], room);
+    world.converge(ms(4000));
+    assert!(!world.is_in(1, room) && keys(&seen).len() == 1);
+    assert!(!seen.borrow().is_empty() && seen.borrow().iter().all(|(_, d)| !world.can_read(1, d)));
+}
+
+#[test]
+fn who_is_in_a_live_session_outlives_everybody_being_down_and_its_messages_do_not() {
+    let (mut world, chats) = lan(15, 3);
+    let room = room_as(&mut world, &chats, SessionKind::Live, false, &[1, 2]);
+    say(&mut world, &chats, &[0, 1, 2], room);
+    world.run(ms(2000));
+    world.leave_room(2, room);
+    world.run(ms(2000));
+    world.stop(0);
+    world.crash(1);
+    world.run(ms(500));
+    (0..2).for_each(|host| world.start(host));
+    world.run(ms(5000));
+    assert!(world.is_in(0, room) && world.is_in(1, room) && !world.is_in(2, room));
+    assert_eq!(world.present(0, room).len(), 2);
+    let (seen, before) = (record(&mut world, room), world.heard(chats[1], room));
+    say(&mut world, &chats, &[0, 1], room);
+    world.converge(ms(4000));
+    assert!(world.heard(chats[1], room) > before);
+    assert!(!seen.borrow().is_empty() && seen.borrow().iter().all(|(_, d)| !world.can_read(2, d)));
+}
+
+#[test]
+fn a_person_on_two_hosts_comes_in_on_both() {
+    let (mut world, chats) = lan(16, 2);
+    let room = room(&mut world, &chats, true, &[1]);
+    say(&mut world, &chats, &[0, 1], room);
+    world.run(ms(2000));
+    let second = world.second_host(1);
+    let there = world.chat(second);
+    world.run_until(ms(3000), "their own host asks them", |world| world.invitations(second).len() == 1);
+    assert!(!world.is_in(second, room), "by their own word only");
+    world.run(ms(15_000));
+    let sent = world.counter("invitations.sent");
+    world.run(ms(30_000));
+    assert_eq!(world.counter("invitations.sent"), sent, "it is not sent for ever");
+    world.accept(there, room);
+    say(&mut world, &[chats[0], chats[1], there], &[0, 1, 2], room);
+    world.converge(ms(4000));
+    assert_eq!((world.heard(there, room), world.heard(chats[0], room)), (5, 5));
+    world.remove(0, room, 1);
+    [1, second].into_iter().for_each(|host| world.gave_up(host, room));
+    world.run(ms(2000));
+    assert!(!world.is_in(1, room) && !world.is_in(second, room), "they are out on both");
+    let seen = record(&mut world, room);
+    say(&mut world, &chats, &[0], room);
+    world.run(ms(1000));
+    assert!(!seen.borrow().is_empty());
+    assert!(seen.borrow().iter().all(|(_, d)| !world.can_read(1, d) && !world.can_read(second, d)));
 }

@@ -11,7 +11,7 @@ use chalktalk_client::{Client, ClientError, ClientEvent, Events, Fingerprint, Op
 use chalktalk_ipc::{
     AppId, SessionId, UserId,
     event::SessionSummary,
-    request::{From, HistoryPoint, Mark},
+    request::{From, HistoryPoint, Mark, SessionKind},
 };
 use std::{
     collections::BTreeSet,
@@ -132,7 +132,7 @@ impl<P: Fn(Input)> Asker<P> {
                 self.members(session)
             }
             Effect::Create(title, people) => {
-                let summary = self.client.create(&title, &AppId::chat(), true, &people)?;
+                let summary = self.client.create(&title, &AppId::chat(), SessionKind::Kept, true, &people)?;
                 self.open(summary, true, None)
             }
             Effect::Remove(session, name) => {

@@ -51,11 +51,9 @@ fn create(enter: &Enter, new: bool, socket: Option<&Path>, screen: &mut Screen) 
             enter.name.0
         )));
     }
-    if enter.live {
-        return Err(Failure::Refused("a room by invitation is always kept: leave out --live".into()));
-    }
+    let kind = if enter.live { SessionKind::Live } else { SessionKind::Kept };
     let client = Connection::visitor(socket)?.client;
-    let session = client.create(title, &enter.app.app, !enter.no_history, &enter.invite)?;
+    let session = client.create(title, &enter.app.app, kind, !enter.no_history, &enter.invite)?;
     if enter.format.json { screen.json(&session) } else { screen.line(&entered(&session, screen.colour())) }
 }
 

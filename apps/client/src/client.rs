@@ -225,10 +225,11 @@ impl Client {
         &self,
         title: &str,
         app: &AppId,
+        kind: SessionKind,
         history: bool,
         invite: &[String],
     ) -> Result<SessionSummary, ClientError> {
-        let (title, app, kind) = (title.into(), app.clone(), SessionKind::Kept);
+        let (title, app) = (title.into(), app.clone());
         match self.request(Request::Create { title, app, kind, history, invite: invite.to_vec() })? {
             Answer::Session(session) => Ok(session),
             other => Err(unexpected(&other)),

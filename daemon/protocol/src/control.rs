@@ -179,6 +179,8 @@ pub struct SessionItem {
     pub digest: u64,
     /// Part of that vector: the host's own logs and those that changed of late.
     pub rows: Vec<Row>,
+    /// In sealed sessions: which of the host's instances are attached. Nobody else is told.
+    pub instances: Vec<InstanceId>,
 }
 
 /// A sealed session that users of a host have joined: what there is to say of it is for those who have its key.
@@ -228,7 +230,7 @@ pub struct InstanceItem {
     pub pid: u32,
     /// Whose it is.
     pub user: UserId,
-    /// The sessions it is attached to.
+    /// The open sessions it is attached to.
     pub sessions: Vec<SessionId>,
 }
 
@@ -243,6 +245,8 @@ pub struct NeighbourItem {
     pub echo: u32,
     /// Microseconds between hearing that and sending this.
     pub held: u32,
+    /// Of which life of the other that was: the first four bytes of its boot id.
+    pub boot: u32,
 }
 
 /// One part of a heartbeat. A heartbeat that does not fit one datagram is cut into parts; each replaces what the same

@@ -1,5 +1,8 @@
 //! Presence: which hosts are on the network, who is on them, and what they said of themselves.
 //!
+//! A host counts as present when it has shown that it hears us, in our present life: what was recorded before proves nothing
+//! to a daemon that has just started.
+//!
 //! Invariant: everything here was signed by the host it is about, and is dropped when that host leaves or has been
 //! silent for three and a half of the intervals it announced.
 
@@ -7,7 +10,7 @@ use crate::{
     control::{HostFrame, InstanceItem, NeighbourItem, SessionItem, UserItem},
     frame::{MAX_DATAGRAM, SAFE_DATAGRAM},
     net::{Arrival, Way},
-    seal::{Boot, Ring},
+    seal::{Boot, Ring, mark},
     time::Instant,
 };
 use chalktalk_ipc::{HostId, SessionId, text};
@@ -29,14 +32,15 @@ const MAX_GONE: usize = MAX_HOSTS;
 /// After this everybody on a link has sent by every way: the first heartbeats do.
 const SETTLED: Duration = Duration::from_secs(8);
 
+/// Hosts that are waited for to show that they hear us. Who invents more than that delays others who come, and nothing else.
+const MAX_UNPROVEN: usize = 1024;
+
 /// Frames of one host that are recognised when they come again by another way.
 const RECENT_FRAMES: usize = 16;
 
 /// Another host.
 #[derive(Debug)]
 pub struct Host {
-    /// When it was first heard, in its present life.
-    pub first_heard: Instant,
     last_heard: Instant,
     interval: Duration,
     life: Life,
@@ -67,6 +71,17 @@ pub struct Reach {
 /// Where a host stands in its lives: the number of the life, and that of the last heartbeat.
 type Life = (u64, u64);
 
+/// Whether a heartbeat is to be believed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Standing {
+    /// It is news of a host that is present, or that has just shown that it is.
+    Present,
+    /// Older than what is known.
+    Stale,
+    /// It may be a recording: the host has not shown that it hears us.
+    Unproven,
+}
+
 /// What a heartbeat brought.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Heard {
@@ -86,17 +101,57 @@ pub enum Heard {
 #[derive(Default, Debug)]
 pub struct Directory {
     hosts: BTreeMap<HostId, Host>,
+    /// Hosts that have not shown that they hear us.
+    unproven: BTreeMap<HostId, Host>,
     gone: BTreeMap<HostId, (Instant, Life)>,
 }
 
 impl Directory {
     /// Whether exactly this frame was heard and verified before: then only the way it came by is news.
     pub fn is_repeat(&mut self, id: HostId, hash: &[u8; 16], arrival: Arrival, now: Instant) -> bool {
-        let Some(host) = self.hosts.get_mut(&id).filter(|host| host.recent.contains(hash)) else {
-            return false;
-        };
+        let known = [&mut self.hosts, &mut self.unproven].into_iter().filter_map(|hosts| hosts.get_mut(&id));
+        let Some(host) = known.into_iter().find(|host| host.recent.contains(hash)) else { return false };
         host.note_arrival(arrival, now);
         true
+    }
+
+    /// Whether a verified frame is to be believed. `echo`: it names something that only who has heard us in this life can know.
+    pub fn judge(&self, id: HostId, frame: &HostFrame, echo: bool) -> Standing {
+        let life = (frame.incarnation, frame.beat);
+        match self.hosts.get(&id) {
+            Some(host) if life < host.life => Standing::Stale,
+            Some(host) if frame.leave || frame.incarnation == host.life.0 => Standing::Present,
+            None if self.gone.get(&id).is_some_and(|(_, last)| life <= *last) => Standing::Stale,
+            None if frame.leave => Standing::Stale,
+            _ if echo => Standing::Present,
+            _ => Standing::Unproven,
+        }
+    }
+
+    /// Takes in a verified frame of a host that may not be there: only that it is to be answered. True if that is news.
+    pub fn on_unproven(
+        &mut self,
+        id: HostId,
+        frame: &HostFrame,
+        hash: [u8; 16],
+        arrival: Arrival,
+        now: Instant,
+    ) -> bool {
+        let life = (frame.incarnation, frame.beat);
+        if self.unproven.get(&id).is_some_and(|host| life < host.life) {
+            return false;
+        }
+        if self.unproven.len() >= MAX_UNPROVEN && !self.unproven.contains_key(&id) {
+            let oldest = self.unproven.iter().min_by_key(|(_, host)| host.last_heard).map(|(id, _)| *id);
+            oldest.map(|id| self.unproven.remove(&id));
+        }
+        let host = self.unproven.entry(id).or_insert_with(|| Host::new(now));
+        let news = host.life.0 != frame.incarnation;
+        host.announced.clone_from(&frame.addresses);
+        host.note_arrival(arrival, now);
+        host.remember(hash);
+        host.hear(frame, now);
+        news
     }
 
     /// Takes in a verified host frame.
@@ -125,16 +180,18 @@ impl Directory {
         };
         if fresh {
             self.gone.remove(&id);
-            self.hosts.insert(id, Host::new(now));
+            let met = self.unproven.remove(&id).map(|met| Host {
+                addresses: met.addresses,
+                heard_by: met.heard_by,
+                ..Host::new(now)
+            });
+            self.hosts.insert(id, met.unwrap_or_else(|| Host::new(now)));
         }
         let host = self.hosts.get_mut(&id).expect("inserted above");
         host.announced.clone_from(&frame.addresses);
         host.note_arrival(arrival, now);
         host.addresses.retain(|_, at| now.since(*at) < WAY_MEMORY);
-        host.recent.push_back(hash);
-        if host.recent.len() > RECENT_FRAMES {
-            host.recent.pop_front();
-        }
+        host.remember(hash);
         let changed = host.take(frame, now);
         match (fresh, changed) {
             (true, _) => Heard::New,
@@ -145,6 +202,7 @@ impl Directory {
 
     /// Drops the hosts that have been silent for too long.
     pub fn expire(&mut self, now: Instant) -> Vec<HostId> {
+        self.unproven.retain(|_, host| host.expires() > now);
         let gone: Vec<(HostId, Life)> =
             self.hosts.iter().filter(|(_, h)| h.expires() <= now).map(|(id, h)| (*id, h.life)).collect();
         gone.iter().for_each(|(id, life)| self.forget(*id, *life, now));
@@ -153,6 +211,7 @@ impl Directory {
 
     /// Drops every host.
     pub fn clear(&mut self) -> Vec<HostId> {
+        self.unproven.clear();
         std::mem::take(&mut self.hosts).into_keys().collect()
     }
 
@@ -179,7 +238,7 @@ impl Directory {
 
     /// When the next host will have been silent for too long.
     pub fn next_timeout(&self) -> Option<Instant> {
-        self.hosts.values().map(Host::expires).min()
+        self.hosts.values().chain(self.unproven.values()).map(Host::expires).min()
     }
 
     /// Whether a host was here and has gone so lately that others may still say they hear it.
@@ -227,15 +286,18 @@ impl Directory {
             ways: host.ways_heard(now),
             echo: host.echo.0,
             held: now.since(host.echo.1).as_micros() as u32,
+            boot: mark(&host.boot),
         };
-        self.hosts.iter().map(item).collect()
+        // Who has to show that they hear us waits for these rows, and so do we: they go first.
+        let new = self.unproven.iter().filter(|(id, _)| !self.hosts.contains_key(id));
+        let again = |id: &HostId, host| item((id, self.unproven.get(id).unwrap_or(host)));
+        new.map(item).chain(self.hosts.iter().map(|(id, host)| again(id, host))).collect()
     }
 }
 
 impl Host {
     fn new(now: Instant) -> Self {
         Self {
-            first_heard: now,
             last_heard: now,
             interval: Duration::ZERO,
             life: (0, 0),
@@ -253,17 +315,29 @@ impl Host {
         }
     }
 
-    /// Takes in a part. True if it says something else than before.
-    fn take(&mut self, frame: HostFrame, now: Instant) -> bool {
+    /// Notes that a frame came, whatever it says of users and sessions.
+    fn hear(&mut self, frame: &HostFrame, now: Instant) {
         self.last_heard = now;
         self.interval = Duration::from_millis(u64::from(frame.interval.clamp(50, 120_000)));
         self.life = (frame.incarnation, frame.beat);
         self.boot = frame.boot;
+        self.echo = (frame.sent, now);
+    }
+
+    fn remember(&mut self, hash: [u8; 16]) {
+        self.recent.push_back(hash);
+        if self.recent.len() > RECENT_FRAMES {
+            self.recent.pop_front();
+        }
+    }
+
+    /// Takes in a part. True if it says something else than before.
+    fn take(&mut self, frame: HostFrame, now: Instant) -> bool {
+        self.hear(&frame, now);
         self.name = text::label(&frame.name);
         self.window = frame.window;
         // Whatever a host says, there is no link that takes less.
         self.payload = usize::from(frame.payload).clamp(SAFE_DATAGRAM, MAX_DATAGRAM);
-        self.echo = (frame.sent, now);
         self.parts.resize(usize::from(frame.parts), None);
         let part = usize::from(frame.part);
         let changed = self.parts[part].as_ref().is_none_or(|before| !same_facts(before, &frame));
@@ -351,7 +425,9 @@ impl Host {
 
 /// Whether two parts say the same of users, sessions and instances, whatever has been read and written meanwhile.
 fn same_facts(a: &HostFrame, b: &HostFrame) -> bool {
-    let session = |item: &SessionItem| (item.session, item.descriptor.clone(), item.users.clone());
+    let session = |item: &SessionItem| {
+        (item.session, item.descriptor.clone(), item.users.clone(), item.instances.clone())
+    };
     a.name == b.name
         && a.users == b.users
         && a.instances == b.instances

@@ -53,6 +53,14 @@ impl Heartbeat {
         (self.step, self.pending) = (0, true);
     }
 
+    /// Something changed that others should hear of now, unless they have just heard of something: who joins and leaves all the
+    /// time must not fill the network.
+    pub fn soon(&mut self, now: Instant) {
+        let at = now.max(self.last + CLOSEST);
+        self.next = if self.pending { self.next.min(at) } else { at };
+        (self.step, self.pending) = (0, true);
+    }
+
     /// Something changed that others should hear of now.
     pub fn at_once(&mut self, now: Instant) {
         self.next = now;

@@ -30,6 +30,21 @@ impl Seq {
 #[serde(transparent)]
 pub struct Epoch(pub u32);
 
+impl Epoch {
+    /// The highest bit: life numbers do not come that far.
+    const LIVE: u32 = 1 << 31;
+
+    /// The same life, for the log whose entries live in memory, where an author has another one that is kept.
+    pub fn live(self) -> Self {
+        Self(self.0 | Self::LIVE)
+    }
+
+    /// Whether it is one of those.
+    pub fn is_live(self) -> bool {
+        self.0 & Self::LIVE != 0
+    }
+}
+
 /// One life of one origin's log (in some session).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize)]
 pub struct LogId {

@@ -35,6 +35,11 @@ const MAX_KEYS: usize = 1024;
 /// The name of a key: says nothing of the key, and tells it from all others.
 pub type KeyName = [u8; 16];
 
+/// The part of a boot id that neighbours send back. Nobody can have recorded that of a life that has just begun.
+pub fn mark(boot: &Boot) -> u32 {
+    u32::from_le_bytes([boot[0], boot[1], boot[2], boot[3]])
+}
+
 /// A symmetric key. It is wiped from memory when it is dropped, and never shown.
 #[derive(Clone)]
 pub struct Key {
@@ -122,6 +127,11 @@ impl Nonces {
     /// This start.
     pub fn boot(&self) -> Boot {
         self.boot
+    }
+
+    /// Whether a neighbour has heard this life: its row holds what [`mark`] makes of the boot id.
+    pub fn is_marked(&self, row: u32) -> bool {
+        row == mark(&self.boot)
     }
 
     fn next(&mut self) -> [u8; NONCE] {

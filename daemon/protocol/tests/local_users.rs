@@ -12,7 +12,7 @@ use chalktalk_protocol::{
     Action, Instant, Node, NodeConfig, UserSeeds,
     frame::{Header, Kind},
     net::{Link, LinkId, Way},
-    node::{Attach, Quota},
+    node::{Attach, Quota, Wish},
     session::delivery::Delivery,
     store::Restored,
 };
@@ -308,4 +308,49 @@ fn users_take_turns_on_the_wire() {
         assert!(place < 2 * Way::GROUP.len(), "{place} bursts of a flood went before");
         world.node.detach(world.now, talking);
     }
+}
+
+#[test]
+fn who_is_asked_in_here_reads_what_was_written_while_they_were_in() {
+    let mut world = World::new();
+    let (ana, ben, chat) = (world.ana, world.ben, AppId::chat());
+    let wish = Wish { title: "den", app: &chat, kind: SessionKind::Kept, history: false, invite: &[] };
+    let Ok(Answer::Session(den)) = world.node.create(world.now, ana, &wish) else { panic!() };
+    let den = den.session;
+    let anas = world.attach(ana, None);
+    world.node.open(world.now, anas, den, &From::Start).unwrap();
+    let mut number = 0;
+    let mut say = |world: &mut World, text: &str| {
+        number += 1;
+        world.publish(anas, den, number, text.as_bytes());
+        (0..3).for_each(|_| drop(world.settle()));
+    };
+    say(&mut world, "before ben");
+    assert!(world.node.session_list(ben).iter().all(|session| session.session != den));
+    world.node.invite(world.now, ana, &den.to_string(), &chat, &["ben".into()]).unwrap();
+    (0..3).for_each(|_| drop(world.settle()));
+    assert_eq!(world.node.invitations(ben).len(), 1, "nobody is put into a session");
+    world.node.answer_invitation(world.now, ben, den, true).unwrap();
+    (0..3).for_each(|_| drop(world.settle()));
+    say(&mut world, "while ben is in");
+    let bens = world.attach(ben, None);
+    world.node.open(world.now, bens, den, &From::Start).unwrap();
+    (0..3).for_each(|_| drop(world.settle()));
+    assert_eq!(world.texts(bens), ["while ben is in"]);
+
+    world.node.remove(world.now, ana, &den.to_string(), &chat, "ben").unwrap();
+    (0..3).for_each(|_| drop(world.settle()));
+    say(&mut world, "while ben is out");
+    assert!(world.node.open(world.now, bens, den, &From::Start).is_err());
+    assert!(world.node.session_list(ben).iter().all(|session| session.session != den));
+    world.node.invite(world.now, ana, &den.to_string(), &chat, &["ben".into()]).unwrap();
+    (0..3).for_each(|_| drop(world.settle()));
+    world.node.answer_invitation(world.now, ben, den, true).unwrap();
+    (0..3).for_each(|_| drop(world.settle()));
+    say(&mut world, "ben again");
+    let again = world.attach(ben, None);
+    world.node.open(world.now, again, den, &From::Start).unwrap();
+    (0..3).for_each(|_| drop(world.settle()));
+    assert_eq!(world.texts(again), ["while ben is in", "ben again"]);
+    assert_eq!(world.texts(anas).len(), 4, "{:?}", world.texts(anas));
 }

@@ -4,6 +4,7 @@ use super::{
     files, idle,
     job::{Means, Outcome, Work, measure},
     report::{Bound, Row},
+    rotation,
 };
 use crate::{app::App, lab::Lab};
 use chalktalk_ipc::{Request, Secret};
@@ -36,8 +37,8 @@ impl Length {
 }
 
 /// The parts of a run, as flags name them.
-pub const PARTS: [&str; 7] =
-    ["--start", "--throughput", "--latency", "--loss", "--sealed", "--files", "--idle"];
+pub const PARTS: [&str; 8] =
+    ["--start", "--throughput", "--latency", "--loss", "--sealed", "--files", "--rotation", "--idle"];
 
 /// Measures the parts that `wanted` takes; `each` sees every figure as soon as it is there.
 pub fn run(length: Length, disk: &Path, wanted: impl Fn(&str) -> bool, mut each: impl FnMut(Row)) {
@@ -63,9 +64,22 @@ pub fn run(length: Length, disk: &Path, wanted: impl Fn(&str) -> bool, mut each:
     if wanted("--files") {
         files::files(HOSTS, disk, &mut each);
     }
+    if wanted("--rotation") {
+        new_key(&mut each);
+    }
     if wanted("--idle") {
         quiet(length, &mut each);
     }
+}
+
+/// A session of a hundred, of whom one is removed.
+fn new_key(each: &mut impl FnMut(Row)) {
+    let cost = rotation::rotation(100);
+    let (goal, alarm) = (Bound::AtMost(100.0), Bound::AtMost(400.0));
+    each(Row::new("new key for 100 members: who makes it", cost.maker, "ms").goal(goal).alarm(alarm));
+    each(
+        Row::new("new key for 100 members: each of the others", cost.receiver, "ms").goal(goal).alarm(alarm),
+    );
 }
 
 fn quiet(length: Length, each: &mut impl FnMut(Row)) {

@@ -2,7 +2,7 @@
 //!
 //! Runs in namespaces of its own. `--quick` takes under two minutes; `--json` prints one array instead of a table;
 //! `--check` exits with 1 when a figure is far from its goal; `--floors` measures the machine alone;
-//! `--start`, `--throughput`, `--latency`, `--loss`, `--sealed`, `--files` and `--idle` choose parts.
+//! `--start`, `--throughput`, `--latency`, `--loss`, `--sealed`, `--files`, `--rotation` and `--idle` choose parts.
 
 use chalktalk_tests::{
     bench::{job, plan, report},

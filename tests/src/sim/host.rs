@@ -53,6 +53,8 @@ impl AgentHabits {
 pub struct Host {
     /// Seed of its keys.
     pub seed: [u8; 32],
+    /// Seed of its user's identity.
+    pub identity: [u8; 32],
     /// The life it is in, or was in last.
     pub life: u64,
     /// The core, while it runs.

@@ -102,6 +102,11 @@ impl Ledger {
         self.streams.get(&(session, author)).map_or(0, |stream| stream.stored)
     }
 
+    /// How many messages an instance has published.
+    pub fn published(&self, session: SessionId, author: InstanceId) -> u64 {
+        self.streams.get(&(session, author)).map_or(0, Stream::len)
+    }
+
     /// The host of a publisher crashed.
     pub fn shake(&mut self, author: InstanceId) {
         self.streams.iter_mut().filter(|((_, of), _)| *of == author).for_each(|(_, s)| s.shaken = true);
@@ -181,6 +186,21 @@ impl Ledger {
             };
             let missing = (1..=upto).find(lacks)?;
             Some(format!("app {} lacks {missing} of {upto} of {author:?} in {session:?}", reading.app))
+        })
+    }
+
+    /// The first message of these authors that a reader lacks.
+    pub fn lacking_of(
+        &self,
+        reading: Reading,
+        session: SessionId,
+        authors: &BTreeSet<InstanceId>,
+    ) -> Option<String> {
+        authors.iter().find_map(|author| {
+            let stream = self.streams.get(&(session, *author))?;
+            let heard = self.heard.get(&(reading.app, session, *author));
+            let missing = (1..=stream.len()).find(|n| heard.is_none_or(|h| !h.numbers.contains(n)))?;
+            Some(format!("app {} lacks {missing} of {} of {author:?}", reading.app, stream.len()))
         })
     }
 

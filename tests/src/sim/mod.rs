@@ -4,6 +4,7 @@
 
 pub mod app;
 pub mod chance;
+pub mod club;
 pub mod disk;
 pub mod host;
 pub mod ledger;

@@ -2,7 +2,8 @@
 //!
 //! Invariant: everything goes by the requests that programs make.
 
-use super::{app::Seat, world::World};
+use super::{app::Seat, ledger::Reading, world::World};
+use bytes::Bytes;
 use chalktalk_ipc::{
     Answer, SessionId, UserId,
     event::InvitationSummary,
@@ -10,19 +11,130 @@ use chalktalk_ipc::{
 };
 use chalktalk_protocol::{
     entry::Entry,
+    ids::{LogId, Seq},
+    members::membership::Standing,
     node::{Node, Wish},
 };
+use std::collections::BTreeSet;
+
+/// An entry with messages, as its author's host sent it first.
+#[derive(Clone, Debug)]
+pub struct Written {
+    /// Whose host.
+    pub host: usize,
+    /// The entry.
+    pub datagram: Bytes,
+    /// Hosts whose users that host knew to be out.
+    pub out: Vec<usize>,
+}
+
+/// What is written in one session.
+#[derive(Default)]
+pub struct Watch {
+    session: Option<SessionId>,
+    seen: BTreeSet<(LogId, Seq)>,
+    written: Vec<Written>,
+}
 
 impl World {
+    /// Notes from now on what is written in a session.
+    pub fn watch(&mut self, session: SessionId) {
+        self.watch = Watch { session: Some(session), ..Watch::default() };
+    }
+
+    /// What has been written in the session watched.
+    pub fn written(&self) -> &[Written] {
+        &self.watch.written
+    }
+
+    pub(super) fn note_written(&mut self, from: usize, datagram: &Bytes) {
+        let Some(session) = self.watch.session else { return };
+        let Ok(entry) = Entry::from_datagram(datagram) else { return };
+        let first = entry.session == session && self.watch.seen.insert((entry.log, entry.seq));
+        if !first || entry.statement || entry.genesis {
+            return;
+        }
+        let node = self.hosts[from].node.as_ref().expect("who sends runs");
+        let is_out =
+            |host: &usize| matches!(node.standing(session, self.hosts[*host].user), Some(Standing::Out(_)));
+        let out = (0..self.hosts.len()).filter(is_out).collect();
+        self.watch.written.push(Written { host: from, datagram: datagram.clone(), out });
+    }
+
+    /// How a host's user stands to a session, as they know it themselves.
+    pub fn standing(&self, host: usize, session: SessionId) -> Option<Standing> {
+        let found = &self.hosts[host];
+        found.node.as_ref()?.standing(session, found.user)
+    }
+
+    /// Who is in a session or asked in, as a host knows it: users, and whether they are only asked.
+    pub fn roll(&self, host: usize, session: SessionId) -> Vec<(UserId, bool)> {
+        let found = &self.hosts[host];
+        let facts = found.node.as_ref().map(|node| {
+            node.membership_facts(found.user, &session.to_string(), &chalktalk_ipc::AppId::chat())
+        });
+        let Some(Ok(Answer::Membership(facts))) = facts else { return vec![] };
+        let mut roll: Vec<(UserId, bool)> = facts.people.iter().map(|p| (p.user, p.invited)).collect();
+        roll.sort();
+        roll
+    }
+
+    /// A host's user asks somebody in, if they may.
+    pub fn try_invite(&mut self, host: usize, session: SessionId, other: usize) -> bool {
+        let (now, user) = (self.now, self.hosts[host].user);
+        let (target, name) = (session.to_string(), format!("{}", self.hosts[other].user));
+        let answer = self.node(host).invite(now, user, &target, &chalktalk_ipc::AppId::chat(), &[name]);
+        self.pump(host);
+        answer.is_ok()
+    }
+
+    /// A host's user removes somebody, if they may.
+    pub fn try_remove(&mut self, host: usize, session: SessionId, other: usize) -> bool {
+        let (now, user) = (self.now, self.hosts[host].user);
+        let (target, name) = (session.to_string(), format!("{}", self.hosts[other].user));
+        let answer = self.node(host).remove(now, user, &target, &chalktalk_ipc::AppId::chat(), &name);
+        self.pump(host);
+        answer.is_ok()
+    }
+
+    /// What an app has not heard of what these others have published in a session.
+    pub fn lacks(&self, app: usize, session: SessionId, others: &[usize]) -> Option<String> {
+        let authors = others.iter().map(|app| self.apps[*app].instance).collect();
+        let reading = Reading { app, instance: self.apps[app].instance, whole: true };
+        self.ledger.lacking_of(reading, session, &authors)
+    }
+
+    /// A program's messages may be void from now on: its user is out.
+    pub fn shake(&mut self, app: usize) {
+        self.ledger.shake(self.apps[app].instance);
+    }
+
+    /// Ends the run if this does not hold.
+    pub fn require(&self, holds: bool, what: impl FnOnce() -> String) {
+        self.check(if holds { Ok(()) } else { Err(what()) });
+    }
+
     /// A program's user makes a session by invitation, and opens it there.
     pub fn create(&mut self, app: usize, title: &str, history: bool, invited: &[usize]) -> SessionId {
+        self.create_as(app, title, SessionKind::Kept, history, invited)
+    }
+
+    /// The same, kept or live.
+    pub fn create_as(
+        &mut self,
+        app: usize,
+        title: &str,
+        kind: SessionKind,
+        history: bool,
+        invited: &[usize],
+    ) -> SessionId {
         let (now, host, user) = (self.now, self.apps[app].host, self.apps[app].user);
         let chat = self.apps[app].habits.app.clone();
         let invite: Vec<String> = invited.iter().map(|host| Self::name(*host)).collect();
-        let wish = Wish { title, app: &chat, kind: SessionKind::Kept, history, invite: &invite };
+        let wish = Wish { title, app: &chat, kind, history, invite: &invite };
         let answer = self.node(host).create(now, user, &wish);
         let Ok(Answer::Session(summary)) = answer else { panic!("creating {title}: {answer:?}") };
-        self.take_seat(app, summary.session, From::Start);
+        self.take_seat(app, summary.session, kind, From::Start);
         summary.session
     }
 
@@ -35,8 +147,8 @@ impl World {
     pub fn accept_from(&mut self, app: usize, session: SessionId, from: From) {
         let (now, host, user) = (self.now, self.apps[app].host, self.apps[app].user);
         let answer = self.node(host).answer_invitation(now, user, session, true);
-        assert!(matches!(answer, Ok(Answer::Session(_))), "host {host} accepts: {answer:?}");
-        self.take_seat(app, session, from);
+        let Ok(Answer::Session(summary)) = answer else { panic!("host {host} accepts: {answer:?}") };
+        self.take_seat(app, session, summary.kind, from);
     }
 
     /// A host's user declines an invitation.
@@ -114,9 +226,10 @@ impl World {
         self.hosts[host].node.as_mut().expect("the host runs")
     }
 
-    fn take_seat(&mut self, app: usize, session: SessionId, from: From) {
+    fn take_seat(&mut self, app: usize, session: SessionId, kind: SessionKind, from: From) {
         let target = session.to_string();
-        let seat = Seat::new(&target, true, SessionKind::Kept, from);
+        let mut seat = Seat::new(&target, true, kind, from);
+        seat.next = self.ledger.published(session, self.apps[app].instance) + 1;
         self.apps[app].seats.entry(session).or_insert(seat);
         self.open_seat(app, session);
         self.pump(self.apps[app].host);

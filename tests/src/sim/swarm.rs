@@ -122,7 +122,8 @@ impl Plan {
     }
 }
 
-fn draw_faults(chance: &mut Chance) -> Faults {
+/// What the network does in a world.
+pub(super) fn draw_faults(chance: &mut Chance) -> Faults {
     let mut some = |p: f64, most: f64| {
         if chance.yes(p) { most * chance.below(1000) as f64 / 1000.0 } else { 0.0 }
     };

@@ -14,6 +14,7 @@ use super::{
     host::{AgentHabits, Host},
     ledger::{Ledger, Reading},
     network::{Faults, Network},
+    rooms::Watch,
     trace::Trace,
 };
 use bytes::Bytes;
@@ -82,7 +83,8 @@ pub struct World {
     pub network: Network,
     /// The source of chance.
     pub chance: Chance,
-    ledger: Ledger,
+    pub(super) ledger: Ledger,
+    pub(super) watch: Watch,
     trace: Trace,
     steps: u64,
 }
@@ -107,6 +109,7 @@ impl World {
             network: Network::new(Faults::none()),
             chance: Chance::new(seed),
             ledger: Ledger::default(),
+            watch: Watch::default(),
             trace: Trace::new(print),
             steps: 0,
         }
@@ -114,10 +117,23 @@ impl World {
 
     /// A new host with one user, started.
     pub fn host(&mut self) -> usize {
-        let host = self.hosts.len();
         let seed = self.chance.seed();
+        let mut identity = seed;
+        identity[0] ^= 2;
+        self.host_with(seed, identity)
+    }
+
+    /// A new host of a person who has another one.
+    pub fn second_host(&mut self, first: usize) -> usize {
+        let seed = self.chance.seed();
+        self.host_with(seed, self.hosts[first].identity)
+    }
+
+    fn host_with(&mut self, seed: [u8; 32], identity: [u8; 32]) -> usize {
+        let host = self.hosts.len();
         self.hosts.push(Host {
             seed,
+            identity,
             life: 0,
             node: None,
             disk: Default::default(),
@@ -158,8 +174,7 @@ impl World {
         let mut node = Node::new(config, restored, now, 1_000_000 + now.as_nanos() / 1_000_000);
         let mut origin = found.seed;
         origin[0] ^= 1;
-        let mut user = found.seed;
-        user[0] ^= 2;
+        let user = found.identity;
         found.user = node.add_user(now, UserSeeds { user, origin, name: Self::name(host) });
         node.set_links(now, vec![link(host)]);
         if let Some(agent) = &found.agent {

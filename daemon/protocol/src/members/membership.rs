@@ -33,9 +33,13 @@ struct Person {
     standing: Standing,
     /// Lamport stamp of the statement that made it so.
     since: u64,
+    /// That of the one that asked them in.
+    asked: u64,
     inviter: UserId,
     /// What of their logs stands, once they are out.
     cut: BTreeMap<LogId, Seq>,
+    /// The stamps between which they were in before.
+    before: Vec<(u64, u64)>,
 }
 
 /// What was said of a key.
@@ -89,6 +93,13 @@ impl Membership {
     /// Whether somebody is in, or asked in and perhaps about to come.
     pub fn may_speak(&self, user: &UserId) -> bool {
         matches!(self.standing(user), Some(Standing::Member | Standing::Invited))
+    }
+
+    /// Whether somebody was in or asked in when what has this stamp was said. Of whom nothing is known here yet: yes.
+    pub fn was_in(&self, user: &UserId, stamp: u64) -> bool {
+        let Some(person) = self.people.get(user) else { return true };
+        let now = matches!(person.standing, Standing::Member | Standing::Invited) && stamp >= person.asked;
+        now || person.before.iter().any(|(from, to)| (*from..=*to).contains(&stamp))
     }
 
     /// Everybody who shall have the key: members, and who has been asked in.
@@ -164,7 +175,14 @@ impl Membership {
         statements: &BTreeMap<Place, Said>,
         void: &BTreeSet<Place>,
     ) -> Self {
-        let first = Person { standing: Standing::Member, since: 0, inviter: creator, cut: BTreeMap::new() };
+        let first = Person {
+            standing: Standing::Member,
+            since: 0,
+            asked: 0,
+            inviter: creator,
+            cut: BTreeMap::new(),
+            before: Vec::new(),
+        };
         let people = BTreeMap::from([(creator, first)]);
         let mut found = Self { creator, history, people, keys: BTreeMap::new() };
         let mut counts = BTreeMap::<LogId, usize>::new();
@@ -214,7 +232,9 @@ impl Membership {
         if !self.may_invite(&author, &user) {
             return;
         }
-        let person = Person { standing: Standing::Invited, since, inviter: author, cut: BTreeMap::new() };
+        let before = self.people.remove(&user).map_or(vec![], |person| person.before);
+        let (standing, asked) = (Standing::Invited, since);
+        let person = Person { standing, since, asked, inviter: author, cut: BTreeMap::new(), before };
         self.people.insert(user, person);
         if self.history
             && let Some(facts) = self.keys.get_mut(&under)
@@ -227,6 +247,7 @@ impl Membership {
     fn put_out(&mut self, user: UserId, by: UserId, cut: &[(LogId, Seq)], since: u64) {
         let person = self.people.get_mut(&user).expect("callers looked them up");
         if !matches!(person.standing, Standing::Out(_)) {
+            person.before.push((person.asked, since));
             (person.standing, person.since) = (Standing::Out(by), since);
         }
         for (log, seq) in cut {

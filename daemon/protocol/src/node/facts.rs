@@ -4,8 +4,11 @@
 
 use super::{Node, local::refuse};
 use crate::{
+    control::InstanceItem,
     crypto::Author,
+    directory::Host,
     ids::{LogId, Seq},
+    members::membership::Standing,
     net::Way,
     people,
     session::Session,
@@ -97,12 +100,20 @@ impl Node {
                 instance: item.instance,
                 app: item.app.clone(),
                 pid: item.pid,
-                sessions: item.sessions.clone(),
+                sessions: self.attached_sessions(me, host, item),
                 host: host.name().to_owned(),
                 user: item.user,
             }));
         }
         list
+    }
+
+    /// What an instance of another host is attached to, as far as it concerns this user.
+    fn attached_sessions(&self, me: UserId, host: &Host, item: &InstanceItem) -> Vec<SessionId> {
+        let knows = |id| self.sessions.get(&id).is_some_and(|session| self.may_know(session, me));
+        let private = host.sessions().filter(|session| session.instances.contains(&item.instance));
+        let private = private.map(|session| session.session).filter(|id| knows(*id));
+        item.sessions.iter().copied().chain(private).collect()
     }
 
     /// Sessions known on the LAN, the joined ones first.
@@ -210,7 +221,11 @@ impl Node {
             };
             for user in users {
                 let Some(name) = self.name_of(user, host_id) else { continue };
-                let theirs = host.instances().filter(|item| item.user == user && item.sessions.contains(&id));
+                let attached = |item: &&InstanceItem| {
+                    item.sessions.contains(&id)
+                        || host.sessions().any(|s| s.session == id && s.instances.contains(&item.instance))
+                };
+                let theirs = host.instances().filter(|item| item.user == user).filter(attached);
                 members.push(Member {
                     user,
                     name,
@@ -221,6 +236,11 @@ impl Node {
             }
         }
         members
+    }
+
+    /// How somebody stands to a session by invitation, as is known here.
+    pub fn standing(&self, session: SessionId, user: UserId) -> Option<Standing> {
+        self.sessions.get(&session)?.members.as_ref()?.roll().standing(&user)
     }
 
     /// Who belongs to a session that a user is in, there or not, and what seals it.

@@ -28,7 +28,9 @@ impl Node {
                 self.on_probe_frame(arrival, &header, datagram, rest)
             }
             Ok((header, rest)) if header.kind == Kind::Invitation => self.on_invitation(arrival, rest),
-            Ok((header, rest)) if header.kind == Kind::Answer => self.on_answer(header.session, rest),
+            Ok((header, rest)) if header.kind == Kind::Answer => {
+                self.on_answer(Some(arrival.from), header.session, rest)
+            }
             Ok((header, rest)) => self.on_session_frame(arrival, &header, datagram, rest),
             Err(_) => self.out.counters.add("drop.malformed", 1),
         }

@@ -1,7 +1,8 @@
 //! Invite sessions: making one, asking people in and out, and what invitations bring.
 //!
 //! An invitation is sent to every host of the invited user until one answers: at once by the host of who asks, by the hosts
-//! of other members in their turn, whenever the invited user is there.
+//! of other members in their turn, whenever the invited user is there. A member who is on another host too is asked there by
+//! their own first one.
 //!
 //! Invariant: nobody is put into a session; local users enter one by their own word only.
 
@@ -29,7 +30,7 @@ use chalktalk_ipc::{
     text,
 };
 use rand_core::Rng;
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 /// People one request asks in: a burst of statements, with room to spare.
 const MAX_INVITED: usize = 256;
@@ -95,12 +96,6 @@ impl Node {
         if title.is_empty() {
             return refuse(RefusalCode::BadRequest, "a room needs a name");
         }
-        if wish.kind == SessionKind::Live {
-            return refuse(
-                RefusalCode::BadRequest,
-                "a session by invitation is always kept: leave out `--live`, or make an open room",
-            );
-        }
         let invited = self.people(user, wish.invite)?;
         let (mut nonce, mut frames) = ([0; 16], [0; 32]);
         self.out.rng.fill_bytes(&mut nonce);
@@ -135,6 +130,7 @@ impl Node {
         self.at(now);
         let id = self.resolve(user, target, app)?;
         let invited = self.people(user, users)?;
+        let target = &self.called(user, id, target);
         let roll = self.membership(user, id, target)?.roll();
         for other in &invited {
             if !roll.may_invite(&user, other) {
@@ -170,6 +166,7 @@ impl Node {
         self.at(now);
         let id = self.resolve(user, target, app)?;
         let other = self.resolve_user(user, other.trim_start_matches('@'))?;
+        let target = &self.called(user, id, target);
         let roll = self.membership(user, id, target)?.roll();
         let name = self.name_of_user(other);
         if !roll.in_or_invited().any(|known| known == other) {
@@ -281,8 +278,7 @@ impl Node {
         let members = session.members.get_or_insert(members);
         members.leaving.remove(&user);
         if let Some((_, stamp)) = &came {
-            members.came.insert(user, *stamp);
-            session.come_after(*stamp);
+            session.come_by(user, *stamp, now);
         }
         if let Some((key, _)) = came {
             session.learn_key(key, &mut self.out);
@@ -310,6 +306,12 @@ impl Node {
             members.leaving.insert(user);
         }
         self.out.memberships.insert(id);
+    }
+
+    /// What a user calls a session that they are in, rather than its id.
+    fn called(&self, user: UserId, id: SessionId, target: &str) -> String {
+        let session = self.sessions.get(&id).filter(|session| session.joined.contains(&user));
+        session.map_or_else(|| target.to_owned(), |session| self.title(session, user))
     }
 
     /// The membership of a session that a user is in and that has one.
@@ -403,17 +405,27 @@ impl Node {
             true => invitation::declined(&key, id, user),
             false => invitation::received(&key, id, user),
         };
-        self.on_answer(id, &token); // somebody else of this host may have asked
+        self.on_answer(None, id, &token); // somebody else of this host may have asked
         self.out.group.push_back(vec![invitation::answer(id, token).into()]);
     }
 
     /// Somebody has answered an invitation to a session.
-    pub(super) fn on_answer(&mut self, id: SessionId, token: &[u8]) {
+    pub(super) fn on_answer(&mut self, from: Option<SocketAddr>, id: SessionId, token: &[u8]) {
         let (Some(session), Ok(token)) = (self.sessions.get_mut(&id), Token::try_from(token)) else { return };
         let Some(members) = &mut session.members else { return };
         let says = |make: fn(&Key, SessionId, UserId) -> Token, user: UserId| {
             members.session_keys().any(|key| same(&make(key, id, user), &token))
         };
+        let own = session
+            .joined
+            .iter()
+            .find(|user| says(invitation::received, **user) || says(invitation::declined, **user));
+        if let Some((user, from)) = own.copied().zip(from) {
+            let hosts = self.directory.hosts().filter(|(_, host)| host.addresses().any(|at| at == from));
+            members.told.extend(hosts.map(|(host, _)| host));
+            self.inviting.plans.remove(&(id, user));
+            return;
+        }
         let found = members.roll().invited().find_map(|(user, inviter)| {
             let no = says(invitation::declined, user);
             (no || says(invitation::received, user)).then_some((user, inviter, no))
@@ -452,6 +464,12 @@ impl Node {
                 let plan = self.inviting.plans.get(&(*id, user)).copied().unwrap_or(fresh);
                 open.insert((*id, user), plan);
             }
+            for user in session.joined.iter().filter(|user| session.is_member(user)) {
+                if !self.hosts_without(session, *user).is_empty() {
+                    let plan = self.inviting.plans.get(&(*id, *user)).copied();
+                    open.insert((*id, *user), plan.unwrap_or(Plan { at: now, tries: 0 }));
+                }
+            }
         }
         self.inviting.plans = open;
     }
@@ -489,9 +507,15 @@ impl Node {
             key: Secret::of(key),
             frames: Secret::of(&members.frames),
         };
-        if self.users.contains_key(&user) {
+        let is_own = session.is_member(&user) && session.joined.contains(&user);
+        if self.users.contains_key(&user) && !is_own {
             let from = signer.author.user;
             return self.take_invitation(user, invitation, from);
+        }
+        let hosts = if is_own { self.hosts_without(session, user) } else { self.hosts_of(user) };
+        if hosts.is_empty() {
+            self.inviting.plans.remove(&(id, user));
+            return;
         }
         let Some(datagram) = invitation.seal(&user, &signer.key, &mut self.out.rng) else {
             return self.out.counters.add("drop.no key to seal to", 1);
@@ -500,9 +524,17 @@ impl Node {
         if let Some(members) = self.sessions.get_mut(&id).and_then(|session| session.members.as_mut()) {
             members.asked.insert(user);
         }
-        for host in self.hosts_of(user) {
+        for host in hosts {
             self.out.unicast.push_back((host, datagram.clone().into()));
         }
+    }
+
+    /// Other hosts of a local user on which they are not in a session, and that have not been told.
+    fn hosts_without(&self, session: &Session, user: UserId) -> Vec<HostId> {
+        let Some(members) = &session.members else { return vec![] };
+        let mut hosts = self.hosts_of(user);
+        hosts.retain(|host| !members.told.contains(host) && session.present().all(|other| other != *host));
+        hosts
     }
 
     fn hosts_of(&self, user: UserId) -> Vec<HostId> {

@@ -192,7 +192,7 @@ impl Node {
             self.hold_back(user);
             self.add_writer(id, user);
             self.save_session(id);
-            self.heartbeat.at_once(now);
+            self.heartbeat.soon(now);
             self.changed.insert(Topic::Sessions);
             self.on_roster_changed(id);
         }
@@ -236,7 +236,7 @@ impl Node {
         }
         self.close_all(id, user, "you left the session");
         self.save_session(id);
-        self.heartbeat.at_once(now);
+        self.heartbeat.soon(now);
         self.changed.insert(Topic::Sessions);
         self.settle();
         Ok(Answer::Done)

@@ -47,6 +47,18 @@ impl Node {
         self.lan.is_sealed()
     }
 
+    /// An entry of the store as a local user can read it.
+    pub fn open_for<'a>(
+        &self,
+        user: UserId,
+        entry: Entry<'a>,
+        scratch: &'a mut Vec<u8>,
+    ) -> Option<Entry<'a>> {
+        let members = self.sessions.get(&entry.session)?.members.as_ref();
+        let may = members.is_none_or(|members| members.may_read(&user, entry.stamp));
+        self.open_entry(entry, scratch).filter(|_| may)
+    }
+
     /// An entry of the store as it can be read.
     pub fn open_entry<'a>(&self, entry: Entry<'a>, scratch: &'a mut Vec<u8>) -> Option<Entry<'a>> {
         self.sessions.get(&entry.session)?.keys.open_entry(entry, scratch)

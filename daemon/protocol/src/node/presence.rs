@@ -2,9 +2,9 @@
 
 use super::Node;
 use crate::{
-    control::{HostFrame, InstanceItem, SealedItem, SessionItem, UnverifiedHost, UserItem},
+    control::{HostFrame, InstanceItem, NeighbourItem, SealedItem, SessionItem, UnverifiedHost, UserItem},
     crypto::{self, entry_hash},
-    directory::{Heard, Host},
+    directory::{Heard, Host, Standing},
     frame::Header,
     heartbeat, ids,
     net::{Arrival, Transmit},
@@ -12,7 +12,7 @@ use crate::{
 };
 use bytes::Bytes;
 use chalktalk_ipc::{
-    AppId, HostId, UserId,
+    AppId, HostId, SessionId, UserId,
     event::Scope,
     request::{Role, Topic},
 };
@@ -51,8 +51,9 @@ impl Node {
             app: instance.app.clone(),
             pid: instance.pid,
             user: instance.user,
-            sessions: instance.sessions.iter().copied().collect(),
+            sessions: instance.sessions.iter().copied().filter(|id| self.is_open_session(*id)).collect(),
         };
+        let instances: Vec<InstanceItem> = instances.map(instance).collect();
         let (mut sessions, mut sealed) = (Vec::new(), Vec::new());
         for session in self.sessions.values_mut().filter(|session| session.is_active() && !leave) {
             let item = session.item(now);
@@ -76,11 +77,15 @@ impl Node {
             window: self.out.window,
             payload: self.paths.payload() as u16,
             users: if leave { vec![] } else { users },
-            instances: if leave { vec![] } else { instances.map(instance).collect() },
+            instances: if leave { vec![] } else { instances },
             sessions,
             sealed,
             neighbours: if leave { vec![] } else { self.directory.neighbours(now) },
         }
+    }
+
+    fn is_open_session(&self, id: SessionId) -> bool {
+        self.sessions.get(&id).is_some_and(|session| session.descriptor.scope == Scope::Open)
     }
 
     /// A host frame arrived.
@@ -111,6 +116,18 @@ impl Node {
             Ok(frame) => frame,
             Err(_) => return self.refuse(arrival, "drop.bad host frame"),
         };
+        let echo = |item: &NeighbourItem| item.host == self.host && self.nonces.is_marked(item.boot);
+        match self.directory.judge(host, &frame, frame.neighbours.iter().any(echo)) {
+            Standing::Stale => return self.out.counters.add("drop.stale host frame", 1),
+            Standing::Unproven => {
+                // Our next heartbeat tells it that we have heard it; then it is its turn.
+                if self.directory.on_unproven(host, &frame, hash, arrival, now) {
+                    self.heartbeat.on_change(now);
+                }
+                return self.out.counters.add("frames.unproven", 1);
+            }
+            Standing::Present => {}
+        }
         frame.users.iter().for_each(|user| self.on_user(host, user));
         self.open_items(host, &mut frame);
         if let Some(item) = frame.neighbours.iter().find(|item| item.host == self.host && item.echo != 0) {

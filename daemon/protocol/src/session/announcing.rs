@@ -12,7 +12,7 @@ use crate::{
     outbox::Outbox,
     time::Instant,
 };
-use chalktalk_ipc::{HostId, OriginId, request::SessionKind};
+use chalktalk_ipc::{HostId, OriginId};
 use std::time::Duration;
 
 /// Rows of a session in one heartbeat.
@@ -42,8 +42,7 @@ impl Session {
     /// What this host announces of the session.
     pub fn item(&mut self, now: Instant) -> SessionItem {
         self.moved.retain(|_, at| now.since(*at) < RECENT);
-        let mut ids: Vec<LogId> =
-            self.own.values().map(|own| own.writer.log()).filter(|id| self.moved.contains_key(id)).collect();
+        let mut ids: Vec<LogId> = self.own.keys().copied().filter(|id| self.moved.contains_key(id)).collect();
         let mut recent: Vec<_> = self.moved.iter().map(|(id, at)| (*at, *id)).collect();
         recent.sort_by(|a, b| b.cmp(a));
         ids.extend(recent.into_iter().map(|(_, id)| id));
@@ -55,7 +54,14 @@ impl Session {
         } else {
             self.joined.iter().chain(leaving).copied().collect()
         };
-        SessionItem { session: self.id, descriptor: self.announced(), users, digest: self.digest(), rows }
+        SessionItem {
+            session: self.id,
+            descriptor: self.announced(),
+            users,
+            digest: self.digest(),
+            rows,
+            instances: self.app_instances(),
+        }
     }
 
     pub(super) fn row(&self, id: LogId) -> Option<Row> {
@@ -100,7 +106,7 @@ impl Session {
                 out.counters.add("drop.too many logs", 1);
                 return None;
             }
-            let live = self.is_live();
+            let live = self.is_live_log(id);
             self.logs.insert(id, Log::new(id, live));
         }
         Some(id)
@@ -108,7 +114,7 @@ impl Session {
 
     /// What has to be remembered to go on with the same epoch after a clean stop.
     pub fn clean_stop(&self) -> Vec<(OriginId, [u8; 16])> {
-        let kept = self.own.values().filter(|_| self.descriptor.kind == SessionKind::Kept);
+        let kept = self.own.values().filter(|own| !self.is_live_log(own.writer.log()));
         kept.filter(|own| own.writer.last() > Seq(0))
             .map(|own| (own.writer.log().origin, own.writer.previous()))
             .collect()

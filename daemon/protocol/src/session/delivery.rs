@@ -84,6 +84,8 @@ pub struct Source<'a> {
     pub keys: &'a Ring,
     /// Authors whose messages are held back from this reader's user.
     pub shut: &'a BTreeSet<UserId>,
+    /// Whether what has this stamp is for this reader's user.
+    pub may_read: &'a dyn Fn(u64) -> bool,
 }
 
 /// How a delivery ended.
@@ -362,7 +364,7 @@ impl Reader {
     /// Hands over the messages that end in one entry. Returns their cost.
     fn hand_over(
         &mut self,
-        Source { session, keys, .. }: Source<'_>,
+        Source { session, keys, may_read, .. }: Source<'_>,
         log: &Log,
         datagram: &Bytes,
         now: Instant,
@@ -378,7 +380,8 @@ impl Reader {
             cursor.next = sealed.seq.next();
             return 0;
         }
-        let Some(entry) = keys.open_entry(sealed, &mut scratch) else {
+        let opened = keys.open_entry(sealed, &mut scratch);
+        let Some(entry) = opened.filter(|entry| may_read(entry.stamp)) else {
             // Said before we came, or sealed wrongly by its author: there is nothing to hand over.
             cursor.stream = StreamReader::in_middle();
             cursor.next = sealed.seq.next();
@@ -513,7 +516,8 @@ mod tests {
     fn deliver(reader: &mut Reader, logs: &BTreeMap<LogId, Log>) -> (Outcome, Vec<(u64, u64)>) {
         let mut lost = Vec::new();
         let (keys, shut) = (Ring::open(), BTreeSet::new());
-        let source = Source { session: SessionId([3; 16]), logs, keys: &keys, shut: &shut };
+        let source =
+            Source { session: SessionId([3; 16]), logs, keys: &keys, shut: &shut, may_read: &|_| true };
         let outcome = reader.deliver(source, 1000, Instant::ZERO, &mut |delivery| {
             if let Delivery::Lost { first, last, .. } = delivery {
                 lost.push((first.0, last.0));

@@ -32,9 +32,18 @@ pub(super) fn lives(origin: OriginId) -> RangeInclusive<LogId> {
     LogId { origin, epoch: Epoch(0) }..=LogId { origin, epoch: Epoch(u32::MAX) }
 }
 
+/// All lives of a log of its kind: in live sessions by invitation an origin has two in each life, a kept and a live one.
+pub(super) fn alike(id: LogId) -> RangeInclusive<LogId> {
+    let of = |epoch: u32| match id.epoch.is_live() {
+        true => LogId { origin: id.origin, epoch: Epoch(epoch).live() },
+        false => LogId { origin: id.origin, epoch: Epoch(epoch) },
+    };
+    of(0)..=of(u32::MAX >> 1)
+}
+
 /// The lives after this one.
 pub(super) fn later(id: LogId) -> (Bound<LogId>, Bound<LogId>) {
-    (Bound::Excluded(id), Bound::Included(*lives(id.origin).end()))
+    (Bound::Excluded(id), Bound::Included(*alike(id).end()))
 }
 
 /// What the first entry of a life says of the one before.
@@ -45,7 +54,7 @@ pub(super) fn former_in(entry: &Entry<'_>) -> Option<Former> {
 
 /// What a life of ours that begins now can say of the one before.
 pub(super) fn former_of(logs: &BTreeMap<LogId, Log>, id: LogId) -> Option<Former> {
-    let earlier = logs.range(lives(id.origin)).rev();
+    let earlier = logs.range(alike(id)).rev();
     let (before, log) = earlier.filter(|(before, _)| **before < id).find(|(_, log)| log.have() > Seq(0))?;
     let known = known(log);
     let hash = log.entry(known).map(|datagram| crate::crypto::entry_hash(datagram));

@@ -3,7 +3,7 @@
 //! Invariant: what is written goes under a key that all who are in have, and nobody else; while there is none, only
 //! statements go.
 
-use super::{Session, on_first_entry, receiving::author_of, writer::Writer};
+use super::{Own, Session, on_first_entry, receiving::author_of, writer::Writer};
 use crate::{
     entry::Entry,
     ids::{LogId, Seq},
@@ -22,13 +22,19 @@ use crate::{
     time::Instant,
 };
 use bytes::Bytes;
-use chalktalk_ipc::{SessionId, UserId, event::SessionKey};
+use chalktalk_ipc::{HostId, SessionId, UserId, event::SessionKey};
 use ed25519_dalek::SigningKey;
 use rand_core::Rng;
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 /// Statements kept whose key has not come yet. Who is behind gets the keys with the logs; more is somebody's invention.
 const MAX_LOCKED: usize = 4096;
+
+/// What is said of somebody who comes in is known everywhere after so long: a heartbeat and what it takes to ask for the rest.
+const SETTLES: Duration = Duration::from_secs(3);
 
 /// Who is in a session, and what it is written under.
 pub struct Members {
@@ -47,6 +53,9 @@ pub struct Members {
     rotation: Rotation,
     /// A local user has changed who is in: the new key is made here, as soon as that stands.
     at_once: bool,
+    /// Whether all that is said of the membership is known, going by another host that is in.
+    level: bool,
+    level_from: Instant,
     /// Keys of the local users in it, to open what is sealed to them.
     mine: BTreeMap<UserId, SigningKey>,
     /// Local users who are in by an invitation of this stamp: what was said of them before does not put them out.
@@ -55,6 +64,8 @@ pub struct Members {
     pub asked: BTreeSet<UserId>,
     /// Invited users whose host has the invitation of this stamp.
     pub received: BTreeSet<(UserId, u64)>,
+    /// Other hosts of local users that are told of the session, and have answered.
+    pub told: BTreeSet<HostId>,
     /// Local users who have left, as long as no other host is known to know.
     pub leaving: BTreeSet<UserId>,
 }
@@ -73,10 +84,13 @@ impl Members {
             book: Keys::default(),
             rotation: Rotation::default(),
             at_once: false,
+            level: false,
+            level_from: Instant::ZERO,
             mine: BTreeMap::new(),
             came: BTreeMap::new(),
             asked: BTreeSet::new(),
             received: BTreeSet::new(),
+            told: BTreeSet::new(),
             leaving: BTreeSet::new(),
         }
     }
@@ -89,6 +103,14 @@ impl Members {
     /// The key that is written under now, if there is one.
     pub fn sending(&self) -> Option<&Key> {
         self.book.sending(&self.roll).and_then(|held| held.session.as_ref())
+    }
+
+    /// Whether a local user may read what has this stamp, going by when they were in. A host that serves several has keys for
+    /// times in which not all of them were.
+    pub fn may_read(&self, user: &UserId, stamp: u64) -> bool {
+        self.history
+            || self.came.get(user).is_some_and(|came| stamp >= *came)
+            || self.roll.was_in(user, stamp)
     }
 
     /// The same, for people: its number, and the first digits of its name.
@@ -182,6 +204,15 @@ impl Session {
         }
     }
 
+    /// A local user comes in by an invitation of this stamp.
+    pub fn come_by(&mut self, user: UserId, stamp: u64, now: Instant) {
+        self.stamp = self.stamp.max(stamp); // what they write comes after it
+        if let Some(members) = &mut self.members {
+            members.came.insert(user, stamp);
+            (members.level, members.level_from) = (false, now + SETTLES);
+        }
+    }
+
     /// A key of the session has come.
     pub fn learn_key(&mut self, key: Key, out: &mut Outbox) {
         if self.members.as_mut().is_some_and(|members| members.book.add(key)) {
@@ -193,7 +224,7 @@ impl Session {
     pub fn say(&mut self, user: UserId, statement: &Statement) {
         let Some(members) = &mut self.members else { return };
         let Some(key) = members.book.for_statements(&members.roll) else { return };
-        if let Some(own) = self.own.get_mut(&user) {
+        if let Some(own) = self.own.values_mut().find(|own| own.user == user) {
             own.writer.say(Ring::of(key.clone()), statement.to_body());
         }
     }
@@ -229,11 +260,6 @@ impl Session {
         self.members.as_ref().is_some_and(|members| members.roll.is_member(user))
     }
 
-    /// What is written from now on comes after what has this stamp.
-    pub fn come_after(&mut self, stamp: u64) {
-        self.stamp = self.stamp.max(stamp);
-    }
-
     /// Whether a local user has left and no other host is known to know.
     pub fn is_leaving(&self) -> bool {
         self.members.as_ref().is_some_and(|members| !members.leaving.is_empty())
@@ -245,7 +271,8 @@ impl Session {
             return;
         };
         let told = |user: &UserId| {
-            let Some(own) = self.own.get(user).filter(|own| !own.writer.is_ready(false)) else {
+            let said = |own: &&Own| own.user == *user && !own.writer.is_ready(false);
+            let Some(own) = self.own.values().find(said) else {
                 return false;
             };
             let log = own.writer.log();
@@ -263,6 +290,9 @@ impl Session {
 
     /// Takes in what newly accepted entries of a log say of the membership.
     pub(super) fn take_statements(&mut self, id: LogId, before: Seq, have: Seq, out: &mut Outbox) {
+        if self.is_live_log(id) {
+            return; // what is not kept cannot be what all agree on
+        }
         let (Some(members), Some(log)) = (&mut self.members, self.logs.get(&id)) else { return };
         let Some(author) = log.author().map(|author| author.user) else { return };
         let mut news = false;
@@ -354,7 +384,7 @@ impl Session {
         let Some(members) = &mut self.members else { return };
         let under_way = self.own.values().any(|own| own.writer.is_ready(false));
         let missing = members.sending().is_none() && !under_way;
-        let may = self.own.keys().any(|user| members.roll.is_member(user));
+        let may = self.own.values().any(|own| members.roll.is_member(&own.user));
         let turn = may.then(|| rotation::turn(self.id, out.host, self.present.keys().copied()));
         members.rotation.consider(missing, turn, out.now);
     }
@@ -380,13 +410,13 @@ impl Session {
     /// Makes a key for all who are in, and hands it out.
     pub fn rotate(&mut self, out: &mut Outbox) {
         let Some(members) = &mut self.members else { return };
-        let maker = self.own.iter_mut().find(|(user, _)| members.roll.is_member(user));
-        let Some((maker, own)) = maker else { return };
+        let maker = self.own.values_mut().find(|own| members.roll.is_member(&own.user));
+        let Some(own) = maker else { return };
         let mut secret = [0; 32];
         out.rng.fill_bytes(&mut secret);
         let key = Key::new(secret);
         let recipients: Vec<UserId> = members.roll.in_or_invited().collect();
-        for body in envelope::hand_out(&key, self.id, *maker, &recipients, &mut out.rng) {
+        for body in envelope::hand_out(&key, self.id, own.user, &recipients, &mut out.rng) {
             own.writer.say(Ring::open(), body);
         }
         let membership = Ring::of(keys::membership_key(&key));
@@ -399,13 +429,25 @@ impl Session {
         self.on_membership(out);
     }
 
-    /// Local users who are out by the word of somebody else, and whose.
+    /// A host that is in it holds what we hold. If that is so a while after a local user has come, nothing said of the membership
+    /// is still to come.
+    pub(super) fn on_level(&mut self, out: &mut Outbox) {
+        let holds_something = self.logs.values().any(|log| log.counted() > Seq(0));
+        let settled = |members: &&mut Members| !members.level && out.now >= members.level_from;
+        if let Some(members) = self.members.as_mut().filter(settled).filter(|_| holds_something) {
+            members.level = true;
+            out.memberships.insert(self.id);
+        }
+    }
+
+    /// Local users who are out by the word of somebody else, and whose. What was said before they came does not count until
+    /// all of it is known: it may be that they were asked in by somebody who may not do that.
     pub fn put_out_by_others(&self) -> Vec<(UserId, UserId)> {
         let Some(members) = &self.members else { return vec![] };
+        let is_later = |user: &UserId| members.roll.since(user) > *members.came.get(user).unwrap_or(&0);
         let out = |user: &UserId| match members.roll.standing(user) {
-            Some(Standing::Out(by)) if members.roll.since(user) > *members.came.get(user).unwrap_or(&0) => {
-                Some((*user, by))
-            }
+            Some(Standing::Out(by)) if members.level || is_later(user) => Some((*user, by)),
+            None if members.level => Some((*user, members.creator)),
             _ => None,
         };
         self.joined.iter().filter_map(out).collect()

@@ -68,7 +68,9 @@ struct Present {
     window: u32,
 }
 
+/// A log that a local user writes now.
 struct Own {
+    user: UserId,
     writer: Writer,
     flow: Flow,
 }
@@ -110,7 +112,7 @@ pub struct Session {
     /// Whether it is a room of another LAN: one with another passphrase, or without one.
     pub elsewhere: bool,
     logs: BTreeMap<LogId, Log>,
-    own: BTreeMap<UserId, Own>,
+    own: BTreeMap<LogId, Own>,
     /// Nothing is written before this: our own tail is being learned from others.
     hold_until: Instant,
     /// The same, if it is longer than we know.
@@ -221,7 +223,7 @@ impl Session {
 
     /// Whether a local user writes this log now.
     pub fn is_own(&self, id: LogId) -> bool {
-        self.own.values().any(|own| own.writer.log() == id)
+        self.own.contains_key(&id)
     }
 
     /// Hosts that are in it now.
@@ -232,6 +234,21 @@ impl Session {
     /// Whether its logs are windows in memory.
     pub fn is_live(&self) -> bool {
         self.descriptor.kind == SessionKind::Live
+    }
+
+    /// Whether a log is a window in memory. In a live session by invitation each author has one for messages, and another, that
+    /// is kept, for what they say of the membership.
+    fn is_live_log(&self, id: LogId) -> bool {
+        self.is_live() && (self.members.is_none() || id.epoch.is_live())
+    }
+
+    /// The log that a local user's messages go into: of two the live one, which is the last.
+    fn own_of(&self, user: &UserId) -> Option<&Own> {
+        self.own.values().rfind(|own| own.user == *user)
+    }
+
+    fn own_of_mut(&mut self, user: &UserId) -> Option<&mut Own> {
+        self.own.values_mut().rfind(|own| own.user == *user)
     }
 
     /// A log that the store holds.
@@ -304,7 +321,7 @@ impl Session {
     }
 
     fn on_accepted(&mut self, id: LogId, before: Seq, out: &mut Outbox) {
-        let live = self.is_live();
+        let live = self.is_live_log(id);
         let read = live.then(|| self.slowest_reader(id)).flatten();
         let log = self.logs.get_mut(&id).expect("callers looked it up");
         let have = log.have();
@@ -327,8 +344,7 @@ impl Session {
                 out.writes.push(Write::Entry { session: self.id, log: id, seq: Seq(seq), stamp, datagram });
             }
         } else {
-            let all =
-                self.own.values().find(|own| own.writer.log() == id).map(|own| own.flow.held_by_all(out.now));
+            let all = self.own.get(&id).map(|own| own.flow.held_by_all(out.now));
             let read = read.unwrap_or(have);
             log.trim(KEPT_CACHE, all.unwrap_or(have).min(read));
             log.trim(LIVE_WINDOW, have);
@@ -348,7 +364,7 @@ impl Session {
     /// A local user becomes another one, who goes on reading where they were; or leaves.
     pub fn replace_user(&mut self, old: UserId, new: Option<UserId>, now: Instant) {
         self.joined.remove(&old);
-        self.own.remove(&old);
+        self.own.retain(|_, own| own.user != old);
         self.shut.remove(&old);
         self.moved_users.remove(&old);
         self.held.retain(|message| message.user != old);
@@ -379,8 +395,9 @@ impl Session {
 
     /// Tells the local authors how far their messages have come.
     pub fn tell_progress(&mut self, out: &mut Outbox) {
-        for (user, own) in &self.own {
-            let id = own.writer.log();
+        let two = self.is_live() && self.members.is_some();
+        for (id, own) in self.own.iter().filter(|(id, _)| !two || id.epoch.is_live()) {
+            let (id, user) = (*id, &own.user);
             let of = |row: &Row| row.seq;
             let mut held: Vec<Seq> =
                 self.present.values().map(|p| p.rows.get(&id).map_or(Seq(0), of)).collect();

@@ -18,7 +18,7 @@ use crate::{
     time::Instant,
 };
 use bytes::Bytes;
-use chalktalk_ipc::{InstanceId, Position, UserId, request::Role};
+use chalktalk_ipc::{InstanceId, Position, UserId, event::Scope, request::Role};
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
@@ -26,6 +26,9 @@ use std::{
 
 /// Acknowledgements that come within this time are stored together. Who crashes before sees the last ones again.
 const SAVE_POSITIONS: Duration = Duration::from_millis(50);
+
+/// Instances that others are told of in each session: a heartbeat has to have room for all of an item.
+const MAX_TOLD: usize = 8;
 
 /// Instances whose last number is remembered per session.
 const MAX_NUMBERS: usize = 64;
@@ -101,6 +104,14 @@ impl Session {
     /// The apps of a user that read here.
     pub fn app_readers(&self, user: UserId) -> impl Iterator<Item = InstanceId> + '_ {
         self.readers.iter().filter(move |(_, r)| r.role == Role::App && r.user() == user).map(|(id, _)| *id)
+    }
+
+    /// The apps of all local users that read here, if that is nobody's business who is not in it: an open session's are told with
+    /// the instances.
+    pub(super) fn app_instances(&self) -> Vec<InstanceId> {
+        let private = self.descriptor.scope != Scope::Open;
+        let apps = self.readers.iter().filter(|(_, reader)| private && reader.role == Role::App);
+        apps.map(|(id, _)| *id).take(MAX_TOLD).collect()
     }
 
     /// A user's app has kept everything up to these points.
@@ -243,7 +254,10 @@ impl Session {
     ) -> Outcome {
         let Some(reader) = self.readers.get_mut(&instance) else { return Outcome::Idle };
         let shut = self.shut.get(&reader.user()).unwrap_or(&NOBODY);
-        let source = Source { session: self.id, logs: &self.logs, keys: &self.keys, shut };
+        let (user, members) = (reader.user(), self.members.as_ref());
+        let may_read = |stamp| members.is_none_or(|members| members.may_read(&user, stamp));
+        let source =
+            Source { session: self.id, logs: &self.logs, keys: &self.keys, shut, may_read: &may_read };
         reader.deliver(source, budget, now, sink)
     }
 

@@ -41,7 +41,7 @@ impl Session {
         let Some(id) = self.log_for(entry.log, out) else { return true };
         let members = self.present.len() + 1;
         let grace = self.gaps.grace(members, &mut out.rng);
-        let live = self.is_live();
+        let live = self.is_live_log(id);
         let claimed = match entry.genesis {
             _ if self.logs[&id].author().is_some() => None,
             true => author_of(*entry, &self.keys, out),
@@ -90,7 +90,7 @@ impl Session {
             let id = want.log();
             let slots = want.last.ahead_of(want.first).min(crate::log::MAX_AHEAD) + 1;
             let want = control::Want { last: Seq(want.first.0 + slots - 1), ..*want };
-            let own = self.own.values_mut().find(|own| own.writer.log() == id);
+            let own = self.own.get_mut(&id);
             let mine = own.is_some();
             if let Some(own) = own {
                 own.flow.on_lost(slots);
@@ -112,7 +112,7 @@ impl Session {
 
     /// A member says how far it has come.
     pub fn on_report(&mut self, report: &Report, now: Instant) {
-        if let Some(own) = self.own.values_mut().find(|own| own.writer.log() == report.log) {
+        if let Some(own) = self.own.get_mut(&report.log) {
             own.flow.on_report(report.host, report.have, report.window, now);
         }
     }
@@ -141,7 +141,9 @@ impl Session {
         self.on_rows(host, &item.rows, history, out);
         let digest = self.digest();
         let Some(present) = self.present.get_mut(&host) else { return };
-        if item.digest != digest && out.now >= present.ask_at {
+        if item.digest == digest {
+            self.on_level(out);
+        } else if out.now >= present.ask_at {
             present.ask_at = out.now + ASK_AGAIN;
             self.send_vector(host, true, out);
         }
@@ -213,7 +215,7 @@ impl Session {
         if !sees_past && unseen && log.have() == Seq(0) {
             return Some(row.seq);
         }
-        if !self.is_live() || row.first <= log.have().next() {
+        if !self.is_live_log(row.log()) || row.first <= log.have().next() {
             return None;
         }
         let author =

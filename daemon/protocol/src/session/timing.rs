@@ -51,13 +51,12 @@ impl Session {
         out.ready.extend(goes_on);
         self.rotate_if_due(out);
         self.probe(out);
-        let live = self.is_live();
         for id in self.reports.take_due(out.now) {
             let Some(log) = self.logs.get(&id) else { continue };
             let Some(host) = log.author().map(|a| a.host).or_else(|| origin_host(id.origin)) else {
                 continue;
             };
-            let read = live.then(|| self.slowest_reader(id)).flatten();
+            let read = self.is_live_log(id).then(|| self.slowest_reader(id)).flatten();
             let have = read.map_or(log.have(), |read| log.have().min(Seq(read.0 + LIVE_SLACK)));
             if have < log.have() {
                 self.reports.again(id, out.now);

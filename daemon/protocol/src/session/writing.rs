@@ -5,7 +5,7 @@
 use super::{
     Held, Own, Session,
     flow::Flow,
-    lives::{self, lives},
+    lives::{self, alike},
     writer::{Genesis, Writer},
 };
 use crate::{
@@ -25,7 +25,7 @@ use chalktalk_ipc::{Event, InstanceId, UserId, batch::Outgoing};
 use std::collections::BTreeSet;
 
 impl Session {
-    /// Gives a local user a log to write. `last`: the end of one that goes on, and the hash of its last signature.
+    /// Gives a local user a log to write. `resume`: the hash of the last signature of one that goes on.
     pub fn add_writer(
         &mut self,
         author: Author,
@@ -35,24 +35,39 @@ impl Session {
         resume: Option<[u8; 16]>,
         out: &mut Outbox,
     ) {
-        let user = author.user;
-        if self.own.contains_key(&user) {
+        if self.has_writer(&author.user) {
             return;
         }
-        let (origin, overhead) = (author.origin, self.keys.overhead());
-        let newest = self.logs.range(lives(origin)).next_back().map(|(id, log)| (*id, log.have()));
+        if self.is_live() && self.members.is_some() {
+            let (author, key, certificate) = (author.clone(), key.clone(), certificate.clone());
+            self.add_log(author, key, certificate, epoch.live(), None, out);
+        }
+        self.add_log(author, key, certificate, epoch, resume, out);
+    }
+
+    fn add_log(
+        &mut self,
+        author: Author,
+        key: ed25519_dalek::SigningKey,
+        certificate: Certificate,
+        epoch: crate::ids::Epoch,
+        resume: Option<[u8; 16]>,
+        out: &mut Outbox,
+    ) {
+        let (user, overhead) = (author.user, self.keys.overhead());
+        let id = LogId { origin: author.origin, epoch };
+        let newest = self.logs.range(alike(id)).next_back().map(|(id, log)| (*id, log.have()));
         let (id, mut writer) = match (resume, newest) {
             (Some(previous), Some((id, last))) if last > Seq(0) => {
                 (id, Writer::resume(key, id, last, previous, overhead))
             }
             _ => {
-                let id = LogId { origin, epoch };
                 let genesis = Genesis { certificate, descriptor: self.announced(), previous: None };
                 (id, Writer::begin(key, id, genesis, overhead))
             }
         };
         writer.set_limit(out.payload);
-        let live = self.is_live();
+        let live = self.is_live_log(id);
         let log = self.logs.entry(id).or_insert_with(|| Log::new(id, live));
         log.set_author(author, out.now, &mut out.signatures);
         log.set_own();
@@ -61,7 +76,7 @@ impl Session {
         }
         let mut flow = Flow::new(writer.last());
         flow.set_members(self.present.iter().map(|(host, p)| (*host, p.window)), out.now);
-        self.own.insert(user, Own { writer, flow });
+        self.own.insert(id, Own { user, writer, flow });
     }
 
     /// What the session is, as it may be said in clear: a direct session keeps its members' names to itself.
@@ -77,7 +92,7 @@ impl Session {
 
     /// Whether this user can write here.
     pub fn has_writer(&self, user: &UserId) -> bool {
-        self.own.contains_key(user)
+        self.own_of(user).is_some()
     }
 
     /// Takes in a durable message. False if the instance has overdrawn its credit.
@@ -98,7 +113,7 @@ impl Session {
                 mentions: message.mentions.to_vec(),
                 urgent: message.urgent,
             });
-            return self.own.contains_key(&user);
+            return self.has_writer(&user);
         }
         self.write(user, author, destination, message)
     }
@@ -110,7 +125,7 @@ impl Session {
         destination: InstanceId,
         message: &Outgoing<'_>,
     ) -> bool {
-        let Some(own) = self.own.get_mut(&user) else { return false };
+        let Some(own) = self.own.values_mut().rfind(|own| own.user == user) else { return false };
         let last = self.numbers.entry(author.instance).or_default();
         if author.number <= *last {
             own.writer.refund(author.instance, message);
@@ -149,7 +164,7 @@ impl Session {
         message: &Outgoing<'_>,
         out: &mut Outbox,
     ) {
-        let Some(own) = self.own.get(&user).filter(|_| self.keys.can_send()) else { return };
+        let Some(own) = self.own_of(&user).filter(|_| self.keys.can_send()) else { return };
         let log = own.writer.log();
         let body = control::Volatile {
             log,
@@ -167,7 +182,7 @@ impl Session {
     /// Bytes, roughly, of what a local user has published that has not left.
     pub fn unsent(&self, user: &UserId) -> usize {
         let held = self.held.iter().filter(|held| held.user == *user).map(|held| held.payload.len());
-        let drafts = self.own.get(user).map_or(0, |own| own.writer.waiting());
+        let drafts = self.own_of(user).map_or(0, |own| own.writer.waiting());
         held.sum::<usize>() + drafts * MAX_DATAGRAM
     }
 
@@ -176,7 +191,7 @@ impl Session {
         let may = self.is_active() && now >= self.hold_until;
         let held = !self.held.is_empty();
         let waits = move |own: &Own| held || self.is_ready(own) && own.flow.allowance(now) > 0;
-        self.own.iter().filter(move |(_, own)| may && waits(own)).map(|(user, _)| *user)
+        self.own.values().filter(move |own| may && waits(own)).map(|own| own.user)
     }
 
     pub(super) fn is_ready(&self, own: &Own) -> bool {
@@ -192,7 +207,7 @@ impl Session {
             self.write(message.user, message.author, message.destination, &outgoing);
         }
         for message in held {
-            let own = self.own.get_mut(&message.user);
+            let own = self.own_of_mut(&message.user);
             let Some(granted) = own.and_then(|own| own.writer.news_of_grant(message.author.instance)) else {
                 continue;
             };
@@ -207,8 +222,10 @@ impl Session {
             self.release(out);
         }
         let messages = self.keys.can_send();
-        let ready = |own: &Own| own.writer.is_ready(messages) && own.flow.allowance(now) > 0;
-        let Some(own) = self.own.get_mut(user).filter(|own| ready(own)) else { return Vec::new() };
+        let ready = |own: &&mut Own| {
+            own.user == *user && own.writer.is_ready(messages) && own.flow.allowance(now) > 0
+        };
+        let Some(own) = self.own.values_mut().find(ready) else { return Vec::new() };
         let limit = own.flow.allowance(now);
         if own.writer.last() == Seq(0) {
             own.writer.follow(lives::former_of(&self.logs, own.writer.log()));
@@ -232,13 +249,14 @@ impl Session {
         self.progress.on_appended(&marks);
         self.on_accepted(id, before, out);
         self.rotate_now(out);
-        if !self.is_live() {
+        let kept = !self.is_live_log(id);
+        if kept {
             for mark in marks {
                 let (key, value) = records::number(self.id, *user, mark.author.instance, mark.author.number);
                 out.writes.push(Write::Record { key, value });
             }
         }
-        out.urgent |= !self.is_live();
+        out.urgent |= kept;
         out.counters.add("entries.sent", written.len() as u64);
         written.into_iter().map(|entry| entry.datagram).collect()
     }

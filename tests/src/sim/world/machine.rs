@@ -104,7 +104,7 @@ impl World {
     }
 
     /// A violation ends the run.
-    pub(super) fn check(&self, outcome: Result<(), String>) {
+    pub(in crate::sim) fn check(&self, outcome: Result<(), String>) {
         if let Err(what) = outcome {
             let (seed, at) = (self.seed, self.now.as_nanos() as f64 / 1e6);
             panic!("{what}\n  at {at} ms, seed {seed}");
@@ -175,6 +175,7 @@ impl World {
             self.network.sent += 1;
             let seen = self.ledger.see_slot(datagram);
             self.check(seen);
+            self.note_written(from, datagram);
             let (what, size, route) = (name_of(datagram), datagram.len(), transmit.route);
             self.trace.note(self.now, format_args!("host {from} sends {what}, {size} B, {route:?}"));
             let (way, targets): (Way, Vec<usize>) = match transmit.route {
