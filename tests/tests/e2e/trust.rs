@@ -2,7 +2,7 @@
 
 use crate::sessions::TEST_APP;
 use chalktalk_ipc::{
-    Answer, SessionId,
+    Answer, Event, SessionId,
     request::{From, Request, SessionKind},
 };
 use chalktalk_tests::{
@@ -95,7 +95,10 @@ fn nothing_of_a_session_by_invitation_is_on_the_wire_and_a_tape_of_it_changes_no
         // Somebody is removed, with a new key for the others; then everybody who is left is told more.
         let removal = Request::Remove { target: room.to_string(), app: ana.app.clone(), user: "cleo".into() };
         ana.request(removal).expect("who made it may");
-        wait::until(SOON, "cleo to be told", || cleo.is_detached(room));
+        cleo.await_event(SOON, "cleo to be told", |event| match event {
+            Event::Detached { session: Some(session), .. } if *session == room => Some(()),
+            _ => None,
+        });
         ana.publish_each(room, second);
         ben.await_count(secrets.len(), Duration::from_secs(20));
         daemons[1].kill();

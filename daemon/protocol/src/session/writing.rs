@@ -138,14 +138,14 @@ impl Session {
 
     /// Gives back what a message has cost that was not taken.
     pub fn refund(&mut self, user: &UserId, instance: InstanceId, message: &Outgoing<'_>) {
-        if let Some(own) = self.own.get_mut(user) {
+        if let Some(own) = self.own_of_mut(user) {
             own.writer.refund(instance, message);
         }
     }
 
     /// Tells an instance what it may publish, if that is news.
     pub fn tell_grant(&mut self, user: &UserId, instance: InstanceId, out: &mut Outbox) {
-        let granted = self.own.get_mut(user).and_then(|own| own.writer.news_of_grant(instance));
+        let granted = self.own_of_mut(user).and_then(|own| own.writer.news_of_grant(instance));
         let session = self.id;
         out.events.extend(granted.map(|granted| (instance, Event::Credit { session, granted })));
     }
