@@ -41,6 +41,8 @@ const RECENT_FRAMES: usize = 16;
 /// Another host.
 #[derive(Debug)]
 pub struct Host {
+    /// When it was first heard to hear us, in its present life.
+    pub first_heard: Instant,
     last_heard: Instant,
     interval: Duration,
     life: Life,
@@ -298,6 +300,7 @@ impl Directory {
 impl Host {
     fn new(now: Instant) -> Self {
         Self {
+            first_heard: now,
             last_heard: now,
             interval: Duration::ZERO,
             life: (0, 0),
