@@ -89,6 +89,25 @@ fn a_recording_sent_again_changes_nothing() {
 }
 
 #[test]
+fn a_recording_means_nothing_to_a_host_that_has_just_started() {
+    let (mut lan, direct) = between_two();
+    lan.publish(BEN, direct, 0, "a passing thought", Class::Volatile);
+    lan.run(100);
+    let recording = lan.recorded.clone();
+    lan.stop(BEN);
+    lan.restart(ANA);
+    lan.enter(ANA, "@ben");
+    lan.run(1000);
+    for _ in 0..2 {
+        recording.iter().for_each(|datagram| lan.inject(address(BEN), datagram));
+        lan.run(1000);
+    }
+    assert_eq!(lan.seen(ANA), ["ana", "chloé"], "chloé is there, and ben is not");
+    assert!(lan.counter(ANA, "frames.unproven") > 0);
+    assert!(!lan.heard(ANA, direct).contains(&"a passing thought"));
+}
+
+#[test]
 fn a_host_that_has_left_is_not_brought_back_by_what_it_had_said() {
     let (mut lan, _) = between_two();
     let recording = lan.recorded.clone();

@@ -128,6 +128,7 @@ impl Club {
         if !asked.is_empty() {
             let host = self.chance.pick(&asked);
             self.world.accept_from(self.chats[host], self.room, From::Saved);
+            self.world.shake(self.chats[host]); // whoever asked them may not have been in any more
         }
     }
 
@@ -204,7 +205,11 @@ impl Club {
             },
         );
         self.world.run(SETTLED);
-        let members: Vec<usize> = (0..self.chats.len()).filter(|host| self.is_in(*host)).collect();
+        // Who was asked in by somebody who was not in any more is in nothing, and waits for what cannot come.
+        let (members, waiting): (Vec<usize>, Vec<usize>) = (0..self.chats.len())
+            .filter(|host| self.is_in(*host))
+            .partition(|host| self.world.standing(*host, self.room) == Some(Standing::Member));
+        self.world.apart.extend(waiting);
         self.check_agreement(&members);
         let before = self.world.written().len();
         for member in &members {
@@ -231,10 +236,6 @@ impl Club {
             let other = self.world.roll(*member, self.room);
             self.world.require(other == roll, || {
                 format!("hosts {first} and {member} name other people: {roll:?} and {other:?}")
-            });
-            let standing = self.world.standing(*member, self.room);
-            self.world.require(standing == Some(Standing::Member), || {
-                format!("host {member} is in, and stands as {standing:?}")
             });
         }
     }

@@ -33,7 +33,7 @@ use chalktalk_protocol::{
     store::Restored,
 };
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     net::{Ipv4Addr, SocketAddr},
     time::Duration,
 };
@@ -81,6 +81,8 @@ pub struct World {
     pub apps: Vec<App>,
     /// The network.
     pub network: Network,
+    /// Hosts that need not come to hold what the others do.
+    pub apart: BTreeSet<usize>,
     /// The source of chance.
     pub chance: Chance,
     pub(super) ledger: Ledger,
@@ -107,6 +109,7 @@ impl World {
             hosts: Vec::new(),
             apps: Vec::new(),
             network: Network::new(Faults::none()),
+            apart: BTreeSet::new(),
             chance: Chance::new(seed),
             ledger: Ledger::default(),
             watch: Watch::default(),
@@ -410,7 +413,7 @@ impl World {
     /// Two hosts that hold different things, if there are.
     fn differing(&self) -> Option<String> {
         let mut digests = BTreeMap::<SessionId, (usize, u64)>::new();
-        for (host, found) in self.hosts.iter().enumerate() {
+        for (host, found) in self.hosts.iter().enumerate().filter(|(host, _)| !self.apart.contains(host)) {
             let Some(node) = &found.node else { continue };
             for (session, digest) in node.digests() {
                 let (first, other) = *digests.entry(session).or_insert((host, digest));

@@ -229,6 +229,12 @@ impl Membership {
     }
 
     fn invite(&mut self, author: UserId, user: UserId, under: KeyName, since: u64) {
+        // Also where the word does not count, since others have been quicker or have put them out: they were given the key.
+        if self.history
+            && let Some(facts) = self.keys.get_mut(&under)
+        {
+            facts.recipients.insert(user);
+        }
         if !self.may_invite(&author, &user) {
             return;
         }
@@ -236,11 +242,6 @@ impl Membership {
         let (standing, asked) = (Standing::Invited, since);
         let person = Person { standing, since, asked, inviter: author, cut: BTreeMap::new(), before };
         self.people.insert(user, person);
-        if self.history
-            && let Some(facts) = self.keys.get_mut(&under)
-        {
-            facts.recipients.insert(user);
-        }
     }
 
     /// Somebody is out. Who says so again may know of more that they wrote while they were in.

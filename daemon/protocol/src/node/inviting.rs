@@ -278,7 +278,7 @@ impl Node {
         let members = session.members.get_or_insert(members);
         members.leaving.remove(&user);
         if let Some((_, stamp)) = &came {
-            session.come_by(user, *stamp, now);
+            session.come_by(user, *stamp);
         }
         if let Some((key, _)) = came {
             session.learn_key(key, &mut self.out);

@@ -25,16 +25,10 @@ use bytes::Bytes;
 use chalktalk_ipc::{HostId, SessionId, UserId, event::SessionKey};
 use ed25519_dalek::SigningKey;
 use rand_core::Rng;
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Statements kept whose key has not come yet. Who is behind gets the keys with the logs; more is somebody's invention.
 const MAX_LOCKED: usize = 4096;
-
-/// What is said of somebody who comes in is known everywhere after so long: a heartbeat and what it takes to ask for the rest.
-const SETTLES: Duration = Duration::from_secs(3);
 
 /// Who is in a session, and what it is written under.
 pub struct Members {
@@ -53,9 +47,6 @@ pub struct Members {
     rotation: Rotation,
     /// A local user has changed who is in: the new key is made here, as soon as that stands.
     at_once: bool,
-    /// Whether all that is said of the membership is known, going by another host that is in.
-    level: bool,
-    level_from: Instant,
     /// Keys of the local users in it, to open what is sealed to them.
     mine: BTreeMap<UserId, SigningKey>,
     /// Local users who are in by an invitation of this stamp: what was said of them before does not put them out.
@@ -84,8 +75,6 @@ impl Members {
             book: Keys::default(),
             rotation: Rotation::default(),
             at_once: false,
-            level: false,
-            level_from: Instant::ZERO,
             mine: BTreeMap::new(),
             came: BTreeMap::new(),
             asked: BTreeSet::new(),
@@ -205,11 +194,10 @@ impl Session {
     }
 
     /// A local user comes in by an invitation of this stamp.
-    pub fn come_by(&mut self, user: UserId, stamp: u64, now: Instant) {
+    pub fn come_by(&mut self, user: UserId, stamp: u64) {
         self.stamp = self.stamp.max(stamp); // what they write comes after it
         if let Some(members) = &mut self.members {
             members.came.insert(user, stamp);
-            (members.level, members.level_from) = (false, now + SETTLES);
         }
     }
 
@@ -429,25 +417,20 @@ impl Session {
         self.on_membership(out);
     }
 
-    /// A host that is in it holds what we hold. If that is so a while after a local user has come, nothing said of the membership
-    /// is still to come.
-    pub(super) fn on_level(&mut self, out: &mut Outbox) {
-        let holds_something = self.logs.values().any(|log| log.counted() > Seq(0));
-        let settled = |members: &&mut Members| !members.level && out.now >= members.level_from;
-        if let Some(members) = self.members.as_mut().filter(settled).filter(|_| holds_something) {
-            members.level = true;
-            out.memberships.insert(self.id);
-        }
-    }
-
-    /// Local users who are out by the word of somebody else, and whose. What was said before they came does not count until
-    /// all of it is known: it may be that they were asked in by somebody who may not do that.
+    /// Local users who are out by the word of somebody else, and whose. What was said before they came does not count, unless what
+    /// they came by is known here and does not count itself: who asked them in may not have been in any more.
     pub fn put_out_by_others(&self) -> Vec<(UserId, UserId)> {
         let Some(members) = &self.members else { return vec![] };
-        let is_later = |user: &UserId| members.roll.since(user) > *members.came.get(user).unwrap_or(&0);
+        let came = |user: &UserId| members.came.get(user).copied().unwrap_or(0);
+        let asked = |user: UserId| {
+            let mut said = members.said.iter().filter(|(place, _)| place.stamp == came(&user));
+            said.any(|(_, said)| said.statement == Statement::Invite { user })
+        };
         let out = |user: &UserId| match members.roll.standing(user) {
-            Some(Standing::Out(by)) if members.level || is_later(user) => Some((*user, by)),
-            None if members.level => Some((*user, members.creator)),
+            Some(Standing::Out(by)) if members.roll.since(user) > came(user) || asked(*user) => {
+                Some((*user, by))
+            }
+            None if asked(*user) => Some((*user, members.creator)),
             _ => None,
         };
         self.joined.iter().filter_map(out).collect()

@@ -141,9 +141,7 @@ impl Session {
         self.on_rows(host, &item.rows, history, out);
         let digest = self.digest();
         let Some(present) = self.present.get_mut(&host) else { return };
-        if item.digest == digest {
-            self.on_level(out);
-        } else if out.now >= present.ask_at {
+        if item.digest != digest && out.now >= present.ask_at {
             present.ask_at = out.now + ASK_AGAIN;
             self.send_vector(host, true, out);
         }

@@ -237,3 +237,24 @@ fn whoever_is_out_in_the_end_has_done_nothing_behind_the_cut() {
     }
     assert!(seen > 50, "{seen}");
 }
+
+#[test]
+fn a_key_is_known_to_whom_somebody_gave_it_also_where_their_word_does_not_count() {
+    let base = [
+        (1, 1, 2, 7, rotate(0, &[1])),
+        (2, 1, 3, 7, invite(2)),
+        (3, 2, 2, 7, Statement::Accept),
+        (4, 1, 4, 7, invite(3)),
+        (5, 3, 2, 7, Statement::Accept),
+        (6, 1, 5, 7, remove(3, 2)),
+        (7, 1, 6, 9, rotate(1, &[1, 2])),
+    ];
+    let key = [9; 16];
+    let before = found(&base);
+    assert!(before.suits(before.key(&key).unwrap()));
+    // Somebody who has heard of the key and not of the removal.
+    let lines: Vec<Line> = base.into_iter().chain([(8, 2, 3, 9, invite(3))]).collect();
+    let all = found(&lines);
+    assert_eq!(all.standing(&user(3)), Some(Out(user(1))));
+    assert!(!all.suits(all.key(&key).unwrap()), "they were given it");
+}
