@@ -21,8 +21,8 @@ use std::net::IpAddr;
 /// Room for a body behind the clear header, also when it is sealed, and on every link.
 pub const MAX_CONTROL: usize = SAFE_DATAGRAM - HEADER - seal::OVERHEAD;
 
-/// Runs one NACK names: 40 bytes each at the most.
-pub const MAX_WANTS: usize = 27;
+/// Runs one NACK names: 42 bytes each at the most.
+pub const MAX_WANTS: usize = 26;
 
 /// Rows of a vector in one frame: 54 bytes each at the most.
 pub const MAX_ROWS: usize = 20;
