@@ -47,6 +47,7 @@ struct Giving {
     /// How many pieces of a part the asker was told of; `None`: it is whole.
     told: Option<usize>,
     scratch: Vec<u8>,
+    piece: Vec<u8>,
 }
 
 /// What one turn did.
@@ -147,7 +148,18 @@ impl Giving {
         let bits = part.as_ref().map(|part| part.held.bits()).unwrap_or_default();
         tells.put(pipe.output(), |out| Tell::Has(&bits).put(out));
         let told = part.map(|part| part.log.len());
-        Ok(Self { session, blob, tree, file, asks, tells, wants: VecDeque::new(), told, scratch: Vec::new() })
+        Ok(Self {
+            session,
+            blob,
+            tree,
+            file,
+            asks,
+            tells,
+            wants: VecDeque::new(),
+            told,
+            scratch: Vec::new(),
+            piece: Vec::new(),
+        })
     }
 
     fn listen(&mut self, now: Instant, pipe: &mut Pipe) -> io::Result<()> {
@@ -178,9 +190,12 @@ impl Giving {
                 Ok(0)
             }
             Ask::Piece(piece) if piece < tree::pieces(self.blob.size) => {
-                self.scratch.resize(tree::length(self.blob.size, piece), 0);
-                self.file.read_exact_at(&mut self.scratch, tree::offset(piece))?;
-                let bytes = &self.scratch;
+                let length = tree::length(self.blob.size, piece);
+                if self.piece.len() < length {
+                    self.piece.resize(length, 0);
+                }
+                let bytes = &mut self.piece[..length];
+                self.file.read_exact_at(bytes, tree::offset(piece))?;
                 self.tells.put(pipe.output(), |out| Tell::Piece(piece, bytes).put(out));
                 Ok(1)
             }

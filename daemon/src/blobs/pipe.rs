@@ -1,6 +1,6 @@
 //! Bytes of one connection: what has come and is not looked at, what waits to go.
 //!
-//! Invariant: no more is read than one record needs, and a record longer than allowed ends the connection.
+//! Invariant: no more is held than the longest record needs, and one longer than allowed ends the connection.
 
 use mio::net::TcpStream;
 use std::{
@@ -8,13 +8,15 @@ use std::{
     time::Instant,
 };
 
-/// Read by one system call.
-const CHUNK: usize = 128 << 10;
+/// Room for what is small.
+const LEAST: usize = 4096;
 
 pub(super) struct Pipe {
     pub(super) stream: TcpStream,
     input: Vec<u8>,
+    /// What has come and is not looked at is between these.
     start: usize,
+    end: usize,
     output: Vec<u8>,
     written: usize,
     readable: bool,
@@ -30,6 +32,7 @@ impl Pipe {
             stream,
             input: Vec::new(),
             start: 0,
+            end: 0,
             output: Vec::new(),
             written: 0,
             readable: connected,
@@ -109,22 +112,22 @@ impl Pipe {
 
     /// Reads until so many bytes wait. False: they do not yet.
     fn fill(&mut self, now: Instant, wanted: usize) -> io::Result<bool> {
-        while self.input.len() - self.start < wanted {
+        while self.end - self.start < wanted {
             if !self.readable {
                 return Ok(false);
             }
-            if self.start > 0 {
-                self.input.drain(..self.start);
-                self.start = 0;
+            self.input.copy_within(self.start..self.end, 0);
+            (self.start, self.end) = (0, self.end - self.start);
+            // It grows with the largest record and stays: clearing it for every read would cost as much as the reading.
+            if self.input.len() < wanted {
+                self.input.resize(wanted.max(LEAST), 0);
             }
-            let held = self.input.len();
-            let room = (wanted - held).clamp(4096, CHUNK);
-            self.input.resize(held + room, 0);
-            let read = self.stream.read(&mut self.input[held..]);
-            self.input.truncate(held + read.as_ref().copied().unwrap_or(0));
-            match read {
+            match self.stream.read(&mut self.input[self.end..]) {
                 Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-                Ok(_) => self.moved = now,
+                Ok(n) => {
+                    self.end += n;
+                    self.moved = now;
+                }
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => self.readable = false,
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
                 Err(e) => return Err(e),
