@@ -4,7 +4,7 @@
 
 use crate::{
     crypto::{Certificate, SIGNATURE, host_id},
-    frame::{HEADER, Header, Kind, Malformed, SAFE_DATAGRAM},
+    frame::{HEADER, Header, Kind, MAX_DATAGRAM, Malformed, SAFE_DATAGRAM},
     ids::{Epoch, LogId, Seq},
     seal::{self, Boot, Nonces, Ring},
 };
@@ -304,6 +304,9 @@ pub fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Malformed> {
 /// Bytes that a host frame has for its body besides the key and the signature.
 pub const MAX_HOST_BODY: usize = MAX_CONTROL - 32 - SIGNATURE;
 
+/// The same of a probe, which may be as large as any frame.
+const MAX_PROBE_BODY: usize = MAX_DATAGRAM - HEADER - seal::OVERHEAD - 32 - SIGNATURE;
+
 /// A host frame, signed by the host's key, or `None` if it does not fit one datagram.
 pub fn host_frame(key: &SigningKey, body: &HostFrame) -> Option<Vec<u8>> {
     signed_frame(key, Kind::Host, body)
@@ -312,7 +315,9 @@ pub fn host_frame(key: &SigningKey, body: &HostFrame) -> Option<Vec<u8>> {
 /// A frame of the nil session, signed by the host's key, or `None` if it does not fit one datagram.
 pub fn signed_frame(key: &SigningKey, kind: Kind, body: &impl Serialize) -> Option<Vec<u8>> {
     let body = rmp_serde::to_vec(body).expect("our own types always encode");
-    if body.len() > MAX_HOST_BODY {
+    // Probes try how large a frame may be.
+    let most = if kind == Kind::Probe { MAX_PROBE_BODY } else { MAX_HOST_BODY };
+    if body.len() > most {
         return None;
     }
     let mut rest = [&key.verifying_key().as_bytes()[..], &body].concat();
