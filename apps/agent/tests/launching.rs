@@ -210,11 +210,11 @@ fn what_cannot_run_is_reported_with_the_reason() {
 fn programs_outlive_the_agent_and_a_program_installed_later_is_found() {
     let lab = Lab::new();
     let (agent, mut daemon, apps) = lab.start();
-    assert_eq!(apps.len(), 1);
+    assert_eq!(apps.len(), 2);
     lab.install("org.example.game", "sleep 0.6; echo alive > $HOME/seen", "");
     daemon.launch(1, "org.example.game");
     let Request::AttachAgent { apps, .. } = daemon.next() else { panic!("the registry changed") };
-    assert_eq!(apps.len(), 2);
+    assert_eq!(apps.len(), 3);
     assert!(matches!(daemon.outcome(1), LaunchOutcome::Started(_)));
     drop(agent);
     assert_eq!(wait_for(&lab.path("seen")), "alive\n");
