@@ -25,7 +25,7 @@ use chalktalk_ipc::{
 use chalktalk_protocol::{
     Instant,
     blob::Blob,
-    node::{Attach, Node, Wish},
+    node::{Attach, Node, StartWish, Wish},
     seal::Key,
 };
 use std::time;
@@ -269,6 +269,41 @@ impl Caller<'_> {
             Request::Invitations => Answer::Invitations(node.invitations(user)),
             Request::AnswerInvitation { session, accept } => {
                 node.answer_invitation(now, user, session, accept)?
+            }
+            Request::Start { app, target, parent_app, title, least, most, lifetime } => {
+                let title = title.as_deref();
+                let wish = StartWish {
+                    app: &app,
+                    target: &target,
+                    parent_app: &parent_app,
+                    title,
+                    least,
+                    most,
+                    lifetime,
+                };
+                node.start_app(now, user, &wish)?
+            }
+            Request::TakePart { session, part } => node.take_part(now, user, session, part)?,
+            Request::Cancel { session } => node.cancel(now, user, session)?,
+            Request::AppSessions => Answer::AppSessions(node.app_sessions(user)),
+            Request::Ready { session, port } => {
+                node.ready_to_be_joined(now, self.instance()?, session, port)?;
+                Answer::Done
+            }
+            Request::RunReady { launch, port } => {
+                self.only_agents()?;
+                node.run_ready(now, user, launch, port);
+                Answer::Done
+            }
+            Request::RunEnded { launch, session, status, said } => {
+                self.only_agents()?;
+                node.run_ended(now, user, launch, session, status, said);
+                Answer::Done
+            }
+            Request::StillRunning { running } => {
+                self.only_agents()?;
+                node.still_running(now, user, running);
+                Answer::Done
             }
             Request::Leave { target, app } => node.leave(now, user, &target, &app)?,
             Request::Open { session, from } => {

@@ -2,6 +2,7 @@
 
 use crate::{
     ids::{AppId, BlobId, HostId, InstanceId, OriginId, Position, SessionId, UserId},
+    nway::{AppInvitation, AppSession, Run},
     request::{Availability, HistoryPoint, SessionKind, Topic},
 };
 use serde::{Deserialize, Serialize};
@@ -95,6 +96,10 @@ pub enum Answer {
     Health(Health),
     /// To `membership`.
     Membership(Box<Membership>),
+    /// To `start` and `take_part`.
+    AppSession(AppSession),
+    /// To `app_sessions`.
+    AppSessions(Vec<AppSession>),
     /// To `history`, behind the messages.
     HistoryEnd {
         /// What to ask for next; absent: the beginning was reached.
@@ -269,6 +274,19 @@ pub enum Event {
         /// Why it was not done; absent: it was.
         refusal: Option<Refusal>,
     },
+    /// To agents: launch this app for this app session.
+    Run {
+        /// Number of the launch.
+        launch: u64,
+        /// The app.
+        app: AppId,
+        /// The app session.
+        session: SessionId,
+        /// The one-use token to hand over as `CHALKTALK_TOKEN`.
+        token: String,
+        /// What the copy has to know.
+        run: Run,
+    },
     /// A watched topic changed: ask again.
     Changed {
         /// Which.
@@ -391,6 +409,9 @@ pub struct InvitationSummary {
     pub name: String,
     /// When it came, in ms since 1970.
     pub time: u64,
+    /// Of an invitation to run an app together: the rest of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nway: Option<AppInvitation>,
 }
 
 /// A blob that is kept on this host.

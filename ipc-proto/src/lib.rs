@@ -12,6 +12,7 @@ pub mod codec;
 pub mod descriptors;
 pub mod event;
 pub mod ids;
+pub mod nway;
 pub mod request;
 mod secret;
 pub mod socket;

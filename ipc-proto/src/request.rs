@@ -6,6 +6,7 @@
 use crate::{
     Secret,
     ids::{AppId, BlobId, InstanceId, OriginId, Position, SessionId, UserId},
+    nway::{Part, Running, Together},
 };
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
@@ -117,6 +118,74 @@ pub enum Request {
         session: SessionId,
         /// Whether to accept.
         accept: bool,
+    },
+    /// Start an app with the others of a session: all of them are asked. Answer: `app_session`.
+    Start {
+        /// The app.
+        app: AppId,
+        /// The session to start it from: `#room`, `@user` or a session GUID.
+        target: String,
+        /// The app type of that session.
+        parent_app: AppId,
+        /// What to call it; absent: the app's name.
+        #[serde(default)]
+        title: Option<String>,
+        /// How many have to accept before anything starts; absent: as the manifest says.
+        #[serde(default)]
+        least: Option<u16>,
+        /// How many can take part; absent: as the manifest says.
+        #[serde(default)]
+        most: Option<u16>,
+        /// Seconds until who has not answered is no longer asked; absent: 600.
+        #[serde(default)]
+        lifetime: Option<u32>,
+    },
+    /// Accept an invitation to an app session, as a player or an observer; also again, after the program has ended. Answer:
+    /// `app_session`.
+    TakePart {
+        /// The app session.
+        session: SessionId,
+        /// As what.
+        #[serde(default)]
+        part: Part,
+    },
+    /// Call an app session off: who has not accepted is no longer asked, and nobody is let in. Answer: `done`.
+    Cancel {
+        /// The app session.
+        session: SessionId,
+    },
+    /// The app sessions of the sessions the user is in. Answer: `app_sessions`.
+    AppSessions,
+    /// A launched program says that it is ready, so that others may join it. Answer: `done`.
+    Ready {
+        /// The app session.
+        session: SessionId,
+        /// The port it listens on; 0: none, or the one it was given.
+        #[serde(default)]
+        port: u16,
+    },
+    /// An agent says that a program it launched with `run` is ready. Answer: `done`.
+    RunReady {
+        /// Number of the launch.
+        launch: u64,
+        /// The port it listens on; 0: none.
+        port: u16,
+    },
+    /// An agent says that a program it launched with `run` has ended. Answer: `done`.
+    RunEnded {
+        /// Number of the launch; 0: of an earlier daemon, then `session` says which.
+        launch: u64,
+        /// The app session.
+        session: SessionId,
+        /// Its exit status, or 128 + the signal that ended it; absent: nobody knows.
+        status: Option<i32>,
+        /// The last lines it wrote, for its own user.
+        said: Vec<String>,
+    },
+    /// An agent says which programs run that an earlier daemon had it launch with `run`. Answer: `done`.
+    StillRunning {
+        /// The programs.
+        running: Vec<Running>,
     },
     /// Take the user out of a session. Answer: `done`.
     Leave {
@@ -325,6 +394,9 @@ pub struct RegisteredApp {
     pub many: bool,
     /// Whether it can run without a display.
     pub headless: bool,
+    /// What it needs to be run together.
+    #[serde(default)]
+    pub together: Together,
 }
 
 /// How a launch went.
@@ -339,6 +411,8 @@ pub enum LaunchOutcome {
     NoDisplay,
     /// The program could not be started, or ended at once; the text says why.
     Failed(String),
+    /// The screen is locked, and the user has not asked for it: they are asked later.
+    Locked,
 }
 
 /// What `watch` can follow.

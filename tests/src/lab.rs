@@ -24,6 +24,16 @@ use std::{
 use switch::{Faults, Switch};
 use tool::{has, run};
 
+/// Makes sure of a program that a test needs: a name, or a path.
+///
+/// # Panics
+/// Ends the test as skipped where it is missing.
+pub fn require(program: &str, package: &str) {
+    if !tool::has(program) {
+        skip(&format!("{program} is missing (package {package})"));
+    }
+}
+
 /// Everything of the lab that is a file lives below: a tmpfs that only these namespaces see.
 const ROOT: &str = "/run/lab";
 

@@ -4,15 +4,17 @@
 //! connection it came over lives. Children are in process groups of their own and outlive agent and daemon.
 
 use crate::{
+    copies::{self, Copies, Started},
     link::{Heard, Link},
     logs::{self, Logs},
     plan::{Plan, Surroundings},
     registry::{Folder, Problem, Registry},
-    template::Values,
+    template::{Values, role},
 };
 use chalktalk_ipc::{
     Answer, AppId, Down, Event, Refusal, Request, SessionId,
     event::SessionSummary,
+    nway::{Part, Run},
     request::{LaunchOutcome, RegisteredApp},
     socket::SOCKET_ENV,
 };
@@ -21,6 +23,8 @@ use std::{
     env,
     fs::File,
     io,
+    net::IpAddr,
+    os::fd::OwnedFd,
     os::unix::process::{CommandExt, ExitStatusExt},
     path::PathBuf,
     process::{Child, Command, ExitStatus, Stdio},
@@ -40,6 +44,9 @@ const RETRY: Duration = Duration::from_millis(100);
 
 /// How often logs are bounded and manifests looked at again.
 const HOUSEKEEPING: Duration = Duration::from_secs(3);
+
+/// How often a copy's readiness is looked for.
+const LOOK_FOR_READY: Duration = Duration::from_millis(20);
 
 /// More children than this at once are refused: nobody has that many windows, and threads are not free.
 const MAX_CHILDREN: usize = 256;
@@ -66,6 +73,7 @@ pub struct Agent {
     state: PathBuf,
     logs: Logs,
     children: BTreeMap<u64, Running>,
+    copies: Copies,
     link: Option<Link>,
     /// Counts connections: what an earlier one still has to say no longer matters.
     life: u64,
@@ -77,6 +85,7 @@ pub struct Agent {
 enum Happening {
     Heard { life: u64, heard: Heard },
     Ended { life: u64, launch: u64, status: i32 },
+    CopyEnded { session: SessionId, status: Option<i32> },
 }
 
 /// A launched program.
@@ -102,6 +111,7 @@ impl Agent {
             told: Vec::new(),
             around,
             logs: Logs::below(&state),
+            copies: Copies::below(&state),
             state,
             children: BTreeMap::new(),
             link: None,
@@ -114,6 +124,8 @@ impl Agent {
     /// Serves daemons until none answers any more, or one refuses.
     pub fn run(mut self) -> Result<(), AgentError> {
         let mut housekeeping = Instant::now() + HOUSEKEEPING;
+        let sender = self.sender.clone();
+        self.copies.adopt(move |session| drop(sender.send(Happening::CopyEnded { session, status: None })));
         self.connect()?;
         loop {
             match self.happenings.recv_timeout(self.rest(housekeeping)) {
@@ -121,10 +133,12 @@ impl Agent {
                 Ok(Happening::Ended { life, launch, status }) if life == self.life => {
                     self.on_ended(launch, status);
                 }
+                Ok(Happening::CopyEnded { session, status }) => self.on_copy_ended(session, status),
                 Ok(_) | Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => unreachable!("the agent holds a sender itself"),
             }
             self.end_probations(Instant::now());
+            self.tell_ready();
             if Instant::now() >= housekeeping {
                 housekeeping = Instant::now() + HOUSEKEEPING;
                 self.logs.bound();
@@ -135,7 +149,8 @@ impl Agent {
 
     /// Time until something is due.
     fn rest(&self, housekeeping: Instant) -> Duration {
-        let probations = self.children.values().filter_map(|child| child.probation);
+        let ready = self.copies.are_waited_for().then(|| Instant::now() + LOOK_FOR_READY);
+        let probations = self.children.values().filter_map(|child| child.probation).chain(ready);
         probations.fold(housekeeping, Instant::min).saturating_duration_since(Instant::now())
     }
 
@@ -148,6 +163,7 @@ impl Agent {
         self.life += 1;
         // The daemon that numbered these launches is gone: nobody asks for them any more.
         self.children.clear();
+        self.copies.forget_launches();
         let life = self.life;
         loop {
             let sender = self.sender.clone();
@@ -158,6 +174,9 @@ impl Agent {
             }
         }
         self.tell_registry();
+        if !self.copies.is_empty() {
+            self.report(Request::StillRunning { running: self.copies.running() });
+        }
         Ok(())
     }
 
@@ -172,6 +191,9 @@ impl Agent {
         match down {
             Down::Event(Event::Launch { launch, app, session, token }) => {
                 self.on_launch(launch, &app, &session, &token);
+            }
+            Down::Event(Event::Run { launch, app, session, token, run }) => {
+                self.on_run(launch, &app, session, &token, &run);
             }
             Down::Reply { body: Err(refusal), id } if id <= FIRST_CALLS => {
                 return Err(AgentError::Refused(refusal));
@@ -211,15 +233,91 @@ impl Agent {
         }
         let session_text = session.to_string();
         let socket = self.link.as_ref().map(|link| link.socket.clone()).unwrap_or_default();
-        let values = Values { session: &session_text, token, socket: &socket, state: &self.state };
+        let values = Values { session: &session_text, token, socket: &socket, state: &self.state, run: None };
         let plan = self.around.plan(manifest, &values)?;
         let (log, file) = self.logs.open(app, session).map_err(|e| failed(&e))?;
         let log_start = file.metadata().map_err(|e| failed(&e))?.len();
-        let child = spawn(&plan, app, &values, file)
+        let child = spawn(&plan, app, &values, file, Stdio::null())
             .map_err(|e| failed(&format!("{}: {e}", plan.program.display())))?;
         let probation = Some(Instant::now() + PROBATION);
         let running = Running { pid: child.id(), log, log_start, probation };
         Ok((child, running))
+    }
+
+    /// Launches a copy of an app that is run together.
+    fn on_run(&mut self, launch: u64, app: &AppId, session: SessionId, token: &str, run: &Run) {
+        self.reload();
+        let outcome = match self.run_copy(launch, app, session, token, run) {
+            Ok(pid) => LaunchOutcome::Started(pid),
+            Err(outcome) => outcome,
+        };
+        self.report(Request::LaunchResult { launch, outcome });
+        self.tell_ready();
+    }
+
+    fn run_copy(
+        &mut self,
+        launch: u64,
+        app: &AppId,
+        session: SessionId,
+        token: &str,
+        run: &Run,
+    ) -> Result<u32, LaunchOutcome> {
+        let failed = |e: &dyn std::fmt::Display| LaunchOutcome::Failed(e.to_string());
+        let manifest = self.registry.get(app).ok_or(LaunchOutcome::NoApp)?;
+        if run.automatic && self.around.is_locked() {
+            return Err(LaunchOutcome::Locked);
+        }
+        if self.children.len() + self.copies.len() >= MAX_CHILDREN {
+            return Err(failed(&format!("{MAX_CHILDREN} launched programs are running already")));
+        }
+        if self.copies.runs(session) {
+            return Err(failed(&"a copy of it runs already"));
+        }
+        // Who joins a host uses the host's port; who is one, or has no host, a port of their own.
+        let joins = run.host_port > 0 && run.part != Part::Host;
+        let (port, socket) = match joins {
+            true => (run.host_port, None),
+            false => copies::port_for(manifest).map_err(|e| failed(&format!("no port for it: {e}")))?,
+        };
+        let session_text = session.to_string();
+        let path = self.link.as_ref().map(|link| link.socket.clone()).unwrap_or_default();
+        let run_values = Some((run, port));
+        let values =
+            Values { session: &session_text, token, socket: &path, state: &self.state, run: run_values };
+        let plan = self.around.plan(manifest, &values)?;
+        let (log, file) = self.logs.open(app, session).map_err(|e| failed(&e))?;
+        let log_start = file.metadata().map_err(|e| failed(&e))?.len();
+        // Nobody waits for who joins.
+        let listens = joins || socket.is_some();
+        let input = socket.map_or_else(Stdio::null, |socket| Stdio::from(OwnedFd::from(socket)));
+        let mut child = spawn(&plan, app, &values, file, input)
+            .map_err(|e| failed(&format!("{}: {e}", plan.program.display())))?;
+        let pid = child.id();
+        let own_port = if joins { 0 } else { port };
+        let started = Started { launch, manifest, pid, port: own_port, listens, log: (log, log_start) };
+        self.copies.insert(session, started);
+        let sender = self.sender.clone();
+        let wait = move || {
+            let status = child.wait().ok().map(exit_status);
+            drop(sender.send(Happening::CopyEnded { session, status }));
+        };
+        if let Err(e) = thread::Builder::new().name(format!("copy {pid}")).spawn(wait) {
+            eprintln!("chalktalk-agent: cannot watch copy {pid}: {e}");
+        }
+        Ok(pid)
+    }
+
+    fn on_copy_ended(&mut self, session: SessionId, status: Option<i32>) {
+        if let Some((launch, said)) = self.copies.remove(session) {
+            self.report(Request::RunEnded { launch, session, status, said });
+        }
+    }
+
+    fn tell_ready(&mut self) {
+        for (launch, port) in self.copies.take_ready() {
+            self.report(Request::RunReady { launch, port });
+        }
     }
 
     /// Waits for the child on a thread of its own: the system's way of waiting for several at once is a signal.
@@ -289,7 +387,7 @@ impl Agent {
 /// The calls that must succeed: `hello` and the first `attach_agent`.
 const FIRST_CALLS: u32 = 2;
 
-fn spawn(plan: &Plan, app: &AppId, values: &Values<'_>, log: File) -> io::Result<Child> {
+fn spawn(plan: &Plan, app: &AppId, values: &Values<'_>, log: File, input: Stdio) -> io::Result<Child> {
     let mut command = Command::new(&plan.program);
     command
         .args(&plan.arguments)
@@ -298,14 +396,47 @@ fn spawn(plan: &Plan, app: &AppId, values: &Values<'_>, log: File) -> io::Result
         .env("CHALKTALK_TOKEN", values.token)
         .env("CHALKTALK_APP", app.as_str())
         .env("CHALKTALK_STATE", values.state)
-        .stdin(Stdio::null())
+        .stdin(input)
         .stdout(log.try_clone()?)
         .stderr(log)
         .process_group(0);
+    if let Some((run, port)) = values.run {
+        command.envs(variables(run, port));
+    }
     if let Some(home) = env::var_os("HOME").filter(|home| PathBuf::from(home).is_dir()) {
         command.current_dir(home);
     }
     command.spawn()
+}
+
+/// What a copy that is run together finds in its environment.
+fn variables(run: &Run, port: u16) -> Vec<(String, String)> {
+    let address = |address: Option<IpAddr>| address.map(|address| address.to_string()).unwrap_or_default();
+    let plain = [
+        ("PARENT", run.parent.to_string()),
+        ("ROLE", role(run.part).to_owned()),
+        ("PLACE", run.place.to_string()),
+        ("USER", run.user.clone()),
+        ("PORT", port.to_string()),
+        ("MY_ADDRESS", address(run.my_address)),
+        ("HOST_ADDRESS", address(run.host_address)),
+        ("HOST_PORT", run.host_port.to_string()),
+        ("MEMBERS", run.members.len().to_string()),
+    ];
+    let of = |(n, member): (usize, &chalktalk_ipc::nway::RunMember)| {
+        let facts = [
+            ("NAME", member.name.clone()),
+            ("ADDRESS", address(member.address)),
+            ("PORT", member.port.to_string()),
+            ("PID", member.pid.to_string()),
+            ("ROLE", role(member.part).to_owned()),
+        ];
+        facts.map(|(name, value)| (format!("CHALKTALK_MEMBER_{}_{name}", n + 1), value))
+    };
+    let plain = plain.map(|(name, value)| (format!("CHALKTALK_{name}"), value));
+    let members = run.members.iter().enumerate().flat_map(of);
+    // A NUL, which no text fit for display holds, would keep the program from starting.
+    plain.into_iter().chain(members).map(|(name, value)| (name, value.replace('\0', ""))).collect()
 }
 
 fn exit_status(status: ExitStatus) -> i32 {

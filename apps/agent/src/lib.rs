@@ -8,6 +8,9 @@
 //! in their fixed text form and the one-use token.
 
 pub mod agent;
+pub mod copies;
+pub mod desktop;
+pub mod installed;
 pub mod link;
 pub mod logs;
 pub mod manifest;

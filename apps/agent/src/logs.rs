@@ -81,16 +81,34 @@ impl Logs {
     }
 }
 
-/// The last line with something in it that was written at or after `start`, fit for display.
-pub fn last_line(path: &Path, start: u64) -> Option<String> {
+/// The last lines with something in them that were written at or after `start`, fit for display.
+pub fn last_lines(path: &Path, start: u64, most: usize) -> Vec<String> {
+    let text = tail(path, start).unwrap_or_default();
+    let said: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let last = &said[said.len().saturating_sub(most)..];
+    last.iter().map(|line| line.chars().take(MAX_LINE).collect()).collect()
+}
+
+/// Whether a line that contains this was written at or after `start`.
+pub fn has_line(path: &Path, start: u64, wanted: &str) -> bool {
+    let Ok(mut file) = File::open(path) else { return false };
+    let mut bytes = Vec::new();
+    let read = file.seek(SeekFrom::Start(start)).and_then(|_| file.take(MAX_LOG).read_to_end(&mut bytes));
+    read.is_ok() && String::from_utf8_lossy(&bytes).lines().any(|line| line.contains(wanted))
+}
+
+fn tail(path: &Path, start: u64) -> Option<String> {
     let mut file = File::open(path).ok()?;
     let end = file.metadata().ok()?.len();
     file.seek(SeekFrom::Start(start.max(end.saturating_sub(TAIL)))).ok()?;
     let mut bytes = Vec::new();
     file.take(TAIL).read_to_end(&mut bytes).ok()?;
-    let text = text::printable(&String::from_utf8_lossy(&bytes)).replace('\t', " ");
-    let line = text.lines().rev().map(str::trim).find(|line| !line.is_empty())?;
-    Some(line.chars().take(MAX_LINE).collect())
+    Some(text::printable(&String::from_utf8_lossy(&bytes)).replace('\t', " "))
+}
+
+/// The last line with something in it that was written at or after `start`, fit for display.
+pub fn last_line(path: &Path, start: u64) -> Option<String> {
+    last_lines(path, start, 1).pop()
 }
 
 #[cfg(test)]

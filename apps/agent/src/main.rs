@@ -2,10 +2,11 @@
 
 use chalktalk_agent::{
     agent::{Agent, AgentError},
+    installed,
     plan::Surroundings,
-    registry::{Folder, Registry, SYSTEM_APPS, read_manifest},
+    registry::{Folder, Registry, SYSTEM_APPS},
 };
-use chalktalk_ipc::socket::UserDirs;
+use chalktalk_ipc::{AppId, socket::UserDirs};
 use clap::Parser;
 use rustix::process::Signal;
 use std::{
@@ -26,6 +27,12 @@ struct Arguments {
     /// Check a manifest and say what is wrong with it.
     #[arg(long, value_name = "FILE", conflicts_with = "list")]
     check: Option<PathBuf>,
+    /// Register an app for this user, from a manifest or a .desktop file.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["list", "check"])]
+    add: Option<PathBuf>,
+    /// Take an app out again that was added.
+    #[arg(long, value_name = "APP", conflicts_with_all = ["list", "check", "add"])]
+    remove: Option<AppId>,
     /// Print facts as JSON, one object a line.
     #[arg(long)]
     json: bool,
@@ -37,7 +44,12 @@ fn main() -> ExitCode {
         Some(file) => check(file),
         None => UserDirs::from_env().map_err(anyhow::Error::from).and_then(|dirs| {
             let folders = folders(&dirs);
-            if arguments.list { list(&folders, arguments.json) } else { serve(folders, dirs) }
+            match arguments {
+                Arguments { add: Some(file), .. } => add(&file, &dirs),
+                Arguments { remove: Some(app), .. } => remove(&app, &dirs),
+                Arguments { list: true, json, .. } => list(&folders, json),
+                _ => serve(folders, dirs),
+            }
         }),
     };
     match result {
@@ -94,8 +106,19 @@ fn list(folders: &[Folder], json: bool) -> anyhow::Result<()> {
 }
 
 fn check(file: &Path) -> anyhow::Result<()> {
-    let manifest =
-        read_manifest(file, None).map_err(|reason| anyhow::anyhow!("{}: {reason}", file.display()))?;
-    println!("{}: {} ({}) is a sound manifest", file.display(), manifest.app, manifest.name);
+    let (path, _, manifest) = installed::read(file)?;
+    println!("{}: {} ({}) is a sound manifest", path.display(), manifest.app, manifest.name);
+    Ok(())
+}
+
+fn add(file: &Path, dirs: &UserDirs) -> anyhow::Result<()> {
+    let (app, path) = installed::add(file, &dirs.apps)?;
+    println!("added {app}: {}", path.display());
+    Ok(())
+}
+
+fn remove(app: &AppId, dirs: &UserDirs) -> anyhow::Result<()> {
+    let path = installed::remove(app, &dirs.apps)?;
+    println!("removed {app}: {}", path.display());
     Ok(())
 }

@@ -9,6 +9,17 @@
 //! headless = ["game", "--server"]  # what to run where there is no display; default: nothing
 //! terminal = false                 # argv runs in a terminal; default: false
 //! sessions = "one"                 # or "many": one process takes part in many; default: "one"
+//! model = "host"                   # or "peers"; default: "peers"
+//! host = ["game-server", "{port}"] # what the host's copy runs; default: as the others
+//! host_terminal = false            # host runs in a terminal; default: false
+//! observer = ["game", "--watch"]   # what those run who look on; default: as the others
+//! port = "free"                    # or a number; default: none
+//! stdin = "socket"                 # a listening socket on that port as standard input; default: "empty"
+//! ready = "port"                   # or "start", "line", "library"; default: "port" for hosts with a port, else "start"
+//! ready_line = "listening"         # what the line contains
+//! min_users = 2                    # how many have to accept before anything starts; default: 2
+//! max_users = 8                    # default: 1000
+//! policy = "ask"                   # or "auto", "known", "never"; default: "ask"
 //! ```
 //!
 //! At least one of `argv` and `headless` is required. Unknown keys are refused, so that a misspelt one is noticed.
@@ -16,14 +27,62 @@
 //! Invariant: a `Manifest` is complete and sound; every error names the line it is in.
 
 use crate::template::Template;
-use chalktalk_ipc::{AppId, ids::ParseIdError, request::RegisteredApp, text};
+use chalktalk_ipc::{
+    AppId,
+    ids::ParseIdError,
+    nway::{MOST, Model, Part, Policy, Together},
+    request::RegisteredApp,
+    text,
+};
 use std::ops::Range;
 use toml::de::{DeTable, DeValue};
 
 /// A manifest larger than this is none: the largest sensible one is a few hundred bytes.
 pub const MAX_MANIFEST: u64 = 64 * 1024;
 
-const KEYS: [&str; 8] = ["id", "name", "version", "icon", "argv", "headless", "terminal", "sessions"];
+const KEYS: [&str; 19] = [
+    "id",
+    "name",
+    "version",
+    "icon",
+    "argv",
+    "headless",
+    "terminal",
+    "sessions",
+    "model",
+    "host",
+    "host_terminal",
+    "observer",
+    "port",
+    "stdin",
+    "ready",
+    "ready_line",
+    "min_users",
+    "max_users",
+    "policy",
+];
+
+/// When a copy that is run together is ready to be joined.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Ready {
+    /// As soon as it runs.
+    Start,
+    /// When its port listens.
+    Port,
+    /// When it has written this.
+    Line(String),
+    /// When it says so itself.
+    Library,
+}
+
+/// The port that a copy listens on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Port {
+    /// Always this one.
+    Fixed(u16),
+    /// One that is free where it is launched.
+    Free,
+}
 
 /// A description of an app.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -44,6 +103,20 @@ pub struct Manifest {
     pub terminal: bool,
     /// Whether one process takes part in many sessions.
     pub many: bool,
+    /// How it is run together.
+    pub together: Together,
+    /// What the host's copy runs instead, where there is one.
+    pub host: Option<Template>,
+    /// Whether that needs a terminal around it.
+    pub host_terminal: bool,
+    /// What those run who look on.
+    pub observer: Option<Template>,
+    /// The port it listens on.
+    pub port: Option<Port>,
+    /// Whether it is handed a listening socket, on that port, as its standard input.
+    pub inherits: bool,
+    /// When the host's copy is ready.
+    pub ready: Ready,
 }
 
 /// What is wrong with a manifest.
@@ -70,6 +143,16 @@ impl Manifest {
             version: self.version.clone(),
             many: self.many,
             headless: self.headless.is_some(),
+            together: self.together.clone(),
+        }
+    }
+
+    /// What a role has of its own to run.
+    pub fn for_role(&self, role: Option<Part>) -> Option<&Template> {
+        match role? {
+            Part::Host => self.host.as_ref(),
+            Part::Observer => self.observer.as_ref(),
+            Part::Player => None,
         }
     }
 }
@@ -86,6 +169,14 @@ struct Fields<'a> {
     headless: Option<Template>,
     terminal: bool,
     many: bool,
+    together: Together,
+    host: Option<Template>,
+    host_terminal: bool,
+    observer: Option<Template>,
+    port: Option<Port>,
+    inherits: bool,
+    ready: Option<Ready>,
+    ready_line: Option<String>,
 }
 
 impl<'a> Fields<'a> {
@@ -122,6 +213,37 @@ impl<'a> Fields<'a> {
                     other => return Err(format!("{other:?} is neither \"one\" nor \"many\"")),
                 }
             }
+            _ => return self.set_together(key, value),
+        }
+        Ok(true)
+    }
+
+    /// Takes one key that is about running an app together.
+    fn set_together(&mut self, key: &str, value: &DeValue<'_>) -> Result<bool, String> {
+        match key {
+            "model" => {
+                self.together.model = choice(value, &[("peers", Model::Peers), ("host", Model::Host)])?
+            }
+            "host" => self.host = Some(Template::parse(strings(value)?)?),
+            "host_terminal" => {
+                self.host_terminal = value.as_bool().ok_or_else(|| expected("true or false", value))?;
+            }
+            "observer" => self.observer = Some(Template::parse(strings(value)?)?),
+            "port" => self.port = Some(port(value)?),
+            "stdin" => self.inherits = choice(value, &[("empty", false), ("socket", true)])?,
+            "ready" => {
+                let ways = [
+                    ("start", Ready::Start),
+                    ("port", Ready::Port),
+                    ("line", Ready::Line(String::new())),
+                    ("library", Ready::Library),
+                ];
+                self.ready = Some(choice(value, &ways)?);
+            }
+            "ready_line" => self.ready_line = Some(string(value)?.to_owned()).filter(|line| !line.is_empty()),
+            "min_users" => self.together.least = number(value, 1, MOST)?,
+            "max_users" => self.together.most = number(value, 1, MOST)?,
+            "policy" => self.together.policy = policy(value)?,
             _ => return Ok(false),
         }
         Ok(true)
@@ -132,6 +254,17 @@ impl<'a> Fields<'a> {
         if self.argv.is_none() && self.headless.is_none() {
             return Err(missing("argv (or headless)"));
         }
+        let wrong = |reason: &str| error_at(self.text, &(0..0), reason.into());
+        let ready = self.readiness().map_err(wrong)?;
+        if self.together.least > self.together.most {
+            return Err(wrong("min_users is larger than max_users"));
+        }
+        if self.host.is_some() && self.together.model != Model::Host {
+            return Err(wrong("host is what the host runs: it needs model = \"host\""));
+        }
+        if self.inherits && self.port.is_none() {
+            return Err(wrong("stdin = \"socket\" needs a port"));
+        }
         Ok(Manifest {
             app: self.id.ok_or_else(|| missing("id"))?,
             name: self.name.ok_or_else(|| missing("name"))?,
@@ -141,8 +274,58 @@ impl<'a> Fields<'a> {
             headless: self.headless,
             terminal: self.terminal,
             many: self.many,
+            together: self.together,
+            host: self.host,
+            host_terminal: self.host_terminal,
+            observer: self.observer,
+            port: self.port,
+            inherits: self.inherits,
+            ready,
         })
     }
+
+    fn readiness(&self) -> Result<Ready, &'static str> {
+        match (&self.ready, &self.ready_line) {
+            (Some(Ready::Line(_)), Some(line)) => Ok(Ready::Line(line.clone())),
+            (Some(Ready::Line(_)), None) => Err("ready = \"line\" needs ready_line, what that line contains"),
+            (_, Some(_)) => Err("ready_line needs ready = \"line\""),
+            (Some(Ready::Port), None) if self.port.is_none() => Err("ready = \"port\" needs a port"),
+            (Some(ready), None) => Ok(ready.clone()),
+            (None, None) if self.together.model == Model::Host && self.port.is_some() => Ok(Ready::Port),
+            (None, None) => Ok(Ready::Start),
+        }
+    }
+}
+
+fn choice<T: Clone>(value: &DeValue<'_>, choices: &[(&str, T)]) -> Result<T, String> {
+    let given = string(value)?;
+    let found = choices.iter().find(|(name, _)| *name == given).map(|(_, choice)| choice.clone());
+    found.ok_or_else(|| {
+        let names: Vec<String> = choices.iter().map(|(name, _)| format!("{name:?}")).collect();
+        format!("{given:?} is not one of {}", names.join(", "))
+    })
+}
+
+/// A policy, as manifests and the user's own rules write it.
+pub fn policy(value: &DeValue<'_>) -> Result<Policy, String> {
+    let policies =
+        [("auto", Policy::Auto), ("known", Policy::Known), ("ask", Policy::Ask), ("never", Policy::Never)];
+    choice(value, &policies)
+}
+
+fn number(value: &DeValue<'_>, least: u16, most: u16) -> Result<u16, String> {
+    let given = value.as_integer().ok_or_else(|| expected("a number", value))?;
+    let number = u16::from_str_radix(given.as_str(), given.radix()).ok();
+    let wrong = || format!("it must be between {least} and {most}");
+    number.filter(|number| (least..=most).contains(number)).ok_or_else(wrong)
+}
+
+fn port(value: &DeValue<'_>) -> Result<Port, String> {
+    if value.as_str() == Some("free") {
+        return Ok(Port::Free);
+    }
+    let wrong = |_| "expected a port from 1024 to 65535, or \"free\"".to_owned();
+    number(value, 1024, u16::MAX).map(Port::Fixed).map_err(wrong)
 }
 
 fn string<'v>(value: &'v DeValue<'_>) -> Result<&'v str, String> {

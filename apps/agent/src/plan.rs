@@ -6,7 +6,7 @@ use crate::{
     manifest::Manifest,
     template::{Template, Values},
 };
-use chalktalk_ipc::request::LaunchOutcome;
+use chalktalk_ipc::{nway::Part, request::LaunchOutcome};
 use rustix::fs::Access;
 use std::{
     env,
@@ -61,8 +61,32 @@ impl Surroundings {
         }
     }
 
+    /// Whether the user's screen is locked, as far as the system's session manager says.
+    pub fn is_locked(&self) -> bool {
+        let Some(session) = env::var_os("XDG_SESSION_ID").filter(|id| !id.is_empty()) else { return false };
+        let Some(program) = self.find(OsStr::new("loginctl")) else { return false };
+        let arguments = [
+            OsStr::new("show-session"),
+            &session,
+            OsStr::new("-p"),
+            OsStr::new("LockedHint"),
+            OsStr::new("--value"),
+        ];
+        let said = std::process::Command::new(program).args(arguments).output();
+        said.is_ok_and(|said| said.stdout.trim_ascii() == b"yes")
+    }
+
     /// What to run, or why nothing can be.
     pub fn plan(&self, manifest: &Manifest, values: &Values<'_>) -> Result<Plan, LaunchOutcome> {
+        let part = values.run.map(|(run, _)| run.part);
+        if let Some(template) = manifest.for_role(part) {
+            let plan = self.direct(template, values)?;
+            return match manifest.host_terminal && part == Some(Part::Host) {
+                false => Ok(plan),
+                true if !self.display => Err(LaunchOutcome::NoDisplay),
+                true => Ok(in_terminal(&self.find_terminal().ok_or(LaunchOutcome::NoDisplay)?, plan)),
+            };
+        }
         let windowed = manifest.argv.as_ref().filter(|_| self.display);
         if let Some(template) = windowed {
             if !manifest.terminal {
@@ -87,7 +111,15 @@ impl Surroundings {
                 format!("the program {name} was found neither beside chalktalk-agent nor on PATH")
             })
         })?;
-        Ok(Plan { program, arguments: template.arguments(values) })
+        let arguments = template.arguments(values).map_err(|name| {
+            LaunchOutcome::Failed(match values.run {
+                Some(_) => format!("{{{name}}} is not known"),
+                None => format!(
+                    "{{{name}}} is known only where the app is started together, with `chalktalk start`"
+                ),
+            })
+        })?;
+        Ok(Plan { program, arguments })
     }
 
     fn find_terminal(&self) -> Option<PathBuf> {
@@ -144,7 +176,13 @@ mod tests {
 
     fn plan(around: &Surroundings, manifest: &str) -> Result<Vec<String>, LaunchOutcome> {
         let manifest = Manifest::parse(&format!("id = \"a.b\"\nname = \"A\"\n{manifest}")).unwrap();
-        let values = Values { session: "S", token: "T", socket: Path::new("/s"), state: Path::new("/state") };
+        let values = Values {
+            session: "S",
+            token: "T",
+            socket: Path::new("/s"),
+            state: Path::new("/state"),
+            run: None,
+        };
         let plan = around.plan(&manifest, &values)?;
         let name = plan.program.file_name().unwrap().to_str().unwrap().to_owned();
         let arguments = plan.arguments.into_iter().map(|a| {

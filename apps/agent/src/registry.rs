@@ -147,6 +147,12 @@ fn manifests_in(folder: &Folder) -> Result<Vec<PathBuf>, String> {
 
 /// Reads one manifest; with `owner`, only if nobody else can have written it.
 pub fn read_manifest(path: &Path, owner: Option<u32>) -> Result<Manifest, String> {
+    let text = read_text(path, owner)?;
+    Manifest::parse(&text).map_err(|e| e.to_string())
+}
+
+/// Reads a file of a sensible size; with `owner`, only if nobody else can have written it.
+pub fn read_text(path: &Path, owner: Option<u32>) -> Result<String, String> {
     // Nonblocking, so that a pipe of that name cannot hold the agent up.
     let nonblocking = rustix::fs::OFlags::NONBLOCK.bits() as i32;
     let file =
@@ -163,7 +169,7 @@ pub fn read_manifest(path: &Path, owner: Option<u32>) -> Result<Manifest, String
     if size as u64 > MAX_MANIFEST {
         return Err(format!("it is larger than {MAX_MANIFEST} bytes"));
     }
-    Manifest::parse(&text).map_err(|e| e.to_string())
+    Ok(text)
 }
 
 fn trusted(about: &Metadata, owner: u32) -> Result<(), String> {

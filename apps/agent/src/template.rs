@@ -6,10 +6,24 @@
 //!
 //! Invariant: a template that parsed expands to exactly as many items as it has.
 
+use chalktalk_ipc::nway::{Part as Role, Run};
 use std::{ffi::OsString, path::Path};
 
-/// What can stand in braces.
-pub const PLACEHOLDERS: [&str; 4] = ["session", "token", "socket", "state"];
+/// What can stand in braces. Those from `user` on are known only to what is run together.
+pub const PLACEHOLDERS: [&str; 12] = [
+    "session",
+    "token",
+    "socket",
+    "state",
+    "user",
+    "role",
+    "place",
+    "parent",
+    "port",
+    "my_address",
+    "host_address",
+    "peer_address",
+];
 
 /// The values of one launch.
 #[derive(Clone, Copy, Debug)]
@@ -22,6 +36,47 @@ pub struct Values<'a> {
     pub socket: &'a Path,
     /// The user's state folder.
     pub state: &'a Path,
+    /// What a copy of an app that is run together has to know, and its port.
+    pub run: Option<(&'a Run, u16)>,
+}
+
+impl Values<'_> {
+    /// What a placeholder becomes, if this launch knows it. Whatever may have come from the network is a number, an address
+    /// or a word of ours here, and can be nothing else.
+    fn of(&self, name: &str) -> Option<OsString> {
+        let plain = match name {
+            "session" => Some(self.session.into()),
+            "token" => Some(self.token.into()),
+            "socket" => Some(self.socket.into()),
+            "state" => Some(self.state.into()),
+            _ => None,
+        };
+        let together = || {
+            let (run, port) = self.run?;
+            let text = match name {
+                "user" => run.user.clone(),
+                "role" => role(run.part).to_owned(),
+                "place" => run.place.to_string(),
+                "parent" => run.parent.to_string(),
+                "port" => Some(port).filter(|port| *port > 0)?.to_string(),
+                "my_address" => run.my_address?.to_string(),
+                "host_address" => run.host_address?.to_string(),
+                "peer_address" => run.members.iter().find(|member| !member.me)?.address?.to_string(),
+                _ => return None,
+            };
+            Some(text.into())
+        };
+        plain.or_else(together)
+    }
+}
+
+/// A role as programs and manifests name it.
+pub fn role(part: Role) -> &'static str {
+    match part {
+        Role::Host => "host",
+        Role::Player => "player",
+        Role::Observer => "observer",
+    }
 }
 
 /// An argument vector with placeholders: a program and its arguments.
@@ -34,10 +89,7 @@ pub struct Template {
 #[derive(Clone, PartialEq, Eq, Debug)]
 enum Part {
     Text(String),
-    Session,
-    Token,
-    Socket,
-    State,
+    Value(&'static str),
 }
 
 impl Template {
@@ -58,24 +110,26 @@ impl Template {
         &self.program
     }
 
-    /// The arguments behind the program.
-    pub fn arguments(&self, values: &Values<'_>) -> Vec<OsString> {
+    /// The arguments behind the program; the error names a placeholder that this launch cannot fill.
+    pub fn arguments(&self, values: &Values<'_>) -> Result<Vec<OsString>, &'static str> {
         self.arguments.iter().map(|item| expand(item, values)).collect()
+    }
+
+    /// Whether a placeholder occurs.
+    pub fn mentions(&self, name: &str) -> bool {
+        self.arguments.iter().flatten().any(|part| matches!(part, Part::Value(value) if *value == name))
     }
 }
 
-fn expand(item: &[Part], values: &Values<'_>) -> OsString {
+fn expand(item: &[Part], values: &Values<'_>) -> Result<OsString, &'static str> {
     let mut out = OsString::new();
     for part in item {
         match part {
             Part::Text(text) => out.push(text),
-            Part::Session => out.push(values.session),
-            Part::Token => out.push(values.token),
-            Part::Socket => out.push(values.socket),
-            Part::State => out.push(values.state),
+            Part::Value(name) => out.push(values.of(name).ok_or(*name)?),
         }
     }
-    out
+    Ok(out)
 }
 
 fn parse_item(item: &str) -> Result<Vec<Part>, String> {
@@ -110,17 +164,9 @@ fn parse_item(item: &str) -> Result<Vec<Part>, String> {
 }
 
 fn placeholder(name: &str) -> Result<Part, String> {
-    Ok(match name {
-        "session" => Part::Session,
-        "token" => Part::Token,
-        "socket" => Part::Socket,
-        "state" => Part::State,
-        _ => {
-            return Err(format!(
-                "{{{name}}} is not a placeholder; there are {{{}}}",
-                PLACEHOLDERS.join("}, {")
-            ));
-        }
+    let known = PLACEHOLDERS.iter().find(|known| **known == name);
+    known.map(|name| Part::Value(name)).ok_or_else(|| {
+        format!("{{{name}}} is not a placeholder; there are {{{}}}", PLACEHOLDERS.join("}, {"))
     })
 }
 
@@ -134,9 +180,10 @@ mod tests {
             token: "t0ken",
             socket: Path::new("/run/s"),
             state: Path::new("/home/a b/state"),
+            run: None,
         };
         let template = Template::parse(items.iter().copied())?;
-        Ok(template.arguments(&values).into_iter().map(|a| a.into_string().unwrap()).collect())
+        Ok(template.arguments(&values)?.into_iter().map(|a| a.into_string().unwrap()).collect())
     }
 
     #[test]
@@ -158,7 +205,7 @@ mod tests {
             (&[][..], "empty"),
             (&[""], "empty string"),
             (&["{state}/evil"], "may not contain placeholders"),
-            (&["p", "{home}"], "{session}, {token}, {socket}, {state}"),
+            (&["p", "{home}"], "{session}, {token}, {socket}, {state}, {user}"),
             (&["p", "a{b"], "lone"),
             (&["p", "a}b"], "lone"),
             (&["p", "{}"], "not a placeholder"),

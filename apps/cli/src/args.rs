@@ -2,7 +2,7 @@
 //!
 //! The doc comments here are the help texts, the man pages and the completions; there is no second list.
 
-use chalktalk_ipc::{AppId, Target, request};
+use chalktalk_ipc::{AppId, SessionId, Target, request};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::{path::PathBuf, str::FromStr, time::Duration};
 
@@ -91,10 +91,13 @@ pub(crate) enum Command {
         #[command(flatten)]
         facts: Facts,
     },
-    /// Accept an invitation, and enter the session
+    /// Accept an invitation: enter the room, or take part in the program
     Accept {
         /// The id of the session, as `invitations` shows it, or its #name
         id: RoomName,
+        /// Look on only, without a player's place
+        #[arg(long)]
+        observe: bool,
         #[command(flatten)]
         format: Format,
     },
@@ -103,6 +106,19 @@ pub(crate) enum Command {
         /// The id of the session, as `invitations` shows it, or its #name
         id: RoomName,
     },
+    /// Run a program with the others of a conversation
+    ///
+    /// Everybody in it is asked. When enough have accepted the program starts here, and on the hosts of those who accept; who
+    /// joins the conversation later is asked too.
+    Start(Start),
+    /// Call a program off that you have started: nobody is let in any more; copies that run go on
+    Cancel {
+        /// The id of the app session
+        id: SessionId,
+    },
+    /// Register the programs that can be run together and opened by messages
+    #[command(subcommand)]
+    App(AppCommand),
     /// Send a message, or each line of standard input as one
     ///
     /// Ends when the message is on this host's disk (in a live session: sent), unless --wait asks for more. A room
@@ -181,6 +197,58 @@ pub(crate) enum Command {
         #[arg(long, value_name = "DIR")]
         dir: Option<PathBuf>,
     },
+}
+
+/// What to do with the registry of apps.
+#[derive(Subcommand, Debug)]
+pub(crate) enum AppCommand {
+    /// Register a program, from a manifest or an installed .desktop file
+    Add {
+        /// A manifest (.toml), a .desktop file, or the name of an installed one
+        file: PathBuf,
+    },
+    /// Show the registered programs
+    List {
+        #[command(flatten)]
+        format: Format,
+    },
+    /// Say what is wrong with a manifest or a .desktop file, and where
+    Check {
+        /// A manifest (.toml), a .desktop file, or the name of an installed one
+        file: PathBuf,
+    },
+    /// Take a program that you have added out again
+    Remove {
+        /// The app
+        id: AppId,
+    },
+}
+
+/// What to start, from where, and who may take part.
+#[derive(Args, Debug)]
+pub(crate) struct Start {
+    /// The program, as `app list` shows it
+    #[arg(value_name = "APP")]
+    pub(crate) app_id: AppId,
+    /// The conversation: #room, @user or a session's GUID
+    #[arg(long = "in", value_name = "TARGET")]
+    pub(crate) target: Target,
+    /// What to call it [default: the program's name]
+    #[arg(long)]
+    pub(crate) title: Option<String>,
+    /// Start when so many take part, you included [default: as the manifest says]
+    #[arg(long, value_name = "N")]
+    pub(crate) wait_for: Option<u16>,
+    /// Let at most so many take part; more wait for a place [default: as the manifest says]
+    #[arg(long, value_name = "N")]
+    pub(crate) most: Option<u16>,
+    /// Ask for so many seconds
+    #[arg(long, value_name = "SECONDS", default_value = "600", value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    pub(crate) expires: Option<u32>,
+    #[command(flatten)]
+    pub(crate) app: App,
+    #[command(flatten)]
+    pub(crate) facts: Facts,
 }
 
 /// How facts are printed.
@@ -587,6 +655,14 @@ mod tests {
             "chalktalk invitations --json --watch",
             "chalktalk accept 00112233-4455-8677-8899-aabbccddeeff",
             "chalktalk decline #ops",
+            "chalktalk accept 00112233-4455-8677-8899-aabbccddeeff --observe",
+            "chalktalk start org.example.game --in #ops",
+            "chalktalk start org.example.game --in @bo --title x --wait-for 3 --most 4 --expires 60 --watch --json",
+            "chalktalk cancel 00112233-4455-8677-8899-aabbccddeeff",
+            "chalktalk app add game.toml",
+            "chalktalk app list --json",
+            "chalktalk app check game.desktop",
+            "chalktalk app remove org.example.game",
             "chalktalk room leave #ops",
             "chalktalk room list --json",
             "chalktalk send #ops - --wait held --timeout 0.5",
@@ -642,6 +718,11 @@ mod tests {
             "chalktalk file send #ops",
             "chalktalk file get ops x",
             "chalktalk file",
+            "chalktalk start org.example.game",
+            "chalktalk start game --in #ops",
+            "chalktalk start org.example.game --in #ops --expires 0",
+            "chalktalk cancel #ops",
+            "chalktalk app",
             "chalktalk chat --headless",
             "chalktalk chat --transcript /tmp/x",
             "chalktalk board plans",

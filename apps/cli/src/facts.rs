@@ -8,11 +8,13 @@ use crate::{
     failure::Failure,
     screen::{Screen, Style, paint, visible_name},
     table::{Cell, Table},
+    together,
 };
 use chalktalk_client::{Client, ClientError, ClientEvent};
 use chalktalk_ipc::{
     AppId, Event, SessionId, UserId,
     event::{InstanceSummary, Person, Scope, SessionSummary},
+    nway::AppSession,
     request::{Availability, SessionKind, Topic},
     text::label,
 };
@@ -176,7 +178,43 @@ impl Instances {
 /// Sessions, all or of one app's rooms.
 #[derive(Serialize)]
 #[serde(transparent)]
-pub(crate) struct Sessions(Vec<SessionSummary>);
+pub(crate) struct Sessions(Vec<Row>);
+
+/// A session, with everybody in it if it is an app session.
+#[derive(Serialize)]
+struct Row {
+    #[serde(flatten)]
+    summary: SessionSummary,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nway: Option<AppSession>,
+}
+
+impl Sessions {
+    fn of(sessions: Vec<SessionSummary>, mut apps: Vec<AppSession>) -> Self {
+        let mut take = |id| apps.iter().position(|app| app.session == id).map(|at| apps.swap_remove(at));
+        let known = sessions.into_iter().map(|summary| Row { nway: take(summary.session), summary });
+        let mut rows: Vec<Row> = known.collect();
+        rows.extend(apps.into_iter().map(|app| Row { summary: not_entered(&app), nway: Some(app) }));
+        Self(rows)
+    }
+}
+
+/// An app session that the user sees without taking part.
+fn not_entered(app: &AppSession) -> SessionSummary {
+    let active = app.participants.iter().filter(|one| one.present && one.standing.is_active());
+    SessionSummary {
+        session: app.session,
+        app: app.app.clone(),
+        title: format!("#{}", app.title),
+        scope: Scope::Invite,
+        kind: SessionKind::Kept,
+        parent: Some(app.parent),
+        sealed: false,
+        members: active.map(|one| one.name.clone()).collect(),
+        joined: false,
+        entries: 0,
+    }
+}
 
 /// Which sessions are meant.
 pub(crate) enum WhichSessions {
@@ -187,7 +225,7 @@ pub(crate) enum WhichSessions {
 }
 
 impl Fact for Sessions {
-    const TOPICS: &'static [Topic] = &[Topic::Sessions];
+    const TOPICS: &'static [Topic] = &[Topic::Sessions, Topic::Who];
     type Choice = WhichSessions;
 
     fn fetch(client: &Client, which: &WhichSessions) -> Result<Self, ClientError> {
@@ -195,7 +233,11 @@ impl Fact for Sessions {
         if let WhichSessions::RoomsOf(app) = which {
             list.retain(|s| s.app == *app && s.scope != Scope::Direct);
         }
-        Ok(Self(list))
+        let apps = match which {
+            WhichSessions::All => client.app_sessions()?,
+            WhichSessions::RoomsOf(_) => Vec::new(),
+        };
+        Ok(Self::of(list, apps))
     }
 
     fn for_people(&self, colour: bool) -> String {
@@ -203,7 +245,7 @@ impl Fact for Sessions {
             return paint(colour, Style::Quiet, "No session is known yet.\n");
         }
         let mut table = Table::new(["SESSION", "APP", "KIND", "JOINED", "ENTRIES", "MEMBERS", "ID"]);
-        for session in &self.0 {
+        for Row { summary: session, .. } in &self.0 {
             table.row([
                 Cell::new(visible_name(&session.title), Style::Strong),
                 session.app.as_str().into(),
@@ -214,7 +256,12 @@ impl Fact for Sessions {
                 Cell::new(session.session.to_string(), Style::Quiet),
             ]);
         }
-        table.render(colour)
+        let mut out = table.render(colour);
+        for app in self.0.iter().filter_map(|row| row.nway.as_ref()) {
+            out.push('\n');
+            out.push_str(&together::for_people(app, colour));
+        }
+        out
     }
 }
 
@@ -379,14 +426,15 @@ mod tests {
 
     #[test]
     fn sessions_for_people_and_programs() {
-        let sessions = Sessions(vec![session("#lobby", 1), session("@bo", 2), session("#crowd", 6)]);
+        let of = |list| Sessions::of(list, vec![]);
+        let sessions = of(vec![session("#lobby", 1), session("@bo", 2), session("#crowd", 6)]);
         assert_snapshot!(sessions.for_people(false), @"
         SESSION  APP             KIND          JOINED  ENTRIES  MEMBERS                         ID
         #lobby   chalktalk.chat  open, kept    yes     1000     user0                           01010101-0101-0101-0101-010101010101
         @bo      chalktalk.chat  direct, kept  no      2000     user0, user1                    02020202-0202-0202-0202-020202020202
         #crowd   chalktalk.chat  open, kept    no      6000     user0, user1, user2, user3, +2  06060606-0606-0606-0606-060606060606
         ");
-        assert_snapshot!(serde_json::to_string(&Sessions(vec![session("#lobby", 1)])).unwrap(), @r##"[{"session":"01010101-0101-0101-0101-010101010101","app":"chalktalk.chat","title":"#lobby","scope":"open","kind":"kept","parent":null,"sealed":false,"members":["user0"],"joined":true,"entries":1000}]"##);
-        assert_eq!(Sessions(vec![]).for_people(false), "No session is known yet.\n");
+        assert_snapshot!(serde_json::to_string(&of(vec![session("#lobby", 1)])).unwrap(), @r##"[{"session":"01010101-0101-0101-0101-010101010101","app":"chalktalk.chat","title":"#lobby","scope":"open","kind":"kept","parent":null,"sealed":false,"members":["user0"],"joined":true,"entries":1000}]"##);
+        assert_eq!(of(vec![]).for_people(false), "No session is known yet.\n");
     }
 }

@@ -8,11 +8,13 @@ use crate::{
     room,
     screen::{Screen, Style, paint},
     table::{Cell, Table},
+    together,
 };
 use chalktalk_client::{Client, ClientError};
 use chalktalk_ipc::{
     AppId, SessionId, Target,
     event::{InvitationSummary, Membership, SessionKey},
+    nway::{AppInvitation, Part},
     request::Topic,
     text::label,
 };
@@ -36,12 +38,13 @@ impl Fact for Invitations {
         if self.0.is_empty() {
             return paint(colour, Style::Quiet, "No invitation waits for you.\n");
         }
-        let mut table = Table::new(["TITLE", "FROM", "APP", "ID"]);
+        let mut table = Table::new(["TITLE", "FROM", "APP", "", "ID"]);
         for invitation in &self.0 {
             table.row([
                 Cell::new(label(&invitation.title), Style::Strong),
                 label(&invitation.name).into(),
                 invitation.app.to_string().into(),
+                invitation.nway.as_ref().map_or_else(|| "".into(), remark),
                 Cell::new(invitation.session.to_string(), Style::Quiet),
             ]);
         }
@@ -94,6 +97,21 @@ impl Fact for MembersOf {
     }
 }
 
+/// What is to be known of an invitation to run a program together.
+fn remark(nway: &AppInvitation) -> Cell {
+    let parent = label(&nway.parent_title);
+    match nway {
+        AppInvitation { lacks, .. } if !lacks.is_empty() => {
+            Cell::new(format!("in {parent}; {}", label(lacks)), Style::Warning)
+        }
+        AppInvitation { own_version: Some(own), version, .. } if own != version => Cell::new(
+            format!("in {parent}; version {} there, {} here", label(version), label(own)),
+            Style::Warning,
+        ),
+        _ => format!("in {parent}").into(),
+    }
+}
+
 /// Asks people into a session.
 pub(crate) fn invite(
     target: &RoomName,
@@ -122,12 +140,19 @@ pub(crate) fn remove(
 /// Accepts an invitation.
 pub(crate) fn accept(
     id: &RoomName,
+    observe: bool,
     format: Format,
     socket: Option<&Path>,
     screen: &mut Screen,
 ) -> Result<(), Failure> {
     let client = Connection::visitor(socket)?.client;
-    let session = client.accept(find(&client, id)?)?;
+    let found = find(&client, id)?;
+    let part = if observe { Part::Observer } else { Part::Player };
+    if let Some(session) = together::take_part(&client, found, part)? {
+        let said = together::accepted(&session, screen.colour());
+        return if format.json { screen.json(&session) } else { screen.line(&said) };
+    }
+    let session = client.accept(found)?;
     if format.json { screen.json(&session) } else { screen.line(&room::entered(&session, screen.colour())) }
 }
 

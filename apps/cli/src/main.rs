@@ -28,6 +28,7 @@ mod secret;
 mod send;
 mod status;
 mod table;
+mod together;
 
 use args::{Arguments, Command};
 use chalktalk_ipc::request::Mark;
@@ -104,8 +105,13 @@ fn run(command: Option<Command>, socket: Option<&Path>) -> Result<(), Failure> {
         Some(Command::Invitations { facts }) => {
             facts::show::<Invitations>(&Connection::visitor(socket)?, &(), facts, screen)
         }
-        Some(Command::Accept { id, format }) => invitations::accept(&id, format, socket, screen),
+        Some(Command::Accept { id, observe, format }) => {
+            invitations::accept(&id, observe, format, socket, screen)
+        }
         Some(Command::Decline { id }) => invitations::decline(&id, socket, screen),
+        Some(Command::Start(start)) => together::start(&start, socket, screen),
+        Some(Command::Cancel { id }) => together::cancel(id, socket, screen),
+        Some(Command::App(command)) => together::apps(&command),
         Some(Command::Send(send)) => send::send(&send, socket),
         Some(Command::History(history)) => messages::history(&history, socket, screen),
         Some(Command::Tail(tail)) => messages::tail(&tail, socket, screen),

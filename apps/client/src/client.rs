@@ -14,6 +14,7 @@ use crate::{
 use chalktalk_ipc::{
     Answer, AppId, HostId, InstanceId, OriginId, Position, Request, Secret, SessionId, UserId,
     event::{Health, InstanceSummary, InvitationSummary, Member, Membership, Person, SessionSummary, Status},
+    nway::{self, AppSession},
     request::{Availability, From, HistoryPoint, Mark, Role, SessionKind, Topic},
 };
 use std::{
@@ -29,6 +30,25 @@ pub(crate) const CLOSE_LIMIT: Duration = Duration::from_secs(1);
 
 /// How long [`Client::request`] waits: far longer than any daemon needs that works.
 const REQUEST_LIMIT: Duration = Duration::from_secs(10);
+
+/// What [`Client::start_app`] starts, from where, and who may take part.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct StartApp {
+    /// The app.
+    pub app: AppId,
+    /// The session to start it from: `#room`, `@user` or a session GUID.
+    pub target: String,
+    /// The app type of that session.
+    pub parent_app: AppId,
+    /// What to call it; absent: the app's name.
+    pub title: Option<String>,
+    /// How many have to accept before anything starts, the user included; absent: as the manifest says.
+    pub least: Option<u16>,
+    /// How many can take part; absent: as the manifest says.
+    pub most: Option<u16>,
+    /// Seconds until who has not answered is no longer asked; absent: 600.
+    pub lifetime: Option<u32>,
+}
 
 /// A connection to the daemon.
 #[derive(Clone)]
@@ -294,6 +314,51 @@ impl Client {
         self.request(Request::AnswerInvitation { session, accept: false }).map(drop)
     }
 
+    /// Starts an app with the others of a session: all of them are asked.
+    ///
+    /// # Errors
+    /// As [`Client::request`].
+    pub fn start_app(&self, start: &StartApp) -> Result<AppSession, ClientError> {
+        let StartApp { app, target, parent_app, title, least, most, lifetime } = start.clone();
+        app_session(self.request(Request::Start { app, target, parent_app, title, least, most, lifetime })?)
+    }
+
+    /// Takes part in an app session, for the first time or again.
+    ///
+    /// # Errors
+    /// As [`Client::request`].
+    pub fn take_part(&self, session: SessionId, part: nway::Part) -> Result<AppSession, ClientError> {
+        app_session(self.request(Request::TakePart { session, part })?)
+    }
+
+    /// Calls an app session off that this user has started: nobody is let in any more.
+    ///
+    /// # Errors
+    /// As [`Client::request`].
+    pub fn cancel_app(&self, session: SessionId) -> Result<(), ClientError> {
+        self.request(Request::Cancel { session }).map(drop)
+    }
+
+    /// The app sessions of the sessions that the user is in, with everybody's state.
+    ///
+    /// # Errors
+    /// As [`Client::request`].
+    pub fn app_sessions(&self) -> Result<Vec<AppSession>, ClientError> {
+        match self.request(Request::AppSessions)? {
+            Answer::AppSessions(sessions) => Ok(sessions),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Says that this copy is ready to be joined, on a port or (0) on none or the one it was given. Only where its manifest
+    /// says `ready = "library"` do others wait for it.
+    ///
+    /// # Errors
+    /// As [`Client::request`].
+    pub fn ready(&self, session: SessionId, port: u16) -> Result<(), ClientError> {
+        self.request(Request::Ready { session, port }).map(drop)
+    }
+
     /// Be told by `Event::Changed` when one of these changes. Replaces an earlier watch; outlives the connection.
     ///
     /// # Errors
@@ -549,6 +614,13 @@ fn late(state: &State, what: &'static str) -> ClientError {
 fn person(answer: Answer) -> Result<Person, ClientError> {
     match answer {
         Answer::Person(person) => Ok(person),
+        other => Err(unexpected(&other)),
+    }
+}
+
+fn app_session(answer: Answer) -> Result<AppSession, ClientError> {
+    match answer {
+        Answer::AppSession(session) => Ok(session),
         other => Err(unexpected(&other)),
     }
 }

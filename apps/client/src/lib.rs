@@ -51,7 +51,7 @@ mod worker;
 
 pub use blobs::{Blob, Transferred};
 pub use builder::{Builder, TOKEN_ENV};
-pub use client::{Client, Opened, Welcome};
+pub use client::{Client, Opened, StartApp, Welcome};
 pub use error::ClientError;
 pub use events::{ClientEvent, Events};
 pub use fingerprint::Fingerprint;

@@ -155,6 +155,9 @@ pub struct Descriptor {
     pub kind: SessionKind,
     /// Whether newcomers see its past.
     pub history: bool,
+    /// The session that it was started from, if it is an app session.
+    #[serde(default)]
+    pub parent: Option<SessionId>,
 }
 
 /// A user of a host.

@@ -33,6 +33,7 @@ const SIGNED: u8 = 1;
 const GENESIS: u8 = 2;
 const URGE: u8 = 4;
 const STATEMENT: u8 = 8;
+const NOTICE: u8 = 16;
 
 /// One slot of a log.
 #[derive(Clone, Copy, Debug)]
@@ -55,6 +56,8 @@ pub struct Entry<'a> {
     pub urge: bool,
     /// Whether the body says something of the membership rather than messages.
     pub statement: bool,
+    /// Whether the body says something of an app session rather than messages.
+    pub notice: bool,
     /// Which key seals the body; 0: none.
     pub key_id: u32,
     /// Where in the body the first message starts; the body's length if none does but the continued one ends here.
@@ -97,7 +100,7 @@ pub fn hands_out_keys(header: &Header) -> bool {
 impl<'a> Entry<'a> {
     /// Reads an entry whose header is parsed; `datagram` is the whole of it.
     pub fn parse(header: &Header, datagram: &'a [u8], rest: &'a [u8]) -> Result<Self, Malformed> {
-        if header.flags & !(SIGNED | GENESIS | URGE | STATEMENT) != 0 {
+        if header.flags & !(SIGNED | GENESIS | URGE | STATEMENT | NOTICE) != 0 {
             return Err(Malformed::Kind);
         }
         let (fixed, rest) = rest.split_first_chunk::<48>().ok_or(Malformed::Length)?;
@@ -116,6 +119,7 @@ impl<'a> Entry<'a> {
             genesis: header.flags & GENESIS != 0,
             urge: header.flags & URGE != 0,
             statement: header.flags & STATEMENT != 0,
+            notice: header.flags & NOTICE != 0,
             key_id: header.key_id,
             first: u16_at(44),
             clear,
@@ -184,7 +188,7 @@ pub struct Draft {
     /// Instance it is for; nil: all.
     pub destination: InstanceId,
     first: u16,
-    statement: bool,
+    says: u8,
     overhead: usize,
     /// The longest datagram that it may become.
     limit: usize,
@@ -195,7 +199,7 @@ impl Draft {
     pub fn new(destination: InstanceId, overhead: usize) -> Self {
         let mut datagram = Vec::with_capacity(MAX_DATAGRAM);
         datagram.resize(PREFIX, 0);
-        Self { datagram, destination, first: CONTINUES, statement: false, overhead, limit: MAX_DATAGRAM }
+        Self { datagram, destination, first: CONTINUES, says: 0, overhead, limit: MAX_DATAGRAM }
     }
 
     /// The same, with a datagram of at most so many bytes.
@@ -205,7 +209,16 @@ impl Draft {
 
     /// A body that says something of the membership. An empty one stands for nothing.
     pub fn statement(body: &[u8], overhead: usize) -> Self {
-        let mut draft = Self { statement: true, ..Self::new(InstanceId::NIL, overhead) };
+        Self::saying(STATEMENT, body, overhead)
+    }
+
+    /// A body that says something of an app session. An empty one stands for nothing.
+    pub fn notice(body: &[u8], overhead: usize) -> Self {
+        Self::saying(NOTICE, body, overhead)
+    }
+
+    fn saying(says: u8, body: &[u8], overhead: usize) -> Self {
+        let mut draft = Self { says, ..Self::new(InstanceId::NIL, overhead) };
         draft.push(body);
         draft
     }
@@ -283,7 +296,7 @@ impl Draft {
         fixed[36..44].copy_from_slice(&place.time.to_le_bytes());
         fixed[44..46].copy_from_slice(&self.first.to_le_bytes());
         fixed[46..48].copy_from_slice(&(body as u16).to_le_bytes());
-        let flags = flags | if self.statement { STATEMENT } else { 0 };
+        let flags = flags | self.says;
         let mut header = Header::new(Kind::Entry, place.session);
         (header.flags, header.destination, header.key_id) = (flags, self.destination, ring.sending_id());
         header.write_over(&mut self.datagram, ring.overhead() + more);

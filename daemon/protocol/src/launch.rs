@@ -20,11 +20,14 @@ const OFFER_TIME: Duration = Duration::from_secs(2);
 /// How long a launched program may take until it attaches.
 const ATTACH_TIME: Duration = Duration::from_secs(10);
 
+/// How long the token of a copy that is run together is good: an app may take its time until it attaches.
+const RUN_TIME: Duration = Duration::from_secs(60);
+
 /// Launches that one person can cause per minute; more wait.
 const PER_PERSON: usize = 3;
 
 /// Launches of an app that may fail within a minute; then it rests.
-const MAY_FAIL: usize = 3;
+pub const MAY_FAIL: usize = 3;
 const MINUTE: Duration = Duration::from_secs(60);
 const REST: Duration = Duration::from_secs(600);
 
@@ -129,7 +132,7 @@ impl Launcher {
         rng: &mut impl Rng,
     ) -> Result<(u64, String), Delayed> {
         let (_, user) = key;
-        if self.resting.get(&(user, app.clone())).is_some_and(|until| *until > now) {
+        if self.is_resting(user, &app, now) {
             self.jobs.remove(&key);
             let why = format!("{app} failed {MAY_FAIL} times within a minute and rests for 10 minutes");
             return Err(Delayed::Resting(why));
@@ -149,6 +152,44 @@ impl Launcher {
         let state = State::Launching { launch: self.launched, started: false };
         self.set(key, app, trigger, state, until);
         Ok((self.launched, text))
+    }
+
+    /// Number and token of a launch that the user has asked for: nothing else waits for it.
+    pub fn issue(&mut self, key: Key, now: Instant, rng: &mut impl Rng) -> (u64, String) {
+        self.launched += 1;
+        let text = token(rng);
+        self.tokens.retain(|token| token.until > now);
+        self.tokens.push(Token { key, hash: blake3::hash(text.as_bytes()), until: now + RUN_TIME });
+        (self.launched, text)
+    }
+
+    /// Whether somebody's word alone may launch one more program for a user; it counts. All whose keys were not verified
+    /// (`None`) share one allowance.
+    pub fn may_cause(&mut self, user: UserId, author: Option<UserId>, now: Instant) -> bool {
+        let caused = self.caused.entry((user, author.unwrap_or(UserId::NIL))).or_default();
+        caused.retain(|at| now.since(*at) < MINUTE);
+        let may = caused.len() < PER_PERSON;
+        if may {
+            caused.push_back(now);
+        }
+        may
+    }
+
+    /// A program failed: too often, and its app rests.
+    pub fn note_failure(&mut self, user: UserId, app: &AppId, now: Instant) {
+        let of = (user, app.clone());
+        let failures = self.failures.entry(of.clone()).or_default();
+        failures.retain(|at| now.since(*at) < MINUTE);
+        failures.push_back(now);
+        if failures.len() >= MAY_FAIL {
+            failures.clear();
+            self.resting.insert(of, now + REST);
+        }
+    }
+
+    /// Whether an app has failed too often of late.
+    pub fn is_resting(&self, user: UserId, app: &AppId, now: Instant) -> bool {
+        self.resting.get(&(user, app.clone())).is_some_and(|until| *until > now)
     }
 
     /// An instance answers an offer. Returns what is needed if it refuses.
@@ -239,14 +280,7 @@ impl Launcher {
     fn fail(&mut self, key: Key, reason: FailReason, detail: String, now: Instant) -> Need {
         let job = self.jobs.remove(&key).expect("callers looked it up");
         self.tokens.retain(|token| token.key != key);
-        let of = (key.1, job.app);
-        let failures = self.failures.entry(of.clone()).or_default();
-        failures.retain(|at| now.since(*at) < MINUTE);
-        failures.push_back(now);
-        if failures.len() >= MAY_FAIL {
-            failures.clear();
-            self.resting.insert(of, now + REST);
-        }
+        self.note_failure(key.1, &job.app, now);
         Need::Failed(key, job.trigger, reason, detail)
     }
 

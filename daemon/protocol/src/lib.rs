@@ -16,6 +16,7 @@ pub mod log;
 pub mod members;
 pub mod net;
 pub mod node;
+pub mod nway;
 pub mod outbox;
 pub mod paths;
 pub mod people;

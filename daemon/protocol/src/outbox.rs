@@ -5,6 +5,8 @@
 use crate::{
     counters::Counters,
     ids::{LogId, Seq},
+    members::statement::Place,
+    nway::{activity::Member, notice::Notice},
     signatures::Signatures,
     store::Write,
     time::Instant,
@@ -38,6 +40,21 @@ pub struct CatchUpWish {
     pub providers: Vec<HostId>,
 }
 
+/// Something that a member said of an app session.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Noticed {
+    /// The session in which it was said.
+    pub parent: SessionId,
+    /// Who said it, and where they sit.
+    pub author: Member,
+    /// Where it stands.
+    pub place: Place,
+    /// Whether it was said before we came.
+    pub history: bool,
+    /// What.
+    pub notice: Notice,
+}
+
 /// What is to leave the core, and what every part needs to know.
 pub struct Outbox {
     /// The moment of the present input.
@@ -68,6 +85,8 @@ pub struct Outbox {
     pub ready: BTreeSet<InstanceId>,
     /// Accepted entries.
     pub news: Vec<News>,
+    /// What was said of app sessions.
+    pub noticed: Vec<Noticed>,
     /// Sessions whose membership or keys have changed.
     pub memberships: BTreeSet<SessionId>,
     /// Catch-ups wanted.

@@ -12,11 +12,15 @@ use crate::{
         invitation::Invitation,
         statement::{Place, Said, Secret, Statement},
     },
+    nway::{
+        activity::Member,
+        notice::{Invite, Stand},
+    },
     people::Person,
     seal::{Key, KeyName},
 };
 use bytes::Bytes;
-use chalktalk_ipc::{InstanceId, OriginId, Position, SessionId, UserId};
+use chalktalk_ipc::{HostId, InstanceId, OriginId, Position, SessionId, UserId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -79,6 +83,25 @@ pub struct InvitationRecord {
     pub declined: bool,
 }
 
+/// An app session.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ActivityRecord {
+    /// The session it was started from.
+    pub parent: SessionId,
+    /// What everybody is asked into.
+    pub invite: Invite,
+    /// Who was asked in person.
+    pub asked: Vec<UserId>,
+    /// Whether it was called off.
+    pub cancelled: bool,
+    /// Local users who are asked, and by whom.
+    pub invited: Vec<(UserId, UserId)>,
+    /// When the invitation came, and when it is void, ms since 1970.
+    pub wall: u64,
+    /// See there.
+    pub expires: u64,
+}
+
 /// A record, read back.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Known {
@@ -106,6 +129,10 @@ pub enum Known {
     Locked(SessionId, Bytes),
     /// An invitation of a local user.
     Invitation(UserId, SessionId, Box<InvitationRecord>),
+    /// An app session.
+    Activity(Box<ActivityRecord>),
+    /// How somebody stands to an app session.
+    Stand(SessionId, Member, Place, Stand),
     /// The key of the LAN's passphrase; none: the LAN has none.
     Lan(Option<[u8; 32]>),
     /// Bytes that a local user's logs take on the disk.
@@ -199,6 +226,26 @@ pub fn invitation_key(user: UserId, id: SessionId) -> Vec<u8> {
     key(b'i', &[&user.0, &id.0])
 }
 
+/// An app session.
+pub fn activity(id: SessionId, record: &ActivityRecord) -> Record {
+    (activity_key(id), pack(record))
+}
+
+/// The key of that record.
+pub fn activity_key(id: SessionId) -> Vec<u8> {
+    key(b'x', &[&id.0])
+}
+
+/// How somebody stands to an app session.
+pub fn stand(id: SessionId, member: Member, place: Place, stand: &Stand) -> Record {
+    (stand_key(id, member), pack(&(place, stand)))
+}
+
+/// The key of that record.
+pub fn stand_key(id: SessionId, member: Member) -> Vec<u8> {
+    key(b'y', &[&id.0, &member.user.0, &member.host.0])
+}
+
 /// Reads a record back; `None` if it is of another version.
 pub fn read(key: &[u8], value: &[u8]) -> Option<Known> {
     let (&letter, ids) = key.split_first()?;
@@ -230,6 +277,12 @@ pub fn read(key: &[u8], value: &[u8]) -> Option<Known> {
         }
         b'u' => Known::Locked(SessionId(id(0)?), Bytes::copy_from_slice(value)),
         b'i' => Known::Invitation(user(0)?, SessionId(id(32)?), unpack(value)?),
+        b'x' => Known::Activity(unpack(value)?),
+        b'y' => {
+            let member = Member { user: user(16)?, host: HostId(id(48)?) };
+            let (place, stand) = unpack(value)?;
+            Known::Stand(SessionId(id(0)?), member, place, stand)
+        }
         b'q' => Known::Stored(OriginId(id(0)?), unpack(value)?),
         _ => return None,
     })

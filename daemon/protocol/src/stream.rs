@@ -183,10 +183,10 @@ impl StreamReader {
         !self.partial.is_empty()
     }
 
-    /// Feeds the next entry and hands every message that ends in it to `sink`. Statements may stand between the slices of a
+    /// Feeds the next entry and hands every message that ends in it to `sink`. Statements and notices may stand between the slices of a
     /// message.
     pub fn read(&mut self, entry: &Entry<'_>, mut sink: impl FnMut(StreamMessage<'_>)) -> Result<(), Broken> {
-        if entry.statement {
+        if entry.statement || entry.notice {
             return Ok(());
         }
         if entry.genesis {

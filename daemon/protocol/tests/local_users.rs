@@ -107,6 +107,7 @@ fn chat() -> Vec<RegisteredApp> {
         version: "1".into(),
         many: true,
         headless: true,
+        together: Default::default(),
     };
     vec![app]
 }

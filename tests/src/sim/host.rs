@@ -44,6 +44,7 @@ impl AgentHabits {
             version: "1".into(),
             many: true,
             headless: true,
+            together: Default::default(),
         };
         Self { apps: vec![app], launches: Launches::Work, takes: Duration::from_millis(300) }
     }

@@ -23,10 +23,12 @@ mod network;
 mod other_languages;
 mod people;
 mod presence;
+mod real_programs;
 mod reliability;
 mod sessions;
 mod terminal;
 mod texts;
+mod together;
 mod tracing;
 mod trust;
 
@@ -45,6 +47,8 @@ fn main() -> ExitCode {
         members::TESTS,
         delivery::TESTS,
         launching::TESTS,
+        together::TESTS,
+        real_programs::TESTS,
         reliability::TESTS,
         durability::TESTS,
         disk::TESTS,

@@ -12,7 +12,7 @@ use std::{path::PathBuf, process::Command, time::Duration};
 pub(crate) const TESTS: &[Test] = tests![a_python_client_talks_with_a_chat];
 
 /// A Python that has `msgpack`.
-fn python() -> PathBuf {
+pub(crate) fn python() -> PathBuf {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let candidates = std::env::split_paths(&path).map(|dir| dir.join("python3")).filter(|file| file.exists());
     let has_msgpack = |python: &PathBuf| {

@@ -219,6 +219,7 @@ impl Scene {
                 self.deliver(skip as u64, true, before);
                 Answer::HistoryEnd { before: None }
             }
+            Request::AppSessions => Answer::AppSessions(vec![]),
             _ => Answer::Done,
         })
     }

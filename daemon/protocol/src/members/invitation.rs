@@ -117,6 +117,7 @@ mod tests {
                 scope: Scope::Invite,
                 kind: SessionKind::Kept,
                 history: true,
+                parent: None,
             },
             creator: person(1).1,
             nonce: [5; 16],

@@ -149,7 +149,7 @@ impl Statement {
 }
 
 /// Where a statement stands: all hosts read them in this order, whenever they come.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Place {
     /// Lamport stamp of the entry.
     pub stamp: u64,

@@ -258,6 +258,7 @@ impl Node {
 
     /// Who is in a session has changed: those who follow it are told.
     pub(super) fn on_roster_changed(&mut self, id: SessionId) {
+        self.stir_children(id);
         let Some(session) = self.sessions.get(&id) else { return };
         let readers: Vec<InstanceId> = session.readers().collect();
         if readers.is_empty() {

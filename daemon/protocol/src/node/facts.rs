@@ -134,7 +134,7 @@ impl Node {
                     title: format!("#{}", text::label(&item.descriptor.title)),
                     scope: item.descriptor.scope,
                     kind: item.descriptor.kind,
-                    parent: None,
+                    parent: item.descriptor.parent,
                     sealed: self.lan_is_sealed(),
                     members: Vec::new(),
                     joined: false,
@@ -235,6 +235,7 @@ impl Node {
                 });
             }
         }
+        self.taking_part(id, &mut members);
         members
     }
 

@@ -108,6 +108,7 @@ impl Node {
             scope: Scope::Invite,
             kind: wish.kind,
             history: wish.history,
+            parent: None,
         };
         let members = Members::new(user, nonce, Key::new(frames), wish.history);
         self.enter_invited(id, user, descriptor, members, None);
@@ -185,16 +186,16 @@ impl Node {
     pub fn invitations(&self, user: UserId) -> Vec<InvitationSummary> {
         let waiting =
             self.inviting.waiting.iter().filter(|((to, _), record)| *to == user && !record.declined);
-        waiting
-            .map(|((_, id), record)| InvitationSummary {
-                session: *id,
-                app: record.invitation.descriptor.app.clone(),
-                title: format!("#{}", text::label(&record.invitation.descriptor.title)),
-                user: record.from,
-                name: self.name_of_user(record.from),
-                time: record.time,
-            })
-            .collect()
+        let sealed = waiting.map(|((_, id), record)| InvitationSummary {
+            session: *id,
+            app: record.invitation.descriptor.app.clone(),
+            title: format!("#{}", text::label(&record.invitation.descriptor.title)),
+            user: record.from,
+            name: self.name_of_user(record.from),
+            time: record.time,
+            nway: None,
+        });
+        sealed.chain(self.app_invitations(user)).collect()
     }
 
     /// A user accepts an invitation, or declines it.
@@ -206,6 +207,9 @@ impl Node {
         accept: bool,
     ) -> Result<Answer, Refusal> {
         self.at(now);
+        if self.is_app_session(id) {
+            return self.answer_app_invitation(user, id, accept);
+        }
         let found = self.inviting.waiting.get(&(user, id)).filter(|record| !record.declined).cloned();
         let Some(record) = found else {
             return refuse(
@@ -260,7 +264,7 @@ impl Node {
     }
 
     /// A local user is in an invite session: made here, or by an invitation with this key and stamp.
-    fn enter_invited(
+    pub(super) fn enter_invited(
         &mut self,
         id: SessionId,
         user: UserId,
@@ -369,6 +373,9 @@ impl Node {
             return self.out.counters.add("drop.invitation held back", 1);
         }
         let id = invitation.session();
+        if invitation.descriptor.parent.is_some() && !self.waits_for_key(user, id) {
+            return self.out.counters.add("drop.key of an app session", 1); // it was not accepted, or has come
+        }
         let known = self.inviting.waiting.get(&(user, id));
         let in_it = self.sessions.get(&id).filter(|session| session.joined.contains(&user));
         let came =
@@ -386,6 +393,10 @@ impl Node {
             return self.out.counters.add("drop.too many invitations", 1);
         }
         self.answer(user, id, &record);
+        if record.invitation.descriptor.parent.is_some() {
+            self.accept(user, id, &record); // the word for it was given in the session it was started from
+            return self.stir(id);
+        }
         self.keep_invitation(user, id, record);
         self.changed.insert(Topic::Invitations);
         self.out.counters.add("invitations", 1);

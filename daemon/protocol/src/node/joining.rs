@@ -88,8 +88,14 @@ impl Node {
         history: bool,
     ) -> SessionId {
         let id = self.room(app, name);
-        let descriptor =
-            Descriptor { app: app.clone(), title: name.into(), scope: Scope::Open, kind, history };
+        let descriptor = Descriptor {
+            app: app.clone(),
+            title: name.into(),
+            scope: Scope::Open,
+            kind,
+            history,
+            parent: None,
+        };
         self.enter(id, user, descriptor, None);
         id
     }
@@ -102,6 +108,7 @@ impl Node {
             scope: Scope::Direct,
             kind: SessionKind::Kept,
             history: true,
+            parent: None,
         };
         self.directs.insert(id, (user, other, app.clone()));
         self.enter(id, user, descriptor.clone(), Some((user, other)));
@@ -133,6 +140,12 @@ impl Node {
         let descriptor = local.or_else(|| self.directory.session(id).map(|item| item.descriptor.clone()));
         match descriptor {
             Some(descriptor) if descriptor.scope == Scope::Open => {
+                if descriptor.parent.is_some() {
+                    return refuse(
+                        RefusalCode::NotAllowed,
+                        format!("that is a program run together: `chalktalk accept {id}` takes part in it"),
+                    );
+                }
                 self.check_session_limit(user, id)?;
                 if self.room(&descriptor.app, &descriptor.title) != id {
                     return refuse(
@@ -298,7 +311,7 @@ impl Node {
             title: self.title(session, user),
             scope: session.descriptor.scope,
             kind: session.descriptor.kind,
-            parent: None,
+            parent: session.descriptor.parent,
             sealed: session.keys.is_sealed(),
             members: names,
             joined: session.joined.contains(&user),

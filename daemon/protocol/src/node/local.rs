@@ -172,6 +172,8 @@ impl Node {
         // Programs that are running attach again by themselves when a daemon comes back; they go first.
         local.look_at = Some(now + SETTLE_TIME);
         self.on_presence_changed();
+        self.on_registry(user);
+        self.settle();
         Ok(Answer::Done)
     }
 
@@ -301,10 +303,13 @@ impl Node {
     /// A user's agent says how a launch went.
     pub fn launch_result(&mut self, now: Instant, user: UserId, launch: u64, outcome: LaunchOutcome) {
         self.at(now);
+        if self.on_copy_launched(user, launch, &outcome) {
+            return self.settle();
+        }
         let (reason, detail) = match outcome {
             LaunchOutcome::Started(_) => return self.launcher.on_started(user, launch),
             LaunchOutcome::NoApp => (FailReason::NoApp, String::new()),
-            LaunchOutcome::NoDisplay => (FailReason::NoDisplay, String::new()),
+            LaunchOutcome::NoDisplay | LaunchOutcome::Locked => (FailReason::NoDisplay, String::new()),
             LaunchOutcome::Failed(why) => (FailReason::LaunchFailed, why),
         };
         let need = self.launcher.on_failed(user, launch, reason, detail, now);

@@ -25,6 +25,7 @@ mod quota;
 mod refusing;
 mod restoring;
 mod sending;
+mod together;
 
 use crate::{
     budget::Budgets,
@@ -68,6 +69,7 @@ pub use config::{NodeConfig, UserSeeds};
 pub use inviting::Wish;
 pub use local::{Attach, PublishError};
 pub use quota::Quota;
+pub use together::StartWish;
 
 /// The room that exists on every LAN and that everybody has joined.
 pub const LOBBY: &str = "lobby";
@@ -175,6 +177,7 @@ pub struct Node {
     people: BTreeMap<UserId, People>,
     inviting: inviting::Inviting,
     probing: Probing,
+    together: together::Together,
     directory: Directory,
     heartbeat: Heartbeat,
     paths: Paths,
@@ -232,6 +235,7 @@ impl Node {
             people: BTreeMap::new(),
             inviting: inviting::Inviting::default(),
             probing: Probing::default(),
+            together: together::Together::default(),
             directory: Directory::default(),
             heartbeat: Heartbeat::new(now),
             paths: Paths::new(config.mode, std::mem::take(&mut config.peers)),
@@ -253,6 +257,7 @@ impl Node {
                 events: VecDeque::new(),
                 ready: BTreeSet::new(),
                 news: Vec::new(),
+                noticed: Vec::new(),
                 memberships: BTreeSet::new(),
                 catch_ups: Vec::new(),
                 twin: false,
@@ -374,6 +379,7 @@ impl Node {
         due.into_iter().for_each(|(_, host, datagram)| self.out.unicast.push_back((host, datagram)));
         self.send_invitations();
         self.answer_probes();
+        self.time_together();
         self.beat(false);
         self.settle();
     }
@@ -392,6 +398,7 @@ impl Node {
             look,
             self.inviting.next_timeout(),
             self.probing.next_timeout(),
+            self.together.next_timeout(),
             self.directory.next_timeout(),
             self.launcher.next_timeout(),
         ];

@@ -45,6 +45,7 @@ impl Node {
                 Known::Person(local, other, person) => {
                     self.people.entry(*local).or_default().restore(*other, person.clone());
                 }
+                Known::Activity(record) => self.restore_activity((**record).clone()),
                 Known::Invitation(user, id, record) => {
                     self.inviting.restore(*user, *id, (**record).clone());
                 }
@@ -89,6 +90,7 @@ impl Node {
                         session.restore_locked(datagram);
                     }
                 }
+                Known::Stand(id, member, place, stand) => self.restore_stand(id, member, place, stand),
                 Known::Number(id, _, instance, number) => {
                     if let Some(session) = self.sessions.get_mut(&id) {
                         session.restore_number(instance, number);

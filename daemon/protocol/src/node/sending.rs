@@ -89,6 +89,7 @@ impl Node {
         }
         let news = std::mem::take(&mut self.out.news);
         news.into_iter().for_each(|news| self.on_news(news));
+        self.settle_together();
         let wishes = std::mem::take(&mut self.out.catch_ups);
         for wish in wishes {
             let providers: Vec<SocketAddr> =

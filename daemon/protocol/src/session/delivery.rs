@@ -376,7 +376,7 @@ impl Reader {
         let cursor = self.cursors.get_mut(&id).expect("deliver made one for every log");
         let mut scratch = Vec::new();
         let sealed = Entry::from_datagram(datagram).expect("accepted entries were parsed");
-        if sealed.statement {
+        if sealed.statement || sealed.notice {
             cursor.next = sealed.seq.next();
             return 0;
         }
@@ -481,7 +481,8 @@ fn other_lives(cursors: &BTreeMap<LogId, Cursor>, id: LogId) -> Vec<BTreeMap<Ins
 
 /// Whether an entry's key may still come. What is said of members is not for readers, so nothing waits for it.
 fn waits_for_key(keys: &Ring, datagram: &[u8]) -> bool {
-    Entry::from_datagram(datagram).is_ok_and(|entry| !entry.statement && keys.waits_for(entry.key_id))
+    Entry::from_datagram(datagram)
+        .is_ok_and(|entry| !entry.statement && !entry.notice && keys.waits_for(entry.key_id))
 }
 
 /// Whether a log is by one of these.

@@ -316,6 +316,7 @@ impl Session {
         }
         self.own.values_mut().for_each(|own| members.prepare(&mut own.writer));
         self.open_first_entries(out);
+        self.read_notices(out);
         let Some(members) = &self.members else { return };
         let (key, value) = records::members(self.id, &members.record());
         out.writes.push(Write::Record { key, value });

@@ -11,6 +11,7 @@ pub mod flow;
 pub mod gaps;
 mod lives;
 pub mod members;
+mod notices;
 pub mod progress;
 mod reading;
 mod receiving;
@@ -143,6 +144,8 @@ pub struct Session {
     stamp: u64,
     /// Whether entries can be stored now.
     storing: bool,
+    /// Notices whose key has not come yet.
+    unread_notices: BTreeMap<(LogId, Seq), Bytes>,
 }
 
 impl Session {
@@ -181,6 +184,7 @@ impl Session {
             save_at: None,
             stamp: 0,
             storing: true,
+            unread_notices: BTreeMap::new(),
         }
     }
 
@@ -350,6 +354,7 @@ impl Session {
             log.trim(LIVE_WINDOW, have);
         }
         self.take_statements(id, before, have, out);
+        self.take_notices(id, before, have, out);
         out.ready.extend(self.readers.keys().copied());
         let mine = self.is_own(id);
         // What one local user writes may be news for another.

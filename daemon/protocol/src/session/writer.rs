@@ -74,6 +74,8 @@ pub struct Writer {
     drafts: Vec<Draft>,
     /// What is to be said of the membership, with what seals it. It goes before messages.
     statements: VecDeque<(Ring, Vec<u8>)>,
+    /// What is to be said of app sessions. It goes before messages, under the same key.
+    notices: VecDeque<Vec<u8>>,
     /// What seals the first entry, where that is not what seals messages.
     genesis_ring: Option<Ring>,
     /// Number of the first of `drafts`, counting all that ever were.
@@ -112,6 +114,7 @@ impl Writer {
             stream: StreamWriter::new(overhead),
             drafts: Vec::new(),
             statements: VecDeque::new(),
+            notices: VecDeque::new(),
             genesis_ring: None,
             first_draft: 0,
             pending: VecDeque::new(),
@@ -136,17 +139,22 @@ impl Writer {
 
     /// Whether something waits to be sent.
     pub fn is_waiting(&self) -> bool {
-        !self.drafts.is_empty() || !self.statements.is_empty()
+        !self.drafts.is_empty() || !self.statements.is_empty() || !self.notices.is_empty()
     }
 
     /// Whether some of that may be sent. `messages`: there is a key to seal messages with.
     pub fn is_ready(&self, messages: bool) -> bool {
-        !self.statements.is_empty() || messages && !self.drafts.is_empty()
+        !self.statements.is_empty() || messages && !(self.drafts.is_empty() && self.notices.is_empty())
     }
 
     /// Takes in something to be said of the membership, and what seals it.
     pub fn say(&mut self, ring: Ring, body: Vec<u8>) {
         self.statements.push_back((ring, body));
+    }
+
+    /// Takes in something to be said of an app session.
+    pub fn notify(&mut self, body: Vec<u8>) {
+        self.notices.push_back(body);
     }
 
     /// Says what seals the first entry: newcomers must be able to read who writes, whatever else they may read.
@@ -224,7 +232,14 @@ impl Writer {
             draft.push(&rmp_serde::to_vec(&genesis).expect("our own types always encode"));
             self.sign(draft, &mut place, false, &[], &ring, &mut written);
         }
-        self.flush_statements(limit, &mut place, &mut written);
+        let statements = self.statements.drain(..self.statements.len().min(limit).min(MAX_COVERED)).collect();
+        self.flush_said(statements, Draft::statement, &mut place, &mut written);
+        if ring.can_send() {
+            let room = limit.saturating_sub(written.len()).min(MAX_COVERED);
+            let notices = self.notices.drain(..self.notices.len().min(room));
+            let notices = notices.map(|body| (ring.clone(), body)).collect();
+            self.flush_said(notices, Draft::notice, &mut place, &mut written);
+        }
         let room = limit.saturating_sub(written.len());
         let count = if ring.can_send() { self.drafts.len().min(room).min(MAX_COVERED) } else { 0 };
         let mut covered = Vec::with_capacity(count);
@@ -255,25 +270,29 @@ impl Writer {
         (written, marks)
     }
 
-    /// A burst of statements, with a signature of its own.
-    fn flush_statements(&mut self, limit: usize, place: &mut Place, written: &mut Vec<Written>) {
-        let count = self.statements.len().min(limit).min(MAX_COVERED);
+    /// A burst of statements or notices, with a signature of its own.
+    fn flush_said(
+        &mut self,
+        batch: Vec<(Ring, Vec<u8>)>,
+        draft: fn(&[u8], usize) -> Draft,
+        place: &mut Place,
+        written: &mut Vec<Written>,
+    ) {
+        let count = batch.len();
         let mut covered = Vec::with_capacity(count);
-        let batch: Vec<(Ring, Vec<u8>)> = self.statements.drain(..count).collect();
         for (i, (ring, body)) in batch.into_iter().enumerate() {
             let last = i + 1 == count;
-            let draft = Draft::statement(&body, ring.overhead());
-            if last && draft.fits_signature(covered.len()) {
-                self.sign(draft, place, false, &covered, &ring, written);
+            let said = draft(&body, ring.overhead());
+            if last && said.fits_signature(covered.len()) {
+                self.sign(said, place, false, &covered, &ring, written);
                 continue;
             }
-            let datagram = draft.finish(place, &ring);
+            let datagram = said.finish(place, &ring);
             covered.push(entry_hash(&datagram));
             written.push(Written { seq: place.seq, stamp: place.stamp, datagram: datagram.into() });
             step(place);
             if last {
-                let draft = Draft::statement(&[], ring.overhead());
-                self.sign(draft, place, false, &covered, &ring, written);
+                self.sign(draft(&[], ring.overhead()), place, false, &covered, &ring, written);
             }
         }
     }
@@ -337,6 +356,7 @@ mod tests {
             scope: Scope::Open,
             kind: SessionKind::Kept,
             history: true,
+            parent: None,
         };
         let certificate = Certificate::issue(&user, HostId([1; 16]), &origin.verifying_key(), "ana");
         Writer::begin(origin, log, Genesis { certificate, descriptor, previous: None }, 0)

@@ -1,0 +1,352 @@
+//! Copies of apps that are run together, on this host: launching them, and what their agents say of them.
+//!
+//! Invariant: of each app session a user has one copy at a time, and what others see of it is what the agent said last.
+
+use super::{Running, Standing, Together};
+use crate::{
+    launch::MAY_FAIL,
+    node::{Action, Node},
+    nway::{activity::Member, notice::Stand},
+    time::Instant,
+};
+use chalktalk_ipc::{
+    AppId, Event, HostId, InstanceId, Refusal, RefusalCode, SessionId, UserId,
+    nway::{Model, Part, Policy, Run, RunMember},
+    request::LaunchOutcome,
+};
+use std::net::IpAddr;
+
+/// Lines that a user is shown of what their copy wrote last, and how long each may be.
+const LINES: usize = 10;
+const LINE: usize = 200;
+
+/// A copy on this host.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct Launched {
+    /// Number of the launch; 0: by an earlier daemon.
+    pub launch: u64,
+}
+
+impl Together {
+    fn of_launch(&self, user: UserId, launch: u64) -> Option<SessionId> {
+        let of = |app: &Running| app.launched.get(&user).is_some_and(|copy| copy.launch == launch);
+        self.apps.iter().find(|(_, app)| launch != 0 && of(app)).map(|(id, _)| *id)
+    }
+}
+
+impl Node {
+    /// What keeps a local user from running an app, if anything does.
+    pub(super) fn what_lacks(&self, user: UserId, app: &AppId) -> Option<String> {
+        let agent = self.users.get(&user).and_then(|local| local.agent.as_ref());
+        let Some(agent) = agent else {
+            return Some("no agent runs there that could open programs".to_owned());
+        };
+        match agent.apps.contains_key(app) {
+            true => None,
+            false => Some("the app is not registered there".to_owned()),
+        }
+    }
+
+    /// What a user's manifests say about being launched by somebody's invitation.
+    pub(super) fn policy(&self, user: UserId, app: &AppId, from: UserId) -> Policy {
+        let agent = self.users.get(&user).and_then(|local| local.agent.as_ref());
+        let Some(together) = agent.and_then(|agent| agent.apps.get(app)).map(|app| &app.together) else {
+            return Policy::Ask;
+        };
+        let name = self.name_of_user(from);
+        let digits = from.to_string();
+        let meant = |person: &str| {
+            let person = person.trim_start_matches('@');
+            crate::ids::normalised(person) == crate::ids::normalised(&name)
+                || person.len() >= 8 && digits.starts_with(&person.to_lowercase())
+        };
+        let rule = together.rules.iter().find(|rule| meant(&rule.person));
+        let verified =
+            self.people.get(&user).and_then(|people| people.get(&from)).is_some_and(|p| p.is_verified());
+        match rule.map_or(together.policy, |rule| rule.policy) {
+            Policy::Known if verified => Policy::Auto,
+            Policy::Known => Policy::Ask,
+            policy => policy,
+        }
+    }
+
+    /// Whether somebody's word alone may launch one more program for a user. It counts.
+    pub(super) fn may_cause(&mut self, user: UserId, from: UserId) -> bool {
+        let verified =
+            self.people.get(&user).and_then(|people| people.get(&from)).is_some_and(|p| p.is_verified());
+        self.launcher.may_cause(user, verified.then_some(from), self.out.now)
+    }
+
+    /// A user's agent has told which apps there are: who lacked one may have it now, and is asked.
+    pub(in crate::node) fn on_registry(&mut self, user: UserId) {
+        let me = self.member(user);
+        let lacked = |app: &Running| app.stand(&me).is_some_and(|stand| stand.standing == Standing::Missing);
+        let ids: Vec<SessionId> = self
+            .together
+            .apps
+            .iter()
+            .filter(|(_, app)| app.invited.contains_key(&user) && lacked(app))
+            .map(|(id, _)| *id)
+            .collect();
+        for id in ids {
+            let Some(mut running) = self.together.apps.remove(&id) else { continue };
+            if self.what_lacks(user, &running.activity.invite.app).is_none() {
+                self.note_invitation(id, &mut running, user);
+            }
+            self.together.apps.insert(id, running);
+            self.stir(id);
+        }
+    }
+
+    /// Has the agent launch a local user's copy.
+    pub(super) fn launch_copy(&mut self, id: SessionId, running: &mut Running, user: UserId) {
+        if !self.has_joined(user, id) {
+            return; // its key is on its way
+        }
+        let me = self.member(user);
+        let Some(stand) = running.activity.stand(&me).cloned() else { return };
+        let app = running.activity.invite.app.clone();
+        if let Some(detail) = self.what_lacks(user, &app) {
+            return self.say_stand(running, user, Stand { standing: Standing::Missing, detail, ..stand });
+        }
+        if self.launcher.is_resting(user, &app, self.out.now) {
+            let detail = format!("{app} failed {MAY_FAIL} times within a minute and rests for 10 minutes");
+            return self.say_stand(running, user, Stand { standing: Standing::Failed, detail, ..stand });
+        }
+        let (launch, token) = self.launcher.issue((id, user), self.out.now, &mut self.out.rng);
+        let run = self.run_for(running, me, &stand);
+        running.launched.insert(user, Launched { launch });
+        self.actions
+            .push_back(Action::NotifyAgent(user, Event::Run { launch, app, session: id, token, run }));
+        self.out.counters.add("launches", 1);
+        let stand =
+            Stand { standing: Standing::Starting, pid: 0, status: None, detail: String::new(), ..stand };
+        self.say_stand(running, user, stand);
+    }
+
+    /// What a copy has to know.
+    fn run_for(&self, running: &Running, me: Member, stand: &Stand) -> Run {
+        let hosts = self.hosts_in(running.parent);
+        let present = |host: HostId| hosts.contains(&host);
+        let activity = &running.activity;
+        let host = activity.host(&present);
+        let of = |member: Member| {
+            let stand = activity.stand(&member).expect("it takes part");
+            RunMember {
+                name: self.name_of_user(member.user),
+                address: self.reach(member.host, &stand.addresses),
+                port: stand.port,
+                pid: stand.pid,
+                part: stand.part,
+                me: member == me,
+            }
+        };
+        Run {
+            parent: running.parent,
+            part: stand.part,
+            place: activity.place(&me, &present).unwrap_or(0),
+            user: self.user_name(me.user),
+            my_address: self.own_reach().first().copied(),
+            host_address: host.and_then(|(member, stand)| self.reach(member.host, &stand.addresses)),
+            host_port: host.map_or(0, |(_, stand)| stand.port),
+            automatic: running.automatic.contains(&me.user),
+            members: activity.active(&present).into_iter().take(64).map(of).collect(),
+        }
+    }
+
+    /// This host's addresses as others can use them, the best first: link-local ones are good on one interface only.
+    pub(super) fn own_reach(&self) -> Vec<IpAddr> {
+        let mut own = self.paths.addresses();
+        let rank = |address: &IpAddr| match address {
+            IpAddr::V4(v4) => (v4.is_link_local(), 0),
+            IpAddr::V6(v6) => (v6.is_unicast_link_local(), 1),
+        };
+        own.sort_by_key(rank);
+        own.truncate(crate::nway::notice::MAX_ADDRESSES);
+        own
+    }
+
+    /// Where a participant's copy can be reached from here: where their host is heard from, if they name that.
+    fn reach(&self, host: HostId, named: &[IpAddr]) -> Option<IpAddr> {
+        if host == self.host {
+            return self.own_reach().first().copied();
+        }
+        let heard = self.directory.host(host)?;
+        let heard: Vec<IpAddr> = heard.addresses().map(|address| address.ip()).collect();
+        named.iter().find(|address| heard.contains(address)).or(heard.first()).copied()
+    }
+
+    // --- what agents and programs say -----------------------------------------------------------------------------
+
+    /// A launch of a copy went well, or not. False: the launch is no copy's.
+    pub(in crate::node) fn on_copy_launched(
+        &mut self,
+        user: UserId,
+        launch: u64,
+        outcome: &LaunchOutcome,
+    ) -> bool {
+        let Some(id) = self.together.of_launch(user, launch) else { return false };
+        let app = self.together.apps[&id].activity.invite.app.clone();
+        let now = self.out.now;
+        match outcome {
+            LaunchOutcome::Started(pid) => {
+                let pid = *pid;
+                self.restate(user, id, |stand| Stand { pid, ..stand });
+                return true;
+            }
+            LaunchOutcome::Locked => {
+                self.restate(user, id, |stand| Stand { standing: Standing::Asked, ..stand });
+            }
+            LaunchOutcome::NoApp => {
+                let detail = "the app is not registered there".to_owned();
+                self.restate(user, id, |stand| Stand { standing: Standing::Missing, detail, ..stand });
+            }
+            LaunchOutcome::NoDisplay => {
+                let detail = "it needs a display and there is none".to_owned();
+                self.restate(user, id, |stand| Stand { standing: Standing::Missing, detail, ..stand });
+            }
+            LaunchOutcome::Failed(why) => {
+                self.launcher.note_failure(user, &app, now);
+                let detail = crate::nway::notice::short(why, chalktalk_ipc::nway::MAX_DETAIL);
+                self.restate(user, id, |stand| Stand { standing: Standing::Failed, detail, ..stand });
+            }
+        }
+        if let Some(running) = self.together.apps.get_mut(&id) {
+            running.launched.remove(&user);
+        }
+        true
+    }
+
+    /// An agent says that a copy is ready.
+    pub fn run_ready(&mut self, now: Instant, user: UserId, launch: u64, port: u16) {
+        self.at(now);
+        if let Some(id) = self.together.of_launch(user, launch) {
+            self.set_ready(user, id, port);
+        }
+        self.settle();
+    }
+
+    /// A launched program says itself that it is ready.
+    pub fn ready_to_be_joined(
+        &mut self,
+        now: Instant,
+        instance: InstanceId,
+        id: SessionId,
+        port: u16,
+    ) -> Result<(), Refusal> {
+        self.at(now);
+        let user = self.instances.get(&instance).map(|instance| instance.user);
+        let copy = user
+            .filter(|user| self.together.apps.get(&id).is_some_and(|app| app.launched.contains_key(user)));
+        let Some(user) = copy else {
+            let message = "no copy of yours was launched for this app session";
+            return Err(Refusal::new(RefusalCode::BadRequest, message));
+        };
+        self.set_ready(user, id, port);
+        self.settle();
+        Ok(())
+    }
+
+    fn set_ready(&mut self, user: UserId, id: SessionId, port: u16) {
+        self.restate(user, id, |stand| {
+            let port = if port == 0 { stand.port } else { port };
+            Stand { standing: Standing::In, port, ..stand }
+        });
+    }
+
+    /// An agent says that a copy has ended, and what it wrote last.
+    pub fn run_ended(
+        &mut self,
+        now: Instant,
+        user: UserId,
+        launch: u64,
+        id: SessionId,
+        status: Option<i32>,
+        said: Vec<String>,
+    ) {
+        self.at(now);
+        let Some(running) = self.together.apps.get_mut(&id) else { return };
+        if running.launched.get(&user).is_none_or(|copy| copy.launch != launch) {
+            return;
+        }
+        running.launched.remove(&user);
+        let short = |line: String| crate::nway::notice::short(&line, LINE);
+        running.said.insert(user, said.into_iter().take(LINES).map(short).collect());
+        let app = running.activity.invite.app.clone();
+        let failed = status.is_some_and(|status| status != 0);
+        if failed {
+            self.launcher.note_failure(user, &app, now);
+        }
+        let detail = match status {
+            None => "how it ended is not known".to_owned(),
+            Some(0) => String::new(),
+            Some(status) if status > 128 => format!("it was ended by signal {}", status - 128),
+            Some(status) => format!("it ended with status {status}"),
+        };
+        let standing = if failed { Standing::Failed } else { Standing::Left };
+        self.restate(user, id, |stand| Stand { standing, status, detail, pid: 0, port: 0, ..stand });
+        self.settle();
+    }
+
+    /// A user's agent says which copies it still watches that a former daemon had it launch.
+    pub fn still_running(&mut self, now: Instant, user: UserId, running: Vec<chalktalk_ipc::nway::Running>) {
+        self.at(now);
+        for copy in running {
+            let me = self.member(user);
+            let Some(app) = self.together.apps.get_mut(&copy.session) else { continue };
+            if app.launched.contains_key(&user) || app.stand(&me).is_none() {
+                continue;
+            }
+            app.launched.insert(user, Launched::default());
+            let standing = if copy.ready { Standing::In } else { Standing::Starting };
+            self.restate(user, copy.session, |stand| Stand {
+                standing,
+                pid: copy.pid,
+                port: copy.port,
+                ..stand
+            });
+        }
+        self.settle();
+    }
+
+    /// Says anew how a local user stands, if that is something else than they said last.
+    fn restate(&mut self, user: UserId, id: SessionId, change: impl FnOnce(Stand) -> Stand) {
+        let me = self.member(user);
+        let Some(mut running) = self.together.apps.remove(&id) else { return };
+        if let Some(before) = running.stand(&me).cloned() {
+            let stand = change(before.clone());
+            if stand != before {
+                self.say_stand(&mut running, user, stand);
+            }
+        }
+        self.together.apps.insert(id, running);
+        self.stir(id);
+    }
+
+    /// A copy that is said to run, and that no agent knows of, does not.
+    pub(super) fn look_for_lost(&mut self, running: &mut Running, user: UserId) {
+        if running.launched.contains_key(&user) {
+            return;
+        }
+        if let Some(settles) = running.settles.filter(|settles| *settles > self.out.now) {
+            return running.look_at(settles);
+        }
+        let stand = running.activity.stand(&self.member(user)).cloned();
+        let lost = stand.filter(|stand| matches!(stand.standing, Standing::Starting | Standing::In));
+        if let Some(stand) = lost {
+            let detail = "it ended while nobody watched".to_owned();
+            let stand = Stand { standing: Standing::Failed, detail, pid: 0, port: 0, ..stand };
+            self.say_stand(running, user, stand);
+        }
+    }
+
+    /// As what somebody takes part: who made an app session with a host is the host.
+    pub(super) fn part_of(running: &Running, user: UserId, wish: Part) -> Part {
+        let invite = &running.activity.invite;
+        match wish {
+            _ if invite.model == Model::Host && user == invite.creator => Part::Host,
+            Part::Host => Part::Player,
+            part => part,
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! One app session as a member of its parent sees it, and what that member has to do about it.
+//!
+//! The view is a set of registers, one for each user on a host, that only they write: the latest notice of each counts. So any
+//! two hosts that hold the same notices see the same, in whatever order these came. Whether a host is present is the one
+//! thing that is looked at besides; everything is derived anew from both, and nothing is kept that could go stale.
+//!
+//! Invariant: nobody is started who has not accepted, and nobody beyond the most that can take part, as far as is known.
+
+use super::notice::{Invite, Notice, Stand};
+use crate::members::statement::Place;
+use chalktalk_ipc::{
+    HostId, SessionId, UserId,
+    nway::{Model, Part, Standing},
+};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Members of whom something is known in one app session; more are somebody's invention.
+pub const MAX_MEMBERS: usize = 4096;
+
+/// A user on a host: who takes part.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub struct Member {
+    /// The person.
+    pub user: UserId,
+    /// Where they sit.
+    pub host: HostId,
+}
+
+/// An app session.
+#[derive(Clone, PartialEq, Eq, Debug, Hash)]
+pub struct Activity {
+    /// What everybody is asked into.
+    pub invite: Invite,
+    /// Who of the members asked whom in person: those who had not heard the first invitation.
+    pub asked: BTreeSet<UserId>,
+    /// Whether who made it has called it off.
+    pub cancelled: bool,
+    stands: BTreeMap<Member, (Place, Stand)>,
+}
+
+/// What a member has to do.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Duty {
+    /// Say that the invitation has come.
+    Note,
+    /// Launch the app.
+    Start,
+    /// Say that one is out: it cannot begin any more.
+    Withdraw(&'static str),
+}
+
+/// Why somebody cannot take part.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Closed {
+    /// Nobody takes part any more.
+    Ended,
+    /// It was called off.
+    Cancelled,
+}
+
+impl Activity {
+    /// One of which the invitation has come.
+    pub fn new(invite: Invite) -> Self {
+        let invite = Invite { to: None, ..invite };
+        Self { invite, asked: BTreeSet::new(), cancelled: false, stands: BTreeMap::new() }
+    }
+
+    /// Which.
+    pub fn session(&self) -> SessionId {
+        self.invite.session
+    }
+
+    /// Takes in what a member has said. True if that is news.
+    pub fn apply(&mut self, author: Member, place: Place, notice: &Notice) -> bool {
+        match notice {
+            Notice::Invite(invite) => invite.to.is_some_and(|user| self.asked.insert(user)),
+            Notice::Cancel { .. } => {
+                let news = author.user == self.invite.creator && !self.cancelled;
+                self.cancelled |= news;
+                news
+            }
+            Notice::Stand(stand) => {
+                let known = self.stands.get(&author);
+                let full = known.is_none() && self.stands.len() >= MAX_MEMBERS;
+                if full || known.is_some_and(|(before, _)| *before >= place) {
+                    return false;
+                }
+                self.stands.insert(author, (place, stand.clone()));
+                true
+            }
+        }
+    }
+
+    /// How a member stands, if they have said so.
+    pub fn stand(&self, member: &Member) -> Option<&Stand> {
+        self.stands.get(member).map(|(_, stand)| stand)
+    }
+
+    /// All who have said something, and where they said it.
+    pub fn stands(&self) -> impl Iterator<Item = (Member, Place, &Stand)> {
+        self.stands.iter().map(|(member, (place, stand))| (*member, *place, stand))
+    }
+
+    /// Those who take part or are about to, in the order of their places: who accepted first. Who only looks on comes last.
+    pub fn active(&self, present: &dyn Fn(HostId) -> bool) -> Vec<Member> {
+        let takes_part = |(member, (_, stand)): (&Member, &(Place, Stand))| {
+            let is_in = stand.standing.is_active() && present(member.host);
+            is_in.then_some((stand.part == Part::Observer, stand.since, *member))
+        };
+        let mut active: Vec<_> = self.stands.iter().filter_map(takes_part).collect();
+        active.sort();
+        active.into_iter().map(|(_, _, member)| member).collect()
+    }
+
+    /// Which place a member has, from 1. Who looks on has none.
+    pub fn place(&self, member: &Member, present: &dyn Fn(HostId) -> bool) -> Option<u16> {
+        let looks_on = self.stand(member).is_none_or(|stand| stand.part == Part::Observer);
+        let at = self.active(present).iter().position(|other| other == member);
+        at.filter(|_| !looks_on).and_then(|at| u16::try_from(at + 1).ok())
+    }
+
+    /// Whether it has begun: somebody's copy runs, or enough have accepted.
+    pub fn has_begun(&self, present: &dyn Fn(HostId) -> bool) -> bool {
+        let active = self.active(present);
+        let runs = |member: &Member| {
+            self.stand(member)
+                .is_some_and(|stand| matches!(stand.standing, Standing::Starting | Standing::In))
+        };
+        let plays = |member: &&Member| self.stand(member).is_some_and(|stand| stand.part != Part::Observer);
+        active.iter().any(runs)
+            || active.iter().filter(plays).count() >= usize::from(self.invite.least.max(2))
+    }
+
+    /// Whose copy is the one that the others connect to, if it is ready.
+    pub fn host(&self, present: &dyn Fn(HostId) -> bool) -> Option<(Member, &Stand)> {
+        let ready = |stand: &Stand| stand.part == Part::Host && stand.standing == Standing::In;
+        let mut hosts =
+            self.stands.iter().filter(|(member, (_, stand))| ready(stand) && present(member.host));
+        hosts.next().map(|(member, (_, stand))| (*member, stand))
+    }
+
+    /// Whether, and why, nobody is let in any more. Who invited takes part from the start.
+    pub fn closed(&self, present: &dyn Fn(HostId) -> bool) -> Option<Closed> {
+        match self.active(present).is_empty() {
+            true if !self.stands.is_empty() => Some(Closed::Ended),
+            _ if self.cancelled => Some(Closed::Cancelled),
+            _ => None,
+        }
+    }
+
+    /// What a member has to do. `invited`: an invitation has come to them that counts; `expired`: it is too old to begin.
+    pub fn duty(
+        &self,
+        me: &Member,
+        present: &dyn Fn(HostId) -> bool,
+        invited: bool,
+        expired: bool,
+    ) -> Option<Duty> {
+        let closed = self.closed(present);
+        let Some(stand) = self.stand(me) else {
+            return (invited && !expired && closed.is_none()).then_some(Duty::Note);
+        };
+        if stand.standing != Standing::Accepted {
+            return None;
+        }
+        if !self.has_begun(present) {
+            return match self.cancelled {
+                true => Some(Duty::Withdraw("it was called off")),
+                false if expired => Some(Duty::Withdraw("too few accepted")),
+                false => None,
+            };
+        }
+        let place = self.place(me, present);
+        if stand.part != Part::Observer && place.is_none_or(|place| place > self.invite.most) {
+            return self.cancelled.then_some(Duty::Withdraw("it was called off before a place was free"));
+        }
+        let waits =
+            self.invite.model == Model::Host && stand.part != Part::Host && self.host(present).is_none();
+        match waits {
+            true if expired && !self.host_may_come(present) => Some(Duty::Withdraw("the host has gone")),
+            true => None,
+            false => Some(Duty::Start),
+        }
+    }
+
+    /// Whether the host's copy is on its way.
+    fn host_may_come(&self, present: &dyn Fn(HostId) -> bool) -> bool {
+        let coming = |(member, (_, stand)): (&Member, &(Place, Stand))| {
+            stand.part == Part::Host && stand.standing.is_active() && present(member.host)
+        };
+        self.stands.iter().any(coming)
+    }
+
+    /// Members who should be asked in person: they are in the parent and have never said that the invitation came.
+    pub fn unasked<'a>(
+        &'a self,
+        parent: impl Iterator<Item = Member> + 'a,
+    ) -> impl Iterator<Item = Member> + 'a {
+        let known = |member: &Member| self.stands.contains_key(member);
+        parent.filter(move |member| !known(member) && !self.asked.contains(&member.user))
+    }
+
+    /// Who tells of the end: of those who took part, the one who left last.
+    pub fn last_out(&self) -> Option<Member> {
+        let out =
+            |stand: &Stand| stand.since > 0 && matches!(stand.standing, Standing::Left | Standing::Failed);
+        let left = self.stands.iter().filter(|(_, (_, stand))| out(stand));
+        left.max_by_key(|(_, (place, _))| *place).map(|(member, _)| *member)
+    }
+}
