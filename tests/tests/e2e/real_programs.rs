@@ -12,7 +12,6 @@ use std::{
     fs,
     io::Write,
     net::{IpAddr, SocketAddr, TcpStream, UdpSocket},
-    os::unix::fs::PermissionsExt,
     path::PathBuf,
     time::Duration,
 };
@@ -22,7 +21,6 @@ pub(crate) const TESTS: &[Test] = tests![
     network_speed_by_iperf3_one_after_the_other,
     a_multicast_group_by_socat_among_peers,
     a_shared_terminal_by_tmux,
-    a_game_for_two_by_netris_in_terminals,
     a_shared_screen_by_vnc,
 ];
 
@@ -187,29 +185,6 @@ fn a_shared_terminal_by_tmux() {
     await_connected(&lab, port_of(&host), &[2, 3]);
     let _kept_open = write_to(lab.host(1), port_of(&host), "echo six-times-seven-is-$((6*7))\r");
     [2, 3].iter().for_each(|n| await_output(lab.host(*n), app, &id, "six-times-seven-is-42"));
-}
-
-fn a_game_for_two_by_netris_in_terminals() {
-    require("/usr/games/netris", "netris");
-    require("python3", "python3");
-    let app = "org.netris.netris";
-    let lab = Lab::new(2);
-    // Stands for a terminal window: a program within a terminal of its own, whose screen goes to the output.
-    let terminal = lab.host(1).dir().join("terminal");
-    let script = "#!/usr/bin/env python3\nimport os, pty, sys\nos.environ['TERM'] = 'xterm'\nsys.exit(pty.spawn(sys.argv[2:]) >> 8)\n";
-    fs::write(&terminal, script).unwrap();
-    fs::set_permissions(&terminal, fs::Permissions::from_mode(0o755)).unwrap();
-    let variables = [("DISPLAY", ":77"), ("TERMINAL", terminal.to_str().unwrap())];
-    let _daemons: Vec<Daemon> =
-        lab.hosts().iter().map(|host| host.daemon_with_environment(&variables)).collect();
-    lab.await_presence(2);
-    lab.hosts().iter().for_each(|host| register(host, &manifest(app)));
-    let (id, host) = all_in(&lab, app);
-    await_connected(&lab, port_of(&host), &[2]);
-    // Each screen names the enemy: their user and host, which came over the connection.
-    for n in [1, 2] {
-        await_output(lab.host(n), app, &id, "Enemy:");
-    }
 }
 
 fn a_shared_screen_by_vnc() {

@@ -25,10 +25,8 @@ pub(crate) const TESTS: &[Test] = tests![
     what_keeps_failing_rests,
     names_and_titles_never_become_arguments,
     a_carried_port_is_an_inherited_socket,
-    who_comes_late_has_the_state_that_programs_share,
     a_hundred_ignored_invitations_leave_nothing_behind,
     a_copy_runs_soon_after_it_was_accepted,
-    thirty_hosts_start_together,
 ];
 
 /// A program that does nothing for long.
@@ -383,43 +381,6 @@ fn a_carried_port_is_an_inherited_socket() {
     assert!(host["part"] == "host" && host["port"].as_u64() > Some(1023), "{host}");
 }
 
-/// The third and fourth level: programs that talk by messages, one of them in another language, and share state.
-fn who_comes_late_has_the_state_that_programs_share() {
-    let python = crate::other_languages::python();
-    let (lab, _daemons) = Lab::talking(3);
-    let [ana, ben, cleo] = [1, 2, 3].map(|n| lab.host(n));
-    let examples = chalktalk_tests::binaries::source_root().join("apps/client/examples/tally.py");
-    let in_rust = chalktalk_tests::binaries::folder().join("examples/tally");
-    for host in [ana, ben, cleo] {
-        // Where cargo has built it, one of them is the program in Rust.
-        let argv = match in_rust.is_file() && host.index() == 2 {
-            true => format!("[{in_rust:?}]"),
-            false => format!("[{python:?}, {examples:?}]"),
-        };
-        register(
-            host,
-            &format!(
-                "id = \"org.example.tally\"\nname = \"Tally\"\nready = \"library\"\nheadless = {argv}\n"
-            ),
-        );
-    }
-    let sum = |host: &Host, id: &str| {
-        fs::read_to_string(host.dir().join(format!("state/chalktalk/tally-{id}.txt"))).unwrap_or_default()
-    };
-    [ana, ben].into_iter().for_each(|host| drop(run(host, &["room", "create", "club"])));
-    let id = start(ana, "org.example.tally", "#club", &[]);
-    invited(ben, &id);
-    run(ben, &["accept", &id]);
-    await_standing(&[ana, ben], &id, "ben", "in");
-    wait::until(SOON, "two", || [ana, ben].iter().all(|host| sum(host, &id) == "2\n"));
-    run(cleo, &["room", "join", "club"]);
-    invited(cleo, &id);
-    run(cleo, &["accept", &id]);
-    wait::until(SOON, "three, also for who came late", || {
-        [ana, ben, cleo].iter().all(|host| sum(host, &id) == "3\n")
-    });
-}
-
 fn take_part(app: &App, id: &str) {
     let request = Request::TakePart { session: id.parse().unwrap(), part: Part::Player };
     assert!(app.request(request).is_ok());
@@ -461,39 +422,4 @@ fn a_copy_runs_soon_after_it_was_accepted() {
     took.sort();
     eprintln!("from accept to the joiner's process: {took:?}");
     assert!(took[2] < Duration::from_millis(300), "{took:?}");
-}
-
-fn thirty_hosts_start_together() {
-    const HOSTS: usize = 30;
-    let lab = Lab::new(HOSTS);
-    let _daemons = lab.start_daemons();
-    lab.hosts().iter().for_each(|host| register(host, SLEEPER));
-    // Not a room of the chat: thirty windows of it would be measured as well.
-    let rooms = ["--app", "org.example.room"];
-    for host in lab.hosts() {
-        run(host, &[&["room", "create", "hall"], &rooms[..]].concat());
-    }
-    let all = HOSTS.to_string();
-    let apps: Vec<App> = lab.hosts()[1..].iter().map(|host| host.app("org.example.observer")).collect();
-    let round = || {
-        let more = [&rooms[..], &["--wait-for", &all]].concat();
-        let id = start(lab.host(1), "org.example.sleeper", "#hall", &more);
-        lab.hosts()[1..].iter().for_each(|host| drop(invited(host, &id)));
-        apps[..HOSTS - 2].iter().for_each(|app| take_part(app, &id));
-        let accepted = |n: usize| {
-            standing(lab.host(HOSTS), &id, &lab.host(n).user_name())
-                .is_some_and(|one| one["standing"] == "accepted")
-        };
-        wait::until(SOON * 3, "all but one to be known to have accepted", || (2..HOSTS).all(accepted));
-        let asked = Instant::now();
-        take_part(&apps[HOSTS - 2], &id);
-        for host in lab.hosts() {
-            await_process(host, &id);
-        }
-        asked.elapsed()
-    };
-    // The machine may be busy with something else for once.
-    let took = [round(), round()];
-    eprintln!("{HOSTS} hosts run so long after the last one accepted: {took:?}");
-    assert!(took.iter().min() < Some(&Duration::from_secs(2)), "{took:?}");
 }
