@@ -19,7 +19,7 @@ const MAX_UNREAD: usize = 256;
 impl Session {
     /// A local user says something of an app session.
     pub fn notify(&mut self, user: UserId, notice: &Notice) {
-        if let Some(own) = self.own.get_mut(&user) {
+        if let Some(own) = self.own.values_mut().find(|own| own.user == user) {
             own.writer.notify(notice.to_body());
         }
     }
