@@ -19,7 +19,9 @@ pub(crate) fn run(board: &Board, socket: Option<&Path>) -> Result<(), Failure> {
         }
         Some(BoardCommand::New { name, invite, json }) => {
             command.arg("new").args(name.as_ref().map(|name| name.0.to_string()));
-            invite.iter().for_each(|user| drop(command.arg("--invite").arg(user)));
+            for user in invite {
+                command.arg("--invite").arg(user);
+            }
             command.args(json.then_some("--json"));
         }
         Some(BoardCommand::Draw { target, file, at }) => {

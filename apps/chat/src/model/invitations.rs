@@ -155,6 +155,7 @@ mod tests {
             user: UserId([2; 32]),
             name: "ben".into(),
             time: u64::from(n),
+            nway: None,
         }
     }
 

@@ -253,6 +253,7 @@ fn invitations_stand_above_the_rooms() {
         user: chalktalk_ipc::UserId([2; 32]),
         name: "ben".into(),
         time: 0,
+        nway: None,
     };
     model.update(Input::Invitations(vec![invitation]), 1_732_225_900_000);
     insta::assert_snapshot!(screen(&mut model, 100, 24));
