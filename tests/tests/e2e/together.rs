@@ -121,8 +121,10 @@ fn who_accepts_gets_the_program_and_everybody_sees_how_each_stands() {
         assert!(runs(one["pid"].as_u64().unwrap()), "{one}");
     }
     assert_eq!((&hers["place"], &his["place"]), (&1.into(), &2.into()));
-    let members = seen(cleo, &id).unwrap()["members"].clone();
-    assert!(members.as_array().is_some_and(|all| all.len() == 2), "{members}");
+    // Who is in the session itself comes with the next heartbeats.
+    wait::until(SOON, "both to be members of the app session", || {
+        seen(cleo, &id).unwrap()["members"].as_array().is_some_and(|all| all.len() == 2)
+    });
     assert_eq!(ben.facts(&["invitations"]).as_array().unwrap().len(), 0);
     end(&his["pid"]);
     let failed = await_standing(&[ana, cleo, ben], &id, "ben", "failed");
