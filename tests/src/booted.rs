@@ -262,7 +262,7 @@ pub fn build_packages() {
     }
     let folder = binaries::folder();
     let profile = if folder.ends_with("release") { "release" } else { "dev" };
-    let mut build = Command::new(binaries::source_root().join("packaging/build"));
+    let mut build = Command::new(binaries::source_root().join("systemd/packaging/build"));
     build
         .args(["--profile", profile])
         .env("CARGO_TARGET_DIR", folder.parent().expect("a profile's folder is in the target folder"));
