@@ -13,6 +13,7 @@ use chalktalk_client::{Client, ClientError, Events, Stage};
 use chalktalk_ipc::{
     AppId, SessionId, Target,
     event::{Scope, SessionSummary},
+    request::SessionKind,
     socket::UserDirs,
 };
 use std::{
@@ -67,7 +68,7 @@ pub fn new(client: &Client, name: Option<&str>, invite: &[String]) -> Result<Ses
     if invite.is_empty() {
         return Ok(sitting::enter(client, &format!("#{name}"))?);
     }
-    Ok(client.create(&name, &AppId::whiteboard(), true, invite)?)
+    Ok(client.create(&name, &AppId::whiteboard(), SessionKind::Kept, true, invite)?)
 }
 
 fn free_name(sessions: &[SessionSummary]) -> String {
