@@ -142,7 +142,7 @@ mod tests {
         conversation::tests::summary,
         model::{
             Action, Input,
-            tests::{act, ana, open, typed},
+            tests::{act, ana, effects, open, typed},
         },
     };
     use chalktalk_ipc::{UserId, event::Scope};
@@ -163,7 +163,7 @@ mod tests {
         model.take_effects();
         typed(model, line);
         act(model, Action::Send);
-        model.take_effects()
+        effects(model)
     }
 
     fn asked(titles: &[&str]) -> Model {
@@ -210,7 +210,7 @@ mod tests {
         let mut model = asked(&["#plans"]);
         model.take_effects();
         act(&mut model, Action::Accept(SessionId([7; 16])));
-        assert_eq!(model.take_effects(), []);
+        assert_eq!(effects(&mut model), []);
         assert_eq!(model.current().unwrap().editor.text(), "/accept #plans");
     }
 

@@ -58,7 +58,7 @@ pub(crate) fn act(model: &mut Model, action: Action) {
 }
 
 /// What is to be done, but for keeping what is being written.
-fn effects(model: &mut Model) -> Vec<Effect> {
+pub(crate) fn effects(model: &mut Model) -> Vec<Effect> {
     model.take_effects().into_iter().filter(|effect| !matches!(effect, Effect::KeepDraft(..))).collect()
 }
 
