@@ -12,10 +12,8 @@ use std::{
 /// Names a folder with ready programs, instead of building them.
 pub const BIN_DIR: &str = "CHALKTALK_BIN_DIR";
 
+/// All but the whiteboard, which takes long to build: that is built only for tests that need it.
 const PACKAGES: [&str; 4] = ["chalktalkd", "chalktalk", "chalktalk-agent", "chalktalk-chat"];
-
-/// Draws, which takes long to build: built only for tests that need it.
-const WHITEBOARD: &str = "chalktalk-whiteboard";
 
 /// The folder with the programs.
 pub fn folder() -> PathBuf {
@@ -47,8 +45,12 @@ pub fn build_once(board: bool) {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(source_root()).args(["build", "--quiet", "--bins", "--target-dir"]).arg(target);
     cargo.args(["--profile", if profile == "debug" { "dev" } else { profile }]);
-    let packages = PACKAGES.iter().chain(board.then_some(&WHITEBOARD));
-    cargo.args(packages.flat_map(|package| ["--package", package]));
+    if board {
+        // The whole workspace, with the features that make `cargo build --workspace` the same build.
+        cargo.arg("--workspace");
+    } else {
+        cargo.args(PACKAGES.iter().flat_map(|package| ["--package", package]));
+    }
     let status = cargo.status().expect("cargo runs");
     assert!(status.success(), "the programs under test do not compile");
 }
