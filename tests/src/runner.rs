@@ -25,7 +25,7 @@ use std::{
 };
 
 /// The environment variable that lets a failed test try again.
-const SECOND_CHANCE: &str = "CHALKTALK_SECOND_CHANCE";
+pub const SECOND_CHANCE: &str = "CHALKTALK_SECOND_CHANCE";
 
 /// A test and its name.
 pub type Test = (&'static str, fn());
