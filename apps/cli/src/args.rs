@@ -558,7 +558,7 @@ pub(crate) struct Chat {
 #[derive(Args, Debug)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Board {
-    /// The board: #name, @user or a session's GUID [default: #board]
+    /// The board: #name, @user or a session's GUID; #board if left out
     pub(crate) target: Option<Target>,
     /// Without any display: only keep a copy of the board on this disk
     #[arg(long)]

@@ -22,7 +22,7 @@ use std::{
 #[derive(Parser, Debug)]
 #[command(name = "chalktalk-whiteboard", version, args_conflicts_with_subcommands = true)]
 struct Arguments {
-    /// The board: #name, @user or a session GUID [default: #board]
+    /// The board: #name, @user or a session GUID; #board if left out
     #[arg(value_parser = target)]
     target: Option<String>,
     /// Use no screen: only keep a copy of the board

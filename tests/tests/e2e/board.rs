@@ -93,11 +93,11 @@ fn boards_drawn_apart_become_one() {
     draw(lab.host(1), "#plans", drawing("before", 2));
     await_same(lab.hosts(), "#plans", &["before 1"]);
     lab.host(3).link_down();
-    draw(lab.host(1), "#plans", drawing("here", 5));
-    draw(lab.host(3), "#plans", drawing("there", 5));
-    assert!(!exported(lab.host(3), "#plans").contains("here 0"));
+    draw(lab.host(1), "#plans", drawing("ashore", 5));
+    draw(lab.host(3), "#plans", drawing("adrift", 5));
+    assert!(!exported(lab.host(3), "#plans").contains("ashore 0"));
     lab.host(3).link_up();
-    await_same(lab.hosts(), "#plans", &["before 0", "here 4", "there 4"]);
+    await_same(lab.hosts(), "#plans", &["before 0", "ashore 4", "adrift 4"]);
 }
 
 fn a_board_that_is_killed_loses_nothing() {
