@@ -44,7 +44,8 @@ fn run_a_copy(folder: &str) -> io::Result<()> {
 }
 
 fn multicast() -> io::Result<()> {
-    let socket = UdpSocket::bind("0.0.0.0:47474")?;
+    // Not the port: the daemon has that.
+    let socket = UdpSocket::bind("0.0.0.0:0")?;
     socket.join_multicast_v4(&Ipv4Addr::new(239, 255, 47, 74), &Ipv4Addr::new(10, 77, 0, 1))?;
     send(Ipv4Addr::new(239, 255, 47, 74))
 }
