@@ -230,7 +230,7 @@ fn serve_badly(mut stream: std::net::TcpStream, bytes: &[u8], manner: Manner) ->
             Ask::Piece(piece) => {
                 let start = tree::offset(piece) as usize;
                 let mut wrong = bytes[start..start + tree::length(bytes.len() as u64, piece)].to_vec();
-                wrong[3] ^= 1;
+                wrong[0] ^= 1; // the last piece may be of one byte
                 tells.put(&mut out, |out| Tell::Piece(piece, &wrong).put(out));
                 if manner == Manner::Breaks {
                     return stream.write_all(&out[..out.len() / 2]);
