@@ -5,17 +5,13 @@ use chalktalk_chat::{
     place::Opening,
     tui::{self, TuiError},
 };
-use chalktalk_client::{Client, ClientError, Events};
-use chalktalk_ipc::{AppId, SessionId, Target};
+use chalktalk_client::{Client, ClientError, program};
+use chalktalk_ipc::{AppId, Target};
 use clap::Parser;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use std::{
-    env,
-    io::{self, IsTerminal, Read},
-    os::unix::net::UnixStream,
+    io::{self, IsTerminal},
     path::PathBuf,
     process::ExitCode,
-    thread,
 };
 
 /// Talk with the people on your network.
@@ -48,7 +44,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {
             eprintln!("chalktalk-chat: {e:#}");
-            exit_code(&e)
+            ExitCode::from(client_error(&e).map_or(1, program::exit_status))
         }
     }
 }
@@ -59,50 +55,17 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         screen || arguments.headless,
         "this is not a terminal; run it in one, or use --headless --transcript FILE"
     );
-    let (client, events) = connect(&arguments)?;
-    let launched = env::var("CHALKTALK_SESSION").ok().and_then(|text| text.parse::<SessionId>().ok());
-    let opening = Opening::new(arguments.target, launched);
+    let name = concat!("chalktalk-chat ", env!("CARGO_PKG_VERSION"));
+    let builder = Client::builder(AppId::chat()).name(name).token_from_env();
+    let (client, events) = program::connect(builder, arguments.socket)?;
+    let opening = Opening::new(arguments.target, program::launched_session());
     let closing = client.clone();
-    on_signal(move || closing.close())?;
+    program::on_signal(move || closing.close())?;
     match &arguments.transcript {
         Some(path) => headless::run(&client, events, &opening, path)?,
         None => tui::run(&client, events, &opening)?,
     }
     Ok(())
-}
-
-fn connect(arguments: &Arguments) -> Result<(Client, Events), ClientError> {
-    let name = concat!("chalktalk-chat ", env!("CARGO_PKG_VERSION"));
-    let builder = Client::builder(AppId::chat()).name(name).token_from_env();
-    match &arguments.socket {
-        Some(path) => builder.socket(path).connect(),
-        None => builder.connect(),
-    }
-}
-
-/// Calls `end` once, on a thread of its own, when the chat is told to end.
-fn on_signal(end: impl FnOnce() + Send + 'static) -> io::Result<()> {
-    let (mut reader, writer) = UnixStream::pair()?;
-    for signal in [SIGTERM, SIGINT, SIGHUP] {
-        signal_hook::low_level::pipe::register(signal, writer.try_clone()?)?;
-    }
-    let wait = move || {
-        if reader.read(&mut [0]).is_ok() {
-            end();
-        }
-    };
-    thread::Builder::new().name("signals".into()).spawn(wait)?;
-    Ok(())
-}
-
-/// 1 failed, 3 no daemon, 4 refused, 5 timed out: as all programs here.
-fn exit_code(error: &anyhow::Error) -> ExitCode {
-    ExitCode::from(match client_error(error) {
-        Some(ClientError::NoDaemon { .. }) => 3,
-        Some(ClientError::Refused(_) | ClientError::Untrusted(_)) => 4,
-        Some(ClientError::TimedOut(_)) => 5,
-        _ => 1,
-    })
 }
 
 fn client_error(error: &anyhow::Error) -> Option<&ClientError> {

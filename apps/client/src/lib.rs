@@ -40,6 +40,7 @@ mod link;
 mod message;
 mod outbox;
 pub mod passphrase;
+pub mod program;
 mod progress;
 mod publish;
 mod serving;

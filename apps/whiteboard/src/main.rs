@@ -1,22 +1,14 @@
 //! `chalktalk-whiteboard`: the whiteboard's command line.
 
-use chalktalk_client::{Builder, Client, ClientError, Events};
-use chalktalk_ipc::{AppId, SessionId, Target, request::Role};
+use chalktalk_client::{Builder, Client, ClientError, Events, program};
+use chalktalk_ipc::{AppId, Target, request::Role};
 use chalktalk_whiteboard::{
     command::{self, CommandError},
     sitting::{self, Sitting},
     window::{self, Waker},
 };
 use clap::{Parser, Subcommand};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use std::{
-    env,
-    io::{self, Read},
-    os::unix::net::UnixStream,
-    path::PathBuf,
-    process::ExitCode,
-    thread,
-};
+use std::{path::PathBuf, process::ExitCode};
 
 /// Draw with the people on your network.
 #[derive(Parser, Debug)]
@@ -98,7 +90,10 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {
             eprintln!("chalktalk-whiteboard: {e}");
-            exit_code(&e)
+            ExitCode::from(match &e {
+                CommandError::Client(e) => program::exit_status(e),
+                _ => 1,
+            })
         }
     }
 }
@@ -140,7 +135,7 @@ fn open(target: Option<String>, headless: bool, socket: Option<PathBuf>) -> Resu
     let woken = waker.clone();
     let (client, events) =
         connect_and(socket, Role::App, move |builder| builder.on_event(move || woken.wake()))?;
-    let launched = env::var("CHALKTALK_SESSION").ok().and_then(|text| text.parse::<SessionId>().ok());
+    let launched = program::launched_session();
     let summary = match (&target, launched, client.launched_for()) {
         (None, Some(session), Some(summary)) if summary.session == session => summary,
         (None, Some(session), _) => sitting::enter(&client, &session.to_string())?,
@@ -148,7 +143,7 @@ fn open(target: Option<String>, headless: bool, socket: Option<PathBuf>) -> Resu
     };
     if headless {
         let closing = client.clone();
-        on_signal(move || closing.close()).map_err(|e| CommandError::Other(e.to_string()))?;
+        program::on_signal(move || closing.close()).map_err(|e| CommandError::Other(e.to_string()))?;
         return command::keep(&client, &events, summary, target.is_none() && launched.is_some());
     }
     let copy = command::copy_of(summary.session);
@@ -168,33 +163,5 @@ fn connect_and(
     let name = concat!("chalktalk-whiteboard ", env!("CARGO_PKG_VERSION"));
     let builder = and(Client::builder(AppId::whiteboard()).name(name));
     let builder = if role == Role::App { builder.token_from_env() } else { builder.role(role) };
-    match socket {
-        Some(path) => builder.socket(path).connect(),
-        None => builder.connect(),
-    }
-}
-
-/// Calls `end` once, on a thread of its own, when the program is told to end.
-fn on_signal(end: impl FnOnce() + Send + 'static) -> io::Result<()> {
-    let (mut reader, writer) = UnixStream::pair()?;
-    for signal in [SIGTERM, SIGINT, SIGHUP] {
-        signal_hook::low_level::pipe::register(signal, writer.try_clone()?)?;
-    }
-    let wait = move || {
-        if reader.read(&mut [0]).is_ok() {
-            end();
-        }
-    };
-    thread::Builder::new().name("signals".into()).spawn(wait)?;
-    Ok(())
-}
-
-/// 1 failed, 3 no daemon, 4 refused, 5 timed out: as all programs here.
-fn exit_code(error: &CommandError) -> ExitCode {
-    ExitCode::from(match error {
-        CommandError::Client(ClientError::NoDaemon { .. }) => 3,
-        CommandError::Client(ClientError::Refused(_) | ClientError::Untrusted(_)) => 4,
-        CommandError::Client(ClientError::TimedOut(_)) => 5,
-        _ => 1,
-    })
+    program::connect(builder, socket)
 }
