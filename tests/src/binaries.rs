@@ -12,8 +12,10 @@ use std::{
 /// Names a folder with ready programs, instead of building them.
 pub const BIN_DIR: &str = "CHALKTALK_BIN_DIR";
 
-/// All but the whiteboard, which takes long to build: that is built only for tests that need it.
-const PACKAGES: [&str; 4] = ["chalktalkd", "chalktalk", "chalktalk-agent", "chalktalk-chat"];
+/// All but the whiteboard, which takes long to build: that is built only for tests that need it. The client library is here for
+/// its examples.
+const PACKAGES: [&str; 5] =
+    ["chalktalkd", "chalktalk", "chalktalk-agent", "chalktalk-chat", "chalktalk-client"];
 
 /// The folder with the programs.
 pub fn folder() -> PathBuf {
@@ -23,6 +25,11 @@ pub fn folder() -> PathBuf {
 /// One of the project's programs.
 pub fn path(program: &str) -> PathBuf {
     folder().join(program)
+}
+
+/// One of the examples for authors, in Rust.
+pub fn example(name: &str) -> PathBuf {
+    folder().join("examples").join(name)
 }
 
 /// The root of the source tree.
@@ -43,7 +50,10 @@ pub fn build_once(board: bool) {
     let profile = folder.file_name().and_then(|name| name.to_str()).unwrap_or("debug");
     let target = folder.parent().expect("profiles are below the target folder");
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.current_dir(source_root()).args(["build", "--quiet", "--bins", "--target-dir"]).arg(target);
+    cargo
+        .current_dir(source_root())
+        .args(["build", "--quiet", "--bins", "--examples", "--target-dir"])
+        .arg(target);
     cargo.args(["--profile", if profile == "debug" { "dev" } else { profile }]);
     if board {
         // The whole workspace, with the features that make `cargo build --workspace` the same build.

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A program that is run together, with state that late joiners share: everybody adds one, and all see the same sum.
+"""A program that is run together, with state that late joiners share: everybody counts once, and all see the same sum.
 
 The agent launches it. Its messages are ordered, repaired and kept: whoever opens the
 session from its start has the whole state, so late joiners need nothing of their own. Each sum is written to standard
@@ -18,13 +18,9 @@ SESSION = uuid.UUID(os.environ["CHALKTALK_SESSION"]).bytes
 SUM = pathlib.Path(os.environ["CHALKTALK_STATE"]) / f"tally-{os.environ['CHALKTALK_SESSION']}.txt"
 
 
-def messages(body):
-    """The payloads of a deliver frame (docs/ipc.md, Receiving)."""
-    at = 85
-    while at < len(body):
-        (length,) = struct.unpack_from("<I", body, at + 27)
-        yield body[at + 31 : at + 31 + length]
-        at += 31 + length
+def author(body):
+    """Who wrote the messages of a deliver frame (docs/ipc.md, Receiving)."""
+    return body[32:64]
 
 
 def main():
@@ -35,18 +31,18 @@ def main():
     line.ask({"attach": attach})
     line.ask({"open": {"session": SESSION, "from": "start"}})
     line.ask({"ready": {"session": SESSION, "port": 0}})
-    mine = struct.pack("<16s16sQB", SESSION, bytes(16), 1, 0) + struct.pack("<IB", 1, 0) + b"1"
+    mine = struct.pack("<16s16sQB", SESSION, bytes(16), 1, 0) + struct.pack("<IB", 4, 0) + b"here"
     line.send(PUBLISH, mine)
     line.flush()
-    total = 0
+    people = set()
     selector = selectors.DefaultSelector()
     selector.register(line.socket, selectors.EVENT_READ)
     while True:
         for kind, body in line.frames():
             if kind == DELIVER:
-                total += sum(int(payload) for payload in messages(body))
-                print(total, flush=True)
-                SUM.write_text(f"{total}\n")
+                people.add(author(body))  # who comes back after a crash adds nothing
+                print(len(people), flush=True)
+                SUM.write_text(f"{len(people)}\n")
         selector.select()
         line.on_readable()
 

@@ -132,6 +132,9 @@ impl Node {
     fn consider(&mut self, key: Key, trigger: Trigger) {
         let (id, user) = key;
         let (Some(session), Some(local)) = (self.sessions.get(&id), self.users.get(&user)) else { return };
+        if session.descriptor.parent.is_some() {
+            return; // copies of an app that is run together are launched by notices alone
+        }
         let app = &session.descriptor.app;
         let closed = local.closed.contains(app) && !trigger.personal && !trigger.mention;
         if closed || self.launcher.has_job(&key) || session.app_readers(user).next().is_some() {
