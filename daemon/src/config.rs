@@ -114,11 +114,13 @@ pub struct Apps {
     pub deny: Vec<AppId>,
     /// Whether messages may open programs.
     pub launch: bool,
+    /// Whether others are told which are registered.
+    pub announce: bool,
 }
 
 impl Default for Apps {
     fn default() -> Self {
-        Self { allow: Vec::new(), deny: Vec::new(), launch: true }
+        Self { allow: Vec::new(), deny: Vec::new(), launch: true, announce: true }
     }
 }
 
@@ -415,7 +417,7 @@ mod tests {
     fn every_key_of_the_table_is_read_and_no_other() {
         let text = keys::example(false).replace("\"ana\"", "\"root\"");
         let all = settings(&[], &text).unwrap();
-        assert_eq!((all.operators.as_slice(), all.apps.launch), (&[0][..], false));
+        assert_eq!((all.operators.as_slice(), all.apps.launch, all.apps.announce), (&[0][..], false, false));
         assert_eq!(all.groups.v4, Ipv4Addr::new(239, 255, 1, 1));
         assert_eq!(
             (all.discovery, all.wishes.mode),

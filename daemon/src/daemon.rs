@@ -181,6 +181,7 @@ impl Daemon {
             peers: settings.peers.clone(),
             window: u32::try_from(2 * network.receive_buffer() / BUFFERED).unwrap_or(u32::MAX),
             quota: shared.then(|| quota(&settings)),
+            tell_apps: settings.apps.announce,
         };
         let now = Instant::after_start(start.elapsed());
         let mut node = Node::new(config, restored, now, wall_clock());
@@ -389,6 +390,7 @@ impl Daemon {
         self.network.listen_only_to(only_peers(&settings));
         let quota = shared.then(|| quota(&settings));
         self.node.set_wishes(now, settings.wishes.mode.into(), settings.peers.clone(), quota);
+        self.node.set_tell_apps(now, settings.apps.announce);
         if shared {
             self.local.set_bounds(bounds(&settings));
         }

@@ -286,6 +286,9 @@ impl Caller<'_> {
             Request::TakePart { session, part } => node.take_part(now, user, session, part)?,
             Request::Cancel { session } => node.cancel(now, user, session)?,
             Request::AppSessions => Answer::AppSessions(node.app_sessions(user)),
+            Request::Apps { target, parent_app } => {
+                Answer::Apps(node.app_owners(user, target.as_deref(), &parent_app)?)
+            }
             Request::Ready { session, port } => {
                 node.ready_to_be_joined(now, self.instance()?, session, port)?;
                 Answer::Done

@@ -5,6 +5,7 @@ use chalktalk_protocol::{
     control::{self, Failure, HostFrame, Nack, Report, UnverifiedHost, Vector, Volatile},
     entry::Entry,
     frame::{Header, Kind},
+    nway::notice::Notice,
     records,
     stream::StreamReader,
 };
@@ -34,6 +35,10 @@ fn bare(datagram: &[u8]) {
     }
     if let Ok(host) = UnverifiedHost::parse(body) {
         let _forged = host.verify();
+    }
+    if let Some(notice) = Notice::from_body(body) {
+        // What was read can be said again, and means the same.
+        assert_eq!(Notice::from_body(&notice.to_body()), Some(notice));
     }
     let _undecodable = (
         control::read::<Nack>(body),

@@ -2,7 +2,7 @@
 
 use crate::{
     ids::{AppId, BlobId, HostId, InstanceId, OriginId, Position, SessionId, UserId},
-    nway::{AppInvitation, AppSession, Run},
+    nway::{AppInvitation, AppOwner, AppSession, Run},
     request::{Availability, HistoryPoint, SessionKind, Topic},
 };
 use serde::{Deserialize, Serialize};
@@ -100,6 +100,8 @@ pub enum Answer {
     AppSession(AppSession),
     /// To `app_sessions`.
     AppSessions(Vec<AppSession>),
+    /// To `apps`: the caller first.
+    Apps(Vec<AppOwner>),
     /// To `history`, behind the messages.
     HistoryEnd {
         /// What to ask for next; absent: the beginning was reached.

@@ -3,7 +3,10 @@
 //! An *app session* is started from within another session, its parent. Everybody in the parent is asked; who accepts gets
 //! the app launched, and becomes a participant.
 
-use crate::ids::{AppId, HostId, SessionId, UserId};
+use crate::{
+    ids::{AppId, HostId, SessionId, UserId},
+    request::Availability,
+};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
@@ -242,6 +245,36 @@ pub struct AppInvitation {
     pub lacks: String,
     /// The text form of the invitation: `invite nway ID APP VERSION TITLE`.
     pub text: String,
+}
+
+/// Somebody on the network, and what they have registered.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct AppOwner {
+    /// The person.
+    pub user: UserId,
+    /// Their name, fit for display.
+    pub name: String,
+    /// The host they are on.
+    pub host_id: HostId,
+    /// Its name, fit for display.
+    pub host: String,
+    /// How available they are.
+    pub status: Availability,
+    /// Whether this is the calling user on this host.
+    pub me: bool,
+    /// What can be run there; absent: they do not tell, or no agent runs that could open programs.
+    pub apps: Option<Vec<OwnedApp>>,
+}
+
+/// A registered app.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct OwnedApp {
+    /// Which.
+    pub app: AppId,
+    /// In which version; empty: its manifest names none.
+    pub version: String,
+    /// Its name, as the registry of this host gives it; empty: it is not registered here.
+    pub name: String,
 }
 
 /// What an app needs to be run together, as its manifest says.

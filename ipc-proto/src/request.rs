@@ -156,6 +156,15 @@ pub enum Request {
     },
     /// The app sessions of the sessions the user is in. Answer: `app_sessions`.
     AppSessions,
+    /// Who has registered which apps, in which version: everybody there, or those of one session. Answer: `apps`.
+    Apps {
+        /// `#room`, `@user` or a session; absent: everybody on the network.
+        #[serde(default)]
+        target: Option<String>,
+        /// What app that session is of.
+        #[serde(default = "AppId::chat")]
+        parent_app: AppId,
+    },
     /// A launched program says that it is ready, so that others may join it. Answer: `done`.
     Ready {
         /// The app session.

@@ -8,13 +8,14 @@ use crate::{
     link::{Heard, Link},
     logs::{self, Logs},
     plan::{Plan, Surroundings},
+    policies::Policies,
     registry::{Folder, Problem, Registry},
     template::{Values, role},
 };
 use chalktalk_ipc::{
     Answer, AppId, Down, Event, Refusal, Request, SessionId,
     event::SessionSummary,
-    nway::{Part, Run},
+    nway::{Model, Part, Run},
     request::{LaunchOutcome, RegisteredApp},
     socket::SOCKET_ENV,
 };
@@ -66,8 +67,11 @@ pub enum AgentError {
 #[derive(Debug)]
 pub struct Agent {
     folders: Vec<Folder>,
+    policies: PathBuf,
     registry: Registry,
     problems: Vec<Problem>,
+    /// What is wrong with the user's policies.
+    mistake: Option<String>,
     told: Vec<RegisteredApp>,
     around: Surroundings,
     state: PathBuf,
@@ -99,15 +103,17 @@ struct Running {
 }
 
 impl Agent {
-    /// An agent with manifests from these folders, that keeps logs below `state`.
-    pub fn new(folders: Vec<Folder>, around: Surroundings, state: PathBuf) -> Self {
+    /// An agent with manifests from these folders and the user's policies in this file, that keeps logs below `state`.
+    pub fn new(folders: Vec<Folder>, policies: PathBuf, around: Surroundings, state: PathBuf) -> Self {
         let (sender, happenings) = channel();
         let (registry, problems) = Registry::load(&folders);
         problems.iter().for_each(|p| eprintln!("chalktalk-agent: {p}"));
         Self {
             folders,
+            policies,
             registry,
             problems,
+            mistake: None,
             told: Vec::new(),
             around,
             logs: Logs::below(&state),
@@ -288,8 +294,9 @@ impl Agent {
         let plan = self.around.plan(manifest, &values)?;
         let (log, file) = self.logs.open(app, session).map_err(|e| failed(&e))?;
         let log_start = file.metadata().map_err(|e| failed(&e))?.len();
-        // Nobody waits for who joins.
-        let listens = joins || socket.is_some();
+        // Nobody waits for who joins a host, whatever its copy would say or listen on.
+        let has_host = joins || manifest.together.model == Model::Host;
+        let listens = socket.is_some() || has_host && run.part != Part::Host;
         let input = socket.map_or_else(Stdio::null, |socket| Stdio::from(OwnedFd::from(socket)));
         let mut child = spawn(&plan, app, &values, file, input)
             .map_err(|e| failed(&format!("{}: {e}", plan.program.display())))?;
@@ -366,13 +373,28 @@ impl Agent {
             .for_each(|p| eprintln!("chalktalk-agent: {p}"));
         self.registry = registry;
         self.problems = problems;
-        if self.registry.registered() != self.told {
+        if self.registered() != self.told {
             self.tell_registry();
         }
     }
 
+    /// The registered apps, each with what the user says about who may launch it.
+    fn registered(&mut self) -> Vec<RegisteredApp> {
+        let (policies, mistake) = Policies::load(&self.policies);
+        if mistake != self.mistake {
+            let file = self.policies.display();
+            mistake
+                .iter()
+                .for_each(|what| eprintln!("chalktalk-agent: {file}: {what}; nothing is launched unasked"));
+            self.mistake = mistake;
+        }
+        let mut apps = self.registry.registered();
+        policies.apply(&mut apps);
+        apps
+    }
+
     fn tell_registry(&mut self) {
-        self.told = self.registry.registered();
+        self.told = self.registered();
         self.report(Request::AttachAgent { display: self.around.display, apps: self.told.clone() });
     }
 

@@ -15,5 +15,6 @@ pub mod link;
 pub mod logs;
 pub mod manifest;
 pub mod plan;
+pub mod policies;
 pub mod registry;
 pub mod template;

@@ -4,9 +4,10 @@ use chalktalk_agent::{
     agent::{Agent, AgentError},
     installed,
     plan::Surroundings,
+    policies::{self, Entry, Policies},
     registry::{Folder, Registry, SYSTEM_APPS},
 };
-use chalktalk_ipc::{AppId, socket::UserDirs};
+use chalktalk_ipc::{AppId, nway::Policy, socket::UserDirs};
 use clap::Parser;
 use rustix::process::Signal;
 use std::{
@@ -33,6 +34,15 @@ struct Arguments {
     /// Take an app out again that was added.
     #[arg(long, value_name = "APP", conflicts_with_all = ["list", "check", "add"])]
     remove: Option<AppId>,
+    /// Set who may have a program launched here by an invitation alone; without a value: print what was set.
+    #[arg(long, value_name = "POLICY", num_args = 0..=1, value_parser = policy, conflicts_with_all = ["list", "check", "add", "remove"])]
+    policy: Option<Option<Policy>>,
+    /// Set it for this app only.
+    #[arg(long, value_name = "APP", requires = "policy")]
+    app: Option<AppId>,
+    /// Set it for this person only.
+    #[arg(long, value_name = "PERSON", requires = "policy")]
+    person: Option<String>,
     /// Print facts as JSON, one object a line.
     #[arg(long)]
     json: bool,
@@ -48,6 +58,7 @@ fn main() -> ExitCode {
                 Arguments { add: Some(file), .. } => add(&file, &dirs),
                 Arguments { remove: Some(app), .. } => remove(&app, &dirs),
                 Arguments { list: true, json, .. } => list(&folders, json),
+                Arguments { policy: Some(policy), app, person, .. } => set_policy(policy, app, person, &dirs),
                 _ => serve(folders, dirs),
             }
         }),
@@ -78,7 +89,8 @@ fn serve(folders: Vec<Folder>, dirs: UserDirs) -> anyhow::Result<()> {
     // Who started this agent, a daemon or a desktop, takes it along when it ends; the programs it opened go on.
     rustix::process::set_parent_process_death_signal(Some(Signal::TERM))?;
     let state = env::var_os("CHALKTALK_STATE").map(PathBuf::from).filter(|path| path.is_absolute());
-    let agent = Agent::new(folders, Surroundings::from_env(), state.unwrap_or(dirs.state));
+    let policies = dirs.config.join(policies::FILE);
+    let agent = Agent::new(folders, policies, Surroundings::from_env(), state.unwrap_or(dirs.state));
     Ok(agent.run()?)
 }
 
@@ -102,6 +114,33 @@ fn list(folders: &[Folder], json: bool) -> anyhow::Result<()> {
         }
     }
     problems.iter().for_each(|problem| eprintln!("chalktalk-agent: {problem}"));
+    Ok(())
+}
+
+fn policy(text: &str) -> Result<Policy, String> {
+    policies::named(text).ok_or_else(|| "it is auto, known, ask or never".into())
+}
+
+fn set_policy(
+    policy: Option<Policy>,
+    app: Option<AppId>,
+    person: Option<String>,
+    dirs: &UserDirs,
+) -> anyhow::Result<()> {
+    let path = dirs.config.join(policies::FILE);
+    if let Some(policy) = policy {
+        Policies::set(&path, Entry { app, person, policy })?;
+    }
+    let (policies, problem) = Policies::load(&path);
+    anyhow::ensure!(problem.is_none(), "{}: {}", path.display(), problem.unwrap_or_default());
+    let mut out = std::io::stdout().lock();
+    policies.lines().try_for_each(|line| writeln!(out, "{line}"))?;
+    if policies.lines().next().is_none() {
+        writeln!(
+            out,
+            "No policy of yours: what each manifest says holds, and that is to ask unless it says otherwise."
+        )?;
+    }
     Ok(())
 }
 

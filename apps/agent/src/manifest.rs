@@ -328,7 +328,8 @@ fn port(value: &DeValue<'_>) -> Result<Port, String> {
     number(value, 1024, u16::MAX).map(Port::Fixed).map_err(wrong)
 }
 
-fn string<'v>(value: &'v DeValue<'_>) -> Result<&'v str, String> {
+/// A string, or what was found instead.
+pub(crate) fn string<'v>(value: &'v DeValue<'_>) -> Result<&'v str, String> {
     value.as_str().ok_or_else(|| expected("a string", value))
 }
 

@@ -209,6 +209,14 @@ pub(crate) enum AppCommand {
     },
     /// Show the registered programs
     List {
+        /// Show everybody's: who could run what with you, in which version
+        #[arg(long)]
+        all: bool,
+        /// Show those of the people in this session: #room, @user or a GUID
+        #[arg(long = "in", value_name = "TARGET", requires = "all")]
+        target: Option<Target>,
+        #[command(flatten)]
+        app: App,
         #[command(flatten)]
         format: Format,
     },
@@ -221,6 +229,21 @@ pub(crate) enum AppCommand {
     Remove {
         /// The app
         id: AppId,
+    },
+    /// Say whose invitations may launch programs here without asking you first; show what you have said
+    ///
+    /// `auto` launches at once, `known` for people whose keys you have compared, `ask` waits for your word, `never` declines.
+    /// A program whose manifest says nothing else asks.
+    Policy {
+        /// What holds from now on [default: show what you have said]
+        #[arg(value_parser = ["auto", "known", "ask", "never"])]
+        policy: Option<String>,
+        /// For this program alone
+        #[arg(long, value_name = "APP", requires = "policy")]
+        app: Option<AppId>,
+        /// For this person alone: @name, or @ and at least 8 digits of their key
+        #[arg(long, value_name = "USER", requires = "policy")]
+        person: Option<Person>,
     },
 }
 

@@ -3,6 +3,7 @@
 //! What was typed is parsed once ([`args`]), done by one function for each command, and ends with a promised exit
 //! status ([`failure`]). Facts go to standard output, everything else to standard error.
 
+mod apps;
 mod args;
 mod board;
 mod chat;
@@ -111,7 +112,7 @@ fn run(command: Option<Command>, socket: Option<&Path>) -> Result<(), Failure> {
         Some(Command::Decline { id }) => invitations::decline(&id, socket, screen),
         Some(Command::Start(start)) => together::start(&start, socket, screen),
         Some(Command::Cancel { id }) => together::cancel(id, socket, screen),
-        Some(Command::App(command)) => together::apps(&command),
+        Some(Command::App(command)) => apps::run(&command, socket, screen),
         Some(Command::Send(send)) => send::send(&send, socket),
         Some(Command::History(history)) => messages::history(&history, socket, screen),
         Some(Command::Tail(tail)) => messages::tail(&tail, socket, screen),

@@ -1,11 +1,10 @@
-//! `app`, `start`, `cancel`, and how app sessions are shown: running programs together.
+//! `start`, `cancel`, and how app sessions are shown: running programs together.
 
 use crate::{
-    args::{AppCommand, Start},
+    args::Start,
     connect::Connection,
     facts::{self, Fact},
     failure::Failure,
-    programs,
     screen::{Screen, Style, paint, visible_name},
     table::{Cell, Table},
 };
@@ -17,7 +16,7 @@ use chalktalk_ipc::{
     text::label,
 };
 use serde::Serialize;
-use std::{path::Path, process::Command};
+use std::path::Path;
 
 /// The app sessions of which somebody follows what becomes of them: one that was started here.
 #[derive(Serialize)]
@@ -85,18 +84,6 @@ pub(crate) fn take_part(client: &Client, id: SessionId, part: Part) -> Result<Op
 pub(crate) fn accepted(session: &AppSession, colour: bool) -> String {
     let id = paint(colour, Style::Quiet, &session.session.to_string());
     format!("you take part in {}  {id}", label(&session.title))
-}
-
-/// Does what was asked about the registry of apps: the agent keeps it.
-pub(crate) fn apps(command: &AppCommand) -> Result<(), Failure> {
-    let mut agent = Command::new(programs::find(programs::AGENT)?);
-    match command {
-        AppCommand::Add { file } => agent.arg("--add").arg(file),
-        AppCommand::List { format } => agent.arg("--list").args(format.json.then_some("--json")),
-        AppCommand::Check { file } => agent.arg("--check").arg(file),
-        AppCommand::Remove { id } => agent.arg("--remove").arg(id.as_str()),
-    };
-    Err(programs::become_program(agent))
 }
 
 /// An app session with everybody in it.

@@ -14,7 +14,7 @@ use crate::{
 use chalktalk_ipc::{
     Answer, AppId, HostId, InstanceId, OriginId, Position, Request, Secret, SessionId, UserId,
     event::{Health, InstanceSummary, InvitationSummary, Member, Membership, Person, SessionSummary, Status},
-    nway::{self, AppSession},
+    nway::{self, AppOwner, AppSession},
     request::{Availability, From, HistoryPoint, Mark, Role, SessionKind, Topic},
 };
 use std::{
@@ -48,6 +48,14 @@ pub struct StartApp {
     pub most: Option<u16>,
     /// Seconds until who has not answered is no longer asked; absent: 600.
     pub lifetime: Option<u32>,
+}
+
+impl StartApp {
+    /// An app from a session, and everything else as its manifest says.
+    pub fn new(app: AppId, target: impl Into<String>, parent_app: AppId) -> Self {
+        let target = target.into();
+        Self { app, target, parent_app, title: None, least: None, most: None, lifetime: None }
+    }
 }
 
 /// A connection to the daemon.
@@ -346,6 +354,19 @@ impl Client {
     pub fn app_sessions(&self) -> Result<Vec<AppSession>, ClientError> {
         match self.request(Request::AppSessions)? {
             Answer::AppSessions(sessions) => Ok(sessions),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Who has registered which apps, in which version: everybody there, or those of one session (`#room`, `@user`, a GUID) of
+    /// `parent_app`. The calling user comes first.
+    ///
+    /// # Errors
+    /// As [`Client::request`].
+    pub fn app_owners(&self, target: Option<&str>, parent_app: &AppId) -> Result<Vec<AppOwner>, ClientError> {
+        let request = Request::Apps { target: target.map(Into::into), parent_app: parent_app.clone() };
+        match self.request(request)? {
+            Answer::Apps(owners) => Ok(owners),
             other => Err(unexpected(&other)),
         }
     }

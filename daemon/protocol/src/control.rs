@@ -237,6 +237,21 @@ pub struct InstanceItem {
     pub sessions: Vec<SessionId>,
 }
 
+/// Registered apps of a user that a host tells of, in one item: each has 100 bytes at the most.
+pub const MAX_APPS_TOLD: usize = 6;
+
+/// The longest version told, in bytes.
+pub const MAX_VERSION: usize = 32;
+
+/// Apps that a user can be asked to run. Who has more tells of them in several of these; who tells of none has none.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct AppsItem {
+    /// Whose.
+    pub user: UserId,
+    /// Which, each with its version.
+    pub apps: Vec<(AppId, String)>,
+}
+
 /// How a host hears another.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct NeighbourItem {
@@ -290,6 +305,9 @@ pub struct HostFrame {
     pub instances: Vec<InstanceItem>,
     /// Whom the host hears, and how.
     pub neighbours: Vec<NeighbourItem>,
+    /// What its users have registered, if they tell.
+    #[serde(default)]
+    pub apps: Vec<AppsItem>,
 }
 
 /// A control frame of a session, ready to be sent.
@@ -394,6 +412,7 @@ mod tests {
             sealed: Vec::new(),
             instances: Vec::new(),
             neighbours: Vec::new(),
+            apps: Vec::new(),
         }
     }
 

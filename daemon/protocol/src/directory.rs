@@ -7,7 +7,7 @@
 //! silent for three and a half of the intervals it announced.
 
 use crate::{
-    control::{HostFrame, InstanceItem, NeighbourItem, SessionItem, UserItem},
+    control::{AppsItem, HostFrame, InstanceItem, NeighbourItem, SessionItem, UserItem},
     frame::{MAX_DATAGRAM, SAFE_DATAGRAM},
     net::{Arrival, Way},
     seal::{Boot, Ring, mark},
@@ -400,6 +400,11 @@ impl Host {
         self.parts.iter().flatten().flat_map(|part| &part.instances)
     }
 
+    /// What its users have registered, as far as they tell.
+    pub fn apps(&self) -> impl Iterator<Item = &AppsItem> + '_ {
+        self.parts.iter().flatten().flat_map(|part| &part.apps)
+    }
+
     /// How it hears `other`, as it said last.
     pub fn hears(&self, other: HostId) -> Option<&NeighbourItem> {
         self.parts.iter().flatten().flat_map(|part| &part.neighbours).find(|item| item.host == other)
@@ -434,5 +439,6 @@ fn same_facts(a: &HostFrame, b: &HostFrame) -> bool {
     a.name == b.name
         && a.users == b.users
         && a.instances == b.instances
+        && a.apps == b.apps
         && a.sessions.iter().map(session).eq(b.sessions.iter().map(session))
 }

@@ -98,6 +98,7 @@ pub fn cut(key: &SigningKey, whole: HostFrame) -> Vec<Vec<u8>> {
         sealed: vec![],
         instances: vec![],
         neighbours: vec![],
+        apps: vec![],
         ..whole.clone()
     };
     let mut parts = vec![empty.clone()];
@@ -121,6 +122,7 @@ pub fn cut(key: &SigningKey, whole: HostFrame) -> Vec<Vec<u8>> {
     whole.sealed.iter().for_each(|item| add(&mut parts, &|part| part.sealed.push(item.clone())));
     whole.instances.iter().for_each(|item| add(&mut parts, &|part| part.instances.push(item.clone())));
     whole.neighbours.iter().for_each(|item| add(&mut parts, &|part| part.neighbours.push(*item)));
+    whole.apps.iter().for_each(|item| add(&mut parts, &|part| part.apps.push(item.clone())));
     let count = parts.len() as u8;
     let numbered = parts.into_iter().zip(0..).map(|(part, n)| HostFrame { part: n, parts: count, ..part });
     numbered.filter_map(|part| control::host_frame(key, &part)).collect()
@@ -143,7 +145,8 @@ fn size(frame: &HostFrame) -> usize {
 /// The part without what was put into it last.
 fn take_last(part: &mut HostFrame) -> HostFrame {
     let mut without = part.clone();
-    let _ = (without.neighbours.pop().is_some())
+    let _ = (without.apps.pop().is_some())
+        || without.neighbours.pop().is_some()
         || without.instances.pop().is_some()
         || without.sealed.pop().is_some()
         || without.sessions.pop().is_some()
@@ -155,7 +158,7 @@ fn take_last(part: &mut HostFrame) -> HostFrame {
 mod tests {
     use super::*;
     use crate::{
-        control::{InstanceItem, UnverifiedHost},
+        control::{AppsItem, InstanceItem, UnverifiedHost},
         frame::Header,
     };
     use chalktalk_ipc::{AppId, InstanceId, SessionId, UserId};
@@ -197,6 +200,11 @@ mod tests {
             user: UserId([n; 32]),
             sessions: vec![SessionId([n; 16]); 3],
         };
+        let longest: AppId = format!("org.{}", "a".repeat(60)).parse().unwrap();
+        let apps = |n: u8| AppsItem {
+            user: UserId([n; 32]),
+            apps: vec![(longest.clone(), "v".repeat(control::MAX_VERSION)); control::MAX_APPS_TOLD],
+        };
         let whole = HostFrame {
             incarnation: 1,
             beat: 1,
@@ -215,14 +223,17 @@ mod tests {
             sealed: vec![],
             instances: (0..100).map(item).collect(),
             neighbours: vec![],
+            apps: (0..20).map(apps).collect(),
         };
         let datagrams = cut(&SigningKey::from_bytes(&[1; 32]), whole.clone());
         assert!(datagrams.len() > 5);
-        let mut seen = Vec::new();
+        let (mut seen, mut told) = (Vec::new(), Vec::new());
         for datagram in &datagrams {
             let (_, rest) = Header::parse(datagram).unwrap();
-            seen.extend(UnverifiedHost::parse(rest).unwrap().verify().unwrap().instances);
+            let frame = UnverifiedHost::parse(rest).unwrap().verify().unwrap();
+            seen.extend(frame.instances);
+            told.extend(frame.apps);
         }
-        assert_eq!(seen, whole.instances);
+        assert_eq!((seen, told), (whole.instances, whole.apps));
     }
 }

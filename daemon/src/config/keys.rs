@@ -27,7 +27,7 @@ pub struct Key {
 }
 
 /// The keys, in the order of the manual page.
-pub const KEYS: [Key; 17] = [
+pub const KEYS: [Key; 18] = [
     Key {
         table: "",
         name: "name",
@@ -196,6 +196,16 @@ pub const KEYS: [Key; 17] = [
         example: "false",
         meaning: "Whether messages may open programs at all. With false they wait until their program is opened by hand.",
         reason: "A message for a program that is not running is to be seen. Each user decides for themselves, within this.",
+        live: true,
+    },
+    Key {
+        table: "apps",
+        name: "announce",
+        kind: "true or false",
+        default: "true",
+        example: "false",
+        meaning: "Whether others on the network are told which programs are registered here (id and version, nothing else).",
+        reason: "Before one asks others to run a program together, one wants to know who has it.",
         live: true,
     },
 ];

@@ -28,6 +28,8 @@ pub struct NodeConfig {
     pub window: u32,
     /// On a daemon that several users share: what each of them may take of it.
     pub quota: Option<Quota>,
+    /// Whether others are told which apps are registered here.
+    pub tell_apps: bool,
 }
 
 impl NodeConfig {
@@ -43,6 +45,7 @@ impl NodeConfig {
             peers: Vec::new(),
             window: 1000,
             quota: None,
+            tell_apps: true,
         }
     }
 }

@@ -186,9 +186,9 @@ impl Node {
         }
     }
 
-    /// Of users who share a daemon it is told whether they are there.
+    /// Of users who share a daemon it is told whether they are there; of all what they have registered.
     fn on_presence_changed(&mut self) {
-        if self.is_shared() {
+        if self.is_shared() || self.tell_apps {
             self.changed.insert(Topic::Who);
             self.heartbeat.on_change(self.out.now);
         }

@@ -159,6 +159,7 @@ pub struct Node {
     host_name: String,
     incarnation: u64,
     quota: Option<Quota>,
+    tell_apps: bool,
     users: BTreeMap<UserId, LocalUser>,
     sessions: BTreeMap<SessionId, Session>,
     instances: BTreeMap<InstanceId, Instance>,
@@ -220,6 +221,7 @@ impl Node {
             host_name: chalktalk_ipc::text::label(&config.host_name),
             incarnation: config.incarnation,
             quota: config.quota,
+            tell_apps: config.tell_apps,
             users: BTreeMap::new(),
             sessions: BTreeMap::new(),
             instances: BTreeMap::new(),
@@ -345,6 +347,13 @@ impl Node {
         (self.paths.mode, self.paths.peers, self.quota) = (mode, peers, quota);
         self.paths.choose(self.host, &self.directory);
         self.heartbeat.at_once(now);
+    }
+
+    /// Whether others are told which apps are registered here, from now on.
+    pub fn set_tell_apps(&mut self, now: Instant, tell: bool) {
+        self.at(now);
+        self.tell_apps = tell;
+        self.heartbeat.on_change(now);
     }
 
     /// This host has slept, or was stopped, and the network has gone on: it says at once that it is there again, and asks for

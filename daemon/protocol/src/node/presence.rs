@@ -81,6 +81,7 @@ impl Node {
             sessions,
             sealed,
             neighbours: if leave { vec![] } else { self.directory.neighbours(now) },
+            apps: if leave { vec![] } else { self.apps_told() },
         }
     }
 

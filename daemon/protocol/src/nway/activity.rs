@@ -209,3 +209,70 @@ impl Activity {
         left.max_by_key(|(_, (place, _))| *place).map(|(member, _)| *member)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::{self, Epoch, LogId, Seq};
+    use chalktalk_ipc::{AppId, OriginId};
+
+    fn game(most: u16) -> Activity {
+        let (app, creator, nonce): (AppId, _, _) =
+            ("org.example.game".parse().unwrap(), UserId([1; 32]), [3; 16]);
+        let session = ids::created(&app, &creator, &nonce);
+        let (version, title, model, least) = (String::new(), "Game".into(), Model::Peers, 2);
+        Activity::new(Invite {
+            session,
+            app,
+            creator,
+            nonce,
+            version,
+            title,
+            model,
+            least,
+            most,
+            lifetime: 60,
+            to: None,
+        })
+    }
+
+    fn member(n: u8) -> Member {
+        Member { user: UserId([n; 32]), host: HostId([n; 16]) }
+    }
+
+    /// Member `n` says for the `seq`th time how they stand; they accepted at stamp `since`.
+    fn say(activity: &mut Activity, n: u8, seq: u64, since: u64, standing: Standing) {
+        let log = LogId { origin: OriginId([n; 16]), epoch: Epoch(1) };
+        let place = Place { stamp: 10 * seq + u64::from(n), log, seq: Seq(seq) };
+        let stand = Stand { since, ..Stand::new(activity.session(), standing) };
+        assert!(activity.apply(member(n), place, &Notice::Stand(stand)));
+    }
+
+    #[test]
+    fn a_place_that_was_given_twice_in_a_partition_goes_to_who_accepted_first_and_nobody_is_ended() {
+        let everybody = |_| true;
+        let mut game = game(2);
+        // Apart from each other, two have taken the second place; a fourth waits for one.
+        for (n, since) in [(1, 1), (2, 5), (3, 4)] {
+            say(&mut game, n, 1, since, Standing::In);
+        }
+        say(&mut game, 4, 1, 6, Standing::Accepted);
+        let places = |game: &Activity| [1, 2, 3, 4].map(|n| game.place(&member(n), &everybody));
+        let duty = |game: &Activity, n| game.duty(&member(n), &everybody, true, false);
+        assert_eq!(places(&game), [Some(1), Some(3), Some(2), Some(4)], "each place is one member's");
+        assert_eq!(
+            [1, 2, 3, 4].map(|n| duty(&game, n)),
+            [None, None, None, None],
+            "who runs goes on, who waits waits"
+        );
+        say(&mut game, 3, 2, 4, Standing::Left);
+        assert_eq!(
+            places(&game),
+            [Some(1), Some(2), None, Some(3)],
+            "who is one too many takes the place first"
+        );
+        assert_eq!(duty(&game, 4), None);
+        say(&mut game, 2, 2, 5, Standing::Failed);
+        assert_eq!(duty(&game, 4), Some(Duty::Start));
+    }
+}

@@ -218,7 +218,8 @@ impl Node {
             let invite = running.activity.invite.clone();
             self.enter_open(id, user, running.parent, &invite);
         }
-        let stand = Stand { part, since, addresses: self.own_reach(), ..Stand::new(id, Standing::Accepted) };
+        let (addresses, detail) = (self.own_reach(), self.other_version(running, user));
+        let stand = Stand { part, since, addresses, detail, ..Stand::new(id, Standing::Accepted) };
         self.say_stand(running, user, stand);
     }
 

@@ -6,6 +6,7 @@
 //! Invariant: what a local user says of themselves is said once, and after what they said before has been taken in.
 
 mod asking;
+mod offering;
 mod running;
 mod telling;
 
@@ -372,7 +373,10 @@ impl Node {
             (None, Policy::Auto) if self.may_cause(user, from) => {
                 self.enter_part(id, running, user, Default::default(), true);
             }
-            (None, _) => self.say_stand(running, user, stand(Standing::Asked)),
+            (None, _) => {
+                let detail = self.other_version(running, user);
+                self.say_stand(running, user, Stand { detail, ..stand(Standing::Asked) });
+            }
         }
         self.changed.insert(Topic::Invitations);
     }

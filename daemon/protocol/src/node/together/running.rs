@@ -6,13 +6,17 @@ use super::{Running, Standing, Together};
 use crate::{
     launch::MAY_FAIL,
     node::{Action, Node},
-    nway::{activity::Member, notice::Stand},
+    nway::{
+        activity::Member,
+        notice::{Stand, short},
+    },
     time::Instant,
 };
 use chalktalk_ipc::{
     AppId, Event, HostId, InstanceId, Refusal, RefusalCode, SessionId, UserId,
-    nway::{Model, Part, Policy, Run, RunMember},
+    nway::{MAX_DETAIL, Model, Part, Policy, Run, RunMember},
     request::LaunchOutcome,
+    text,
 };
 use std::net::IpAddr;
 
@@ -47,6 +51,20 @@ impl Node {
         }
     }
 
+    /// What is told of a local user's copy if it has another version than who invited.
+    pub(super) fn other_version(&self, running: &Running, user: UserId) -> String {
+        let invite = &running.activity.invite;
+        let agent = self.users.get(&user).and_then(|local| local.agent.as_ref());
+        match agent.and_then(|agent| agent.apps.get(&invite.app)).map(|app| text::label(&app.version)) {
+            Some(own) if own != invite.version => {
+                let named =
+                    |version: &str| if version.is_empty() { "none".into() } else { format!("{version:?}") };
+                short(&format!("version {}, not {}", named(&own), named(&invite.version)), MAX_DETAIL)
+            }
+            _ => String::new(),
+        }
+    }
+
     /// What a user's manifests say about being launched by somebody's invitation.
     pub(super) fn policy(&self, user: UserId, app: &AppId, from: UserId) -> Policy {
         let agent = self.users.get(&user).and_then(|local| local.agent.as_ref());
@@ -55,15 +73,16 @@ impl Node {
         };
         let name = self.name_of_user(from);
         let digits = from.to_string();
-        let meant = |person: &str| {
-            let person = person.trim_start_matches('@');
-            crate::ids::normalised(person) == crate::ids::normalised(&name)
-                || person.len() >= 8 && digits.starts_with(&person.to_lowercase())
-        };
-        let rule = together.rules.iter().find(|rule| meant(&rule.person));
+        let by_key = |person: &str| person.len() >= 8 && digits.starts_with(&person.to_lowercase());
+        let by_name = |person: &str| crate::ids::normalised(person) == crate::ids::normalised(&name);
+        let meant = |person: &str| by_key(person) || by_name(person);
+        let rule = together.rules.iter().find(|rule| meant(rule.person.trim_start_matches('@')));
+        let by_name_only = rule.is_some_and(|rule| !by_key(rule.person.trim_start_matches('@')));
         let verified =
             self.people.get(&user).and_then(|people| people.get(&from)).is_some_and(|p| p.is_verified());
         match rule.map_or(together.policy, |rule| rule.policy) {
+            // Anybody can take a name.
+            Policy::Auto if by_name_only && !verified => Policy::Ask,
             Policy::Known if verified => Policy::Auto,
             Policy::Known => Policy::Ask,
             policy => policy,
@@ -119,8 +138,8 @@ impl Node {
         self.actions
             .push_back(Action::NotifyAgent(user, Event::Run { launch, app, session: id, token, run }));
         self.out.counters.add("launches", 1);
-        let stand =
-            Stand { standing: Standing::Starting, pid: 0, status: None, detail: String::new(), ..stand };
+        let detail = self.other_version(running, user);
+        let stand = Stand { standing: Standing::Starting, pid: 0, status: None, detail, ..stand };
         self.say_stand(running, user, stand);
     }
 
@@ -207,7 +226,7 @@ impl Node {
             }
             LaunchOutcome::Failed(why) => {
                 self.launcher.note_failure(user, &app, now);
-                let detail = crate::nway::notice::short(why, chalktalk_ipc::nway::MAX_DETAIL);
+                let detail = short(why, MAX_DETAIL);
                 self.restate(user, id, |stand| Stand { standing: Standing::Failed, detail, ..stand });
             }
         }
@@ -270,8 +289,8 @@ impl Node {
             return;
         }
         running.launched.remove(&user);
-        let short = |line: String| crate::nway::notice::short(&line, LINE);
-        running.said.insert(user, said.into_iter().take(LINES).map(short).collect());
+        let lines = said.into_iter().take(LINES).map(|line| short(&line, LINE));
+        running.said.insert(user, lines.collect());
         let app = running.activity.invite.app.clone();
         let failed = status.is_some_and(|status| status != 0);
         if failed {
