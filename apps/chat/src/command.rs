@@ -47,6 +47,14 @@ pub enum Command {
     Remove(String),
     /// Accept an invitation (by its room; none: the only one), or decline it.
     Answer(Option<String>, bool),
+    /// Ask everybody in view to run this app, with a title behind it perhaps.
+    Start(String),
+    /// Call off a program that one has started (none: the only one here).
+    CancelApp(Option<String>),
+    /// Look on where one is asked to take part.
+    Observe(Option<String>),
+    /// Tell who here has which apps.
+    Apps,
     /// List who belongs to the session in view, and say what seals it.
     Members,
 }
@@ -63,14 +71,18 @@ pub enum Line {
 }
 
 /// Name, arguments and purpose of every command, in the order in which they are offered.
-pub const COMMANDS: [(&str, &str, &str); 18] = [
+pub const COMMANDS: [(&str, &str, &str); 22] = [
     ("/join", "#room", "enter a room, or make it"),
     ("/msg", "@user text", "talk to one person in private"),
     ("/me", "text", "say what you do"),
     ("/who", "", "list the people on the network"),
     ("/invite", "[#room] @user …", "ask people in, or into a new room"),
-    ("/accept", "[#room]", "enter a room you were invited to"),
-    ("/decline", "[#room]", "turn an invitation down"),
+    ("/accept", "[#room|app]", "enter a room, or take part in a program"),
+    ("/decline", "[#room|app]", "turn an invitation down"),
+    ("/start", "app [title]", "run a program with everybody here"),
+    ("/observe", "[app]", "look on at a program, without a place"),
+    ("/cancel", "[app]", "call off a program that you started"),
+    ("/apps", "", "who here has which programs"),
     ("/members", "", "who belongs here, and its seal"),
     ("/remove", "@user", "put somebody out of this room"),
     ("/status", "online|away|busy", "say how available you are"),
@@ -123,6 +135,13 @@ pub fn parse(line: &str) -> Line {
         ("/remove", name) => person(name, "/remove @ana", Command::Remove),
         ("/accept", room) => Line::Run(Command::Answer(named_room(room), true)),
         ("/decline", room) => Line::Run(Command::Answer(named_room(room), false)),
+        ("/start", "") => {
+            wrong("/start needs a program: /start org.example.chess, or its name; /apps lists them")
+        }
+        ("/start", rest) => Line::Run(Command::Start(rest.to_owned())),
+        ("/cancel", name) => Line::Run(Command::CancelApp(named(name))),
+        ("/observe", name) => Line::Run(Command::Observe(named(name))),
+        ("/apps", "") => Line::Run(Command::Apps),
         ("/members", "") => Line::Run(Command::Members),
         ("/status", word) => match availability(word) {
             Some(availability) => Line::Run(Command::Status(availability)),
@@ -175,6 +194,10 @@ fn named_room(room: &str) -> Option<String> {
         room if room.starts_with('#') || is_id => Some(room.to_owned()),
         room => Some(format!("#{room}")),
     }
+}
+
+fn named(name: &str) -> Option<String> {
+    Some(name.to_owned()).filter(|name| !name.is_empty())
 }
 
 fn person(name: &str, example: &str, command: impl FnOnce(String) -> Command) -> Line {

@@ -7,7 +7,7 @@ use crate::{
     model::{Effect, Input},
     place,
 };
-use chalktalk_client::{Client, ClientError, ClientEvent, Events, Fingerprint, Opened, Publish};
+use chalktalk_client::{Client, ClientError, ClientEvent, Events, Fingerprint, Opened, Publish, StartApp};
 use chalktalk_ipc::{
     AppId, SessionId, UserId,
     event::SessionSummary,
@@ -144,6 +144,27 @@ impl<P: Fn(Input)> Asker<P> {
                 self.open(summary, true, None)
             }
             Effect::Decline(session) => self.client.decline(session),
+            Effect::AppSessions => self.app_sessions(),
+            Effect::AppOwners(session) => {
+                let target = session.map(|session| session.to_string());
+                let owners = self.client.app_owners(target.as_deref(), &AppId::chat())?;
+                (self.put)(Input::AppOwners(owners, session.is_some()));
+                Ok(())
+            }
+            Effect::Start(session, app, title) => {
+                let target = session.to_string();
+                let start = StartApp { title, ..StartApp::new(app, target, AppId::chat()) };
+                self.client.start_app(&start)?;
+                self.app_sessions()
+            }
+            Effect::TakePart(session, part) => {
+                self.client.take_part(session, part)?;
+                self.app_sessions()
+            }
+            Effect::CancelApp(session) => {
+                self.client.cancel_app(session)?;
+                self.app_sessions()
+            }
             Effect::Members(session) => self.members(session),
             Effect::Compare(target) => {
                 let person = self.client.find_person(&target)?;
@@ -161,6 +182,10 @@ impl<P: Fn(Input)> Asker<P> {
             | Effect::Bell
             | Effect::Quit => Ok(()),
         }
+    }
+
+    fn app_sessions(&self) -> Result<(), ClientError> {
+        self.client.app_sessions().map(|sessions| (self.put)(Input::AppSessions(sessions)))
     }
 
     fn members(&self, session: SessionId) -> Result<(), ClientError> {

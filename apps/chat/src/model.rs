@@ -7,6 +7,7 @@ mod invitations;
 mod news;
 mod switcher;
 mod talking;
+mod together;
 mod trust;
 mod words;
 
@@ -25,10 +26,14 @@ use crate::{
 use chalktalk_ipc::{
     SessionId,
     event::{InvitationSummary, Person, SessionSummary},
+    nway::{AppSession, OwnedApp},
     request::Availability,
     text,
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// The state of the chat.
 #[derive(Debug)]
@@ -47,6 +52,11 @@ pub struct Model {
     pub people: Vec<Person>,
     /// Invitations that wait for an answer, once that is known.
     pub invitations: Option<Vec<InvitationSummary>>,
+    /// Programs that run, or are to run, in the user's sessions.
+    pub apps: Arc<[AppSession]>,
+    /// The apps registered here.
+    registry: Vec<OwnedApp>,
+    registry_wanted: bool,
     /// Which conversation is in view.
     pub focus: Option<SessionId>,
     /// What is in front.
@@ -92,6 +102,9 @@ impl Model {
             held: None,
             people: Vec::new(),
             invitations: None,
+            apps: Arc::default(),
+            registry: Vec::new(),
+            registry_wanted: false,
             focus: None,
             mode: Mode::Writing,
             away: None,
@@ -109,7 +122,7 @@ impl Model {
             warned: false,
             direct: false,
             now: 0,
-            effects: vec![Effect::Who, Effect::Sessions, Effect::Invitations],
+            effects: vec![Effect::Who, Effect::Sessions, Effect::Invitations, Effect::AppSessions],
         }
     }
 
@@ -152,6 +165,8 @@ impl Model {
             Input::People(people) => self.people = people.into_iter().map(fit_for_display).collect(),
             Input::Sessions(sessions) => self.on_sessions(sessions),
             Input::Invitations(invitations) => self.on_invitations(invitations),
+            Input::AppSessions(sessions) => self.on_app_sessions(sessions),
+            Input::AppOwners(owners, tell) => self.on_app_owners(&owners, tell),
             Input::Members(membership) => self.on_members(&membership),
             Input::Compare(person, fingerprint) => self.on_compare(fit_for_display(person), &fingerprint),
             Input::Marked(person) => self.on_marked(&fit_for_display(person)),
@@ -161,11 +176,17 @@ impl Model {
                 self.away = None;
                 self.warned = false;
                 self.flash = None;
-                self.effects.extend([Effect::Who, Effect::Sessions, Effect::Invitations]);
+                self.effects.extend([
+                    Effect::Who,
+                    Effect::Sessions,
+                    Effect::Invitations,
+                    Effect::AppSessions,
+                ]);
             }
         }
         self.conversations.iter_mut().for_each(Conversation::settle);
         self.keep_draft();
+        self.want_registry();
         self.acknowledge();
     }
 
@@ -205,6 +226,9 @@ impl Model {
             return None;
         }
         let editor = &self.current()?.editor;
+        if let Some(found) = self.app_completions(&editor.text()[..editor.cursor()]) {
+            return Some(found);
+        }
         let open = self.conversations.iter().map(Conversation::title);
         let known = self.others.iter().map(|s| text::label(&s.title));
         let asked = self.invitations.iter().flatten().map(|invitation| text::label(&invitation.title));
@@ -364,6 +388,10 @@ impl Model {
             Command::Invite(room, people) => self.invite(room, people),
             Command::Remove(name) => self.effects.extend(self.focus.map(|here| Effect::Remove(here, name))),
             Command::Answer(room, accept) => self.answer(room.as_deref(), accept),
+            Command::Start(rest) => self.start_app(&rest),
+            Command::CancelApp(name) => self.cancel_app(name.as_deref()),
+            Command::Observe(name) => self.observe(name.as_deref()),
+            Command::Apps => self.effects.extend(self.focus.map(|here| Effect::AppOwners(Some(here)))),
             Command::Members => self.effects.extend(self.focus.map(Effect::Members)),
         }
     }

@@ -9,8 +9,10 @@ mod blobs;
 mod board;
 mod board_window;
 mod chat;
+mod chat_together;
 mod clones;
 mod command_line;
+mod consent;
 mod daemon;
 mod delivery;
 mod disk;
@@ -18,6 +20,7 @@ mod doctor;
 mod durability;
 mod files;
 mod launching;
+mod levels;
 mod members;
 mod network;
 mod other_languages;
@@ -48,6 +51,9 @@ fn main() -> ExitCode {
         delivery::TESTS,
         launching::TESTS,
         together::TESTS,
+        levels::TESTS,
+        consent::TESTS,
+        chat_together::TESTS,
         real_programs::TESTS,
         reliability::TESTS,
         durability::TESTS,

@@ -12,6 +12,7 @@ use std::{
     fs,
     io::Write,
     net::{IpAddr, SocketAddr, TcpStream, UdpSocket},
+    os::unix::fs::PermissionsExt,
     path::PathBuf,
     time::Duration,
 };
@@ -21,6 +22,7 @@ pub(crate) const TESTS: &[Test] = tests![
     network_speed_by_iperf3_one_after_the_other,
     a_multicast_group_by_socat_among_peers,
     a_shared_terminal_by_tmux,
+    a_game_for_two_by_netris_in_terminals,
     a_shared_screen_by_vnc,
 ];
 
@@ -185,6 +187,37 @@ fn a_shared_terminal_by_tmux() {
     await_connected(&lab, port_of(&host), &[2, 3]);
     let _kept_open = write_to(lab.host(1), port_of(&host), "echo six-times-seven-is-$((6*7))\r");
     [2, 3].iter().for_each(|n| await_output(lab.host(*n), app, &id, "six-times-seven-is-42"));
+}
+
+fn a_game_for_two_by_netris_in_terminals() {
+    require("/usr/games/netris", "netris");
+    require("python3", "python3");
+    let app = "org.netris.netris";
+    let lab = Lab::new(3);
+    // Stands for a terminal window: a program within a terminal of its own, whose screen goes to the output.
+    let terminal = lab.host(1).dir().join("terminal");
+    let script = "#!/usr/bin/env python3\nimport os, pty, sys\nos.environ['TERM'] = 'xterm'\nsys.exit(pty.spawn(sys.argv[2:]) >> 8)\n";
+    fs::write(&terminal, script).unwrap();
+    fs::set_permissions(&terminal, fs::Permissions::from_mode(0o755)).unwrap();
+    let variables = [("DISPLAY", ":77"), ("TERMINAL", terminal.to_str().unwrap())];
+    let _daemons: Vec<Daemon> =
+        lab.hosts().iter().map(|host| host.daemon_with_environment(&variables)).collect();
+    lab.await_presence(3);
+    lab.hosts().iter().for_each(|host| register(host, &manifest(app)));
+    let everywhere: Vec<&Host> = lab.hosts().iter().collect();
+    let id = start(lab.host(1), app, "#lobby", &[]);
+    [2, 3].iter().for_each(|n| drop(invited(lab.host(*n), &id)));
+    run(lab.host(2), &["accept", &id]);
+    let host = await_standing(&everywhere, &id, "ana", "in");
+    let player = await_standing(&everywhere, &id, "ben", "in");
+    run(lab.host(3), &["accept", &id]);
+    let waits = await_standing(&everywhere, &id, "cleo", "accepted");
+    assert_eq!(waits["place"], 3, "it is for two, and she waits for a place");
+    await_connected(&lab, port_of(&host), &[2]);
+    // Each screen names who plays at the other end: their login came over the connection.
+    await_output(lab.host(1), app, &id, "Playing ben@");
+    await_output(lab.host(2), app, &id, "Playing ana@");
+    end(&player["pid"]);
 }
 
 fn a_shared_screen_by_vnc() {

@@ -1,4 +1,4 @@
-//! Rooms by invitation: asking people in and out, what others ask, and who belongs where.
+//! Invitations, to rooms and to programs: asking people in and out, what others ask, and who belongs where.
 //!
 //! Invariant: nothing is answered but by the person's own word.
 
@@ -7,18 +7,25 @@ use crate::conversation::Tone;
 use chalktalk_ipc::{
     AppId, SessionId,
     event::{Belonging, InvitationSummary, Membership, SessionKey},
+    nway::{AppInvitation, Part},
     text,
 };
 
 impl Model {
     /// Which invitations wait: those that are new are told, and ring.
     pub(super) fn on_invitations(&mut self, all: Vec<InvitationSummary>) {
-        let mut waiting: Vec<InvitationSummary> =
-            all.into_iter().filter(|invitation| invitation.app == AppId::chat()).collect();
+        let ours =
+            |invitation: &InvitationSummary| invitation.app == AppId::chat() || invitation.nway.is_some();
+        let mut waiting: Vec<InvitationSummary> = all.into_iter().filter(ours).collect();
         waiting.sort_by_key(|invitation| (invitation.time, invitation.session));
         let known = self.invitations.replace(waiting.clone()).unwrap_or_default();
         for invitation in waiting.iter().filter(|new| known.iter().all(|old| old.session != new.session)) {
             let name = self.name_of(invitation);
+            self.effects.push(Effect::Bell);
+            if let Some(nway) = &invitation.nway {
+                self.tell_of_app(invitation, nway, &name);
+                continue;
+            }
             self.notice(
                 Tone::Quiet,
                 &format!(
@@ -27,20 +34,32 @@ impl Model {
                     text::label(&invitation.title),
                 ),
             );
-            self.effects.push(Effect::Bell);
         }
+    }
+
+    /// Says that somebody asks to run a program together, unless the conversation in view has a card of it.
+    fn tell_of_app(&mut self, invitation: &InvitationSummary, nway: &AppInvitation, name: &str) {
+        if self.focus == Some(nway.parent) {
+            return;
+        }
+        let (who, title) = (text::label(&invitation.name), text::label(&invitation.title));
+        let parent = text::label(&nway.parent_title);
+        let what = match nway.lacks.is_empty() {
+            true => format!("/accept {name} takes part, /decline {name} does not."),
+            false => format!("But {}.", text::label(&nway.lacks)),
+        };
+        self.notice(Tone::Quiet, &format!("{who} asks in {parent} to run {title} together. {what}"));
     }
 
     /// How an invitation is named in a command: by its room, or where several rooms have that name by its id.
     fn name_of(&self, invitation: &InvitationSummary) -> String {
-        match &self.meant(Some(&invitation.title))[..] {
-            [_] => text::label(&invitation.title),
-            _ => invitation.session.to_string(),
-        }
+        let title = text::label(&invitation.title);
+        let of_that_name = self.rooms_meant(Some(&title)).len() + self.apps_to_enter(Some(&title)).len();
+        if of_that_name > 1 { invitation.session.to_string() } else { title }
     }
 
-    /// The invitations that somebody may mean by this; by nothing: all.
-    fn meant(&self, room: Option<&str>) -> Vec<InvitationSummary> {
+    /// The rooms that somebody may mean by this; by nothing: all.
+    fn rooms_meant(&self, room: Option<&str>) -> Vec<(SessionId, String)> {
         let named = |invitation: &&InvitationSummary| match room {
             None => true,
             Some(room) => {
@@ -48,24 +67,32 @@ impl Model {
                     || invitation.session.to_string() == room.to_lowercase()
             }
         };
-        self.invitations.iter().flatten().filter(named).cloned().collect()
+        let rooms = self.invitations.iter().flatten().filter(|invitation| invitation.nway.is_none());
+        rooms.filter(named).map(|invitation| (invitation.session, text::label(&invitation.title))).collect()
     }
 
-    pub(super) fn answer(&mut self, room: Option<&str>, accept: bool) {
-        let meant = self.meant(room);
-        match (&meant[..], room) {
-            ([invitation], _) => {
-                let session = invitation.session;
-                self.effects.push(if accept { Effect::Accept(session) } else { Effect::Decline(session) });
-                if !accept {
-                    self.flash =
-                        Some((Tone::Quiet, format!("You declined {}.", text::label(&invitation.title))));
-                }
+    /// Accepts what is meant, or declines it: a room is entered; a program opens.
+    pub(super) fn answer(&mut self, name: Option<&str>, accept: bool) {
+        let rooms = self.rooms_meant(name);
+        let apps = if accept { self.apps_to_enter(name) } else { self.apps_to_leave(name) };
+        match (&rooms[..], &apps[..]) {
+            ([(session, title)], []) | ([], [(session, title)]) if !accept => {
+                self.effects.push(Effect::Decline(*session));
+                self.flash = Some((Tone::Quiet, format!("You declined {title}.")));
             }
-            ([], None) => self.alarm("No invitation waits for you."),
-            ([], Some(room)) => self.alarm(&format!("No invitation to {room} waits.")),
-            (several, _) => {
-                let names: Vec<String> = several.iter().map(|invitation| self.name_of(invitation)).collect();
+            ([(session, _)], []) => self.effects.push(Effect::Accept(*session)),
+            ([], [(session, _)]) => self.effects.push(Effect::TakePart(*session, Part::Player)),
+            ([], []) => match name {
+                None => self.alarm("No invitation waits for you."),
+                Some(name) => self.alarm(&format!("No invitation to {name} waits.")),
+            },
+            (rooms, apps) => {
+                let all: Vec<&(SessionId, String)> = rooms.iter().chain(apps).collect();
+                let same = |title: &str| all.iter().filter(|(_, other)| other == title).count() > 1;
+                let name = |(session, title): &(SessionId, String)| {
+                    if same(title) { session.to_string() } else { title.clone() }
+                };
+                let names: Vec<String> = all.iter().map(|one| name(one)).collect();
                 self.alarm(&format!("Several invitations wait; name one: {}", names.join(", ")));
             }
         }

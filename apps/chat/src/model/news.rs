@@ -120,7 +120,9 @@ impl Model {
                 self.effects.push(Effect::Answer(session, accept));
             }
             Event::Changed { topic: Topic::Who } => self.effects.push(Effect::Who),
-            Event::Changed { topic: Topic::Sessions } => self.effects.push(Effect::Sessions),
+            Event::Changed { topic: Topic::Sessions } => {
+                self.effects.extend([Effect::Sessions, Effect::AppSessions]);
+            }
             Event::Changed { topic: Topic::Invitations } => self.effects.push(Effect::Invitations),
             Event::Detached { session: Some(session), reason } => {
                 self.remove(session);
@@ -134,7 +136,7 @@ impl Model {
     /// Rooms that the user has joined are opened, so that what is said there is counted. A direct session is left to
     /// an instance of its own until the person goes there.
     pub(super) fn on_sessions(&mut self, sessions: Vec<SessionSummary>) {
-        let ours = sessions.into_iter().filter(|s| s.app == AppId::chat());
+        let ours = sessions.into_iter().filter(|s| s.app == AppId::chat() && s.parent.is_none());
         let (open, others): (Vec<_>, Vec<_>) =
             ours.partition(|s| self.conversations.iter().any(|c| c.session() == s.session));
         for summary in open {

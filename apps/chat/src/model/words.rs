@@ -3,8 +3,9 @@
 use crate::{conversation::Order, editor::Edit, keep::Kept};
 use chalktalk_client::{Fingerprint, Message};
 use chalktalk_ipc::{
-    Event, InstanceId, Position, SessionId, UserId,
+    AppId, Event, InstanceId, Position, SessionId, UserId,
     event::{InvitationSummary, Member, Membership, Person, SessionSummary},
+    nway::{AppOwner, AppSession, Part},
     request::{Availability, HistoryPoint, Mark},
 };
 use std::ops::RangeInclusive;
@@ -151,6 +152,10 @@ pub enum Input {
     Sessions(Vec<SessionSummary>),
     /// Which invitations wait for an answer.
     Invitations(Vec<InvitationSummary>),
+    /// Which programs people run together.
+    AppSessions(Vec<AppSession>),
+    /// Who has which apps, and whether that is to be told.
+    AppOwners(Vec<AppOwner>, bool),
     /// Who belongs to a session, and what seals it.
     Members(Membership),
     /// What to compare with a person.
@@ -210,6 +215,16 @@ pub enum Effect {
     Accept(SessionId),
     /// Decline one.
     Decline(SessionId),
+    /// Ask which programs people run together.
+    AppSessions,
+    /// Ask who of a session has which apps, and tell; none: ask what is registered here.
+    AppOwners(Option<SessionId>),
+    /// Ask everybody in a session to run an app together, with a title perhaps.
+    Start(SessionId, AppId, Option<String>),
+    /// Take part in an app session: a program opens, and no conversation.
+    TakePart(SessionId, Part),
+    /// Call an app session off.
+    CancelApp(SessionId),
     /// Ask who belongs to a session.
     Members(SessionId),
     /// Say how available one is.

@@ -7,12 +7,13 @@ use super::{
     theme::Theme,
     wrap::{cut, wrap},
 };
+use crate::card::{self, Card};
 use crate::conversation::{Body, Conversation, Delivery, Line, Order, Own, Said, Scroll, Tone, harmless};
 use crate::markdown::{self, Marked};
 use crate::model::{outcome, quote};
 use crate::transcript::moment;
 use chalktalk_client::chat::Kind;
-use chalktalk_ipc::{UserId, text::label};
+use chalktalk_ipc::{UserId, nway::AppSession, text::label};
 use jiff::{Zoned, tz::TimeZone};
 use ratatui::{
     style::{Modifier, Style},
@@ -43,6 +44,9 @@ pub(super) struct Look<'a> {
     pub(super) shared: &'a BTreeSet<String>,
     /// What stands beside names.
     pub(super) marks: &'a BTreeMap<UserId, &'static str>,
+    /// Programs that people run together, and whom to tell what to type.
+    pub(super) apps: &'a [AppSession],
+    pub(super) me: UserId,
 }
 
 /// The rows in view, top to bottom, at most `height`.
@@ -330,6 +334,9 @@ fn plain_name(said: &Said, look: &Look<'_>, room: usize) -> String {
 /// The text's rows, the tick behind the last one; above, what it answers; below, what came of it.
 fn texts(c: &Conversation, said: &Said, width: usize, look: &Look<'_>) -> Vec<Vec<Span<'static>>> {
     let theme = look.theme;
+    if let Some(card) = card::of(&said.text, look.apps, look.me) {
+        return card_rows(&card, width, theme);
+    }
     let mut out: Vec<Vec<Span<'static>>> = Vec::new();
     if let Some(to) = said.reply {
         let quoted = c.line(to).and_then(Line::said);
@@ -365,6 +372,33 @@ fn texts(c: &Conversation, said: &Said, width: usize, look: &Look<'_>) -> Vec<Ve
     }
     out
 }
+
+/// A program that is run together: what, who stands how, and what to type.
+fn card_rows(card: &Card, width: usize, theme: Theme) -> Vec<Vec<Span<'static>>> {
+    let (mark, style) = match card.over {
+        true => ("■", theme.dim()),
+        false => ("▶", theme.accent().add_modifier(Modifier::BOLD)),
+    };
+    let wrapped = |text: &str, style: Style| -> Vec<Vec<Span<'static>>> {
+        wrap(text, width).into_iter().map(|row| vec![Span::styled(row, style)]).collect()
+    };
+    let mut out = wrapped(&format!("{mark} {}", card.head), style);
+    for (word, who) in &card.rows {
+        let room = width.saturating_sub(STATE);
+        for (at, row) in wrap(who, room.max(1)).into_iter().enumerate() {
+            let word = if at == 0 { *word } else { "" };
+            let head = Span::styled(cut(&format!("  {word:<width$}", width = STATE - 2), width), theme.dim());
+            out.push(vec![head, Span::raw(if room == 0 { String::new() } else { row })]);
+        }
+    }
+    if !card.hint.is_empty() {
+        out.extend(wrapped(&format!("  {}", card.hint), theme.accent()));
+    }
+    out
+}
+
+/// The column of a card that says how people stand.
+const STATE: usize = 12;
 
 /// Longer messages are cut in view: nobody's screen belongs to one of them.
 const MAX_ROWS: usize = 60;
@@ -489,7 +523,16 @@ mod tests {
     static NO_MARKS: BTreeMap<UserId, &str> = BTreeMap::new();
 
     fn look(zone: &TimeZone, width: usize) -> Look<'_> {
-        Look { theme: Theme::new(true), zone, width, selected: None, shared: &NOBODY, marks: &NO_MARKS }
+        Look {
+            theme: Theme::new(true),
+            zone,
+            width,
+            selected: None,
+            shared: &NOBODY,
+            marks: &NO_MARKS,
+            apps: &[],
+            me: UserId::NIL,
+        }
     }
 
     fn shown(c: &mut Conversation, wanted: i32, height: usize) -> (Vec<String>, View) {

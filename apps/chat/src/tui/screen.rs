@@ -179,7 +179,9 @@ fn draw_history(
         Mode::Writing | Mode::Help(_) | Mode::Switching => None,
     };
     let (shared, marks) = (&model.shared_names(), &model.marks());
-    let look = Look { theme, zone, width: area.width.into(), selected, shared, marks };
+    let (all, me) = (model.apps.clone(), model.me.user);
+    let apps = &*all;
+    let look = Look { theme, zone, width: area.width.into(), selected, shared, marks, apps, me };
     let Some(c) = model.current_mut() else {
         draw_centred(
             frame,
