@@ -77,11 +77,11 @@ pub const COMMANDS: [(&str, &str, &str); 22] = [
     ("/me", "text", "say what you do"),
     ("/who", "", "list the people on the network"),
     ("/invite", "[#room] @user …", "ask people in, or into a new room"),
-    ("/accept", "[#room|app]", "enter a room, or take part in a program"),
+    ("/accept", "[#room|app]", "enter a room, or run a program"),
     ("/decline", "[#room|app]", "turn an invitation down"),
     ("/start", "app [title]", "run a program with everybody here"),
     ("/observe", "[app]", "look on at a program, without a place"),
-    ("/cancel", "[app]", "call off a program that you started"),
+    ("/cancel", "[app]", "call off what you have started"),
     ("/apps", "", "who here has which programs"),
     ("/members", "", "who belongs here, and its seal"),
     ("/remove", "@user", "put somebody out of this room"),
@@ -415,7 +415,7 @@ mod tests {
             let c = completions(text, &people, &rooms);
             c.map(|c| (c.start, c.items.into_iter().map(|(i, _)| i).collect::<Vec<_>>()))
         };
-        assert_eq!(of("/st"), Some((0, vec!["/status ".into()])));
+        assert_eq!(of("/st"), Some((0, vec!["/start ".into(), "/status ".into()])));
         assert_eq!(of("see /st"), None);
         assert_eq!(of("hi @an"), Some((3, vec!["@Ana ".into(), "@Ana María ".into()])));
         assert_eq!(of("/join #"), Some((6, vec!["#garden ".into(), "#lobby ".into()])));
