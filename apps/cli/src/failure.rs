@@ -2,6 +2,7 @@
 
 use crate::programs::MissingProgram;
 use chalktalk_client::ClientError;
+use chalktalk_ipc::text::printable;
 use std::{
     fmt,
     io::{self, Write},
@@ -15,6 +16,8 @@ pub(crate) enum Failure {
     Failed(String),
     /// It was already explained on standard error as it happened (1).
     Explained,
+    /// What was typed cannot be done (2): what the parser could not know.
+    Usage(String),
     /// No daemon answers (3).
     NoDaemon(String),
     /// The daemon refused (4).
@@ -26,11 +29,12 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// The exit status. The numbers are promised: scripts rely on them. (2, usage, is the parser's.)
+    /// The exit status. The numbers are promised: scripts rely on them. The parser's own refusals are 2, too.
     pub(crate) fn status(&self) -> ExitCode {
         ExitCode::from(match self {
             Self::OutputClosed => 0,
             Self::Failed(_) | Self::Explained => 1,
+            Self::Usage(_) => 2,
             Self::NoDaemon(_) => 3,
             Self::Refused(_) => 4,
             Self::TimedOut(_) => 5,
@@ -41,9 +45,11 @@ impl Failure {
     pub(crate) fn message(&self) -> Option<&str> {
         match self {
             Self::OutputClosed | Self::Explained => None,
-            Self::Failed(text) | Self::NoDaemon(text) | Self::Refused(text) | Self::TimedOut(text) => {
-                Some(text)
-            }
+            Self::Failed(text)
+            | Self::Usage(text)
+            | Self::NoDaemon(text)
+            | Self::Refused(text)
+            | Self::TimedOut(text) => Some(text),
         }
     }
 
@@ -82,13 +88,26 @@ impl From<MissingProgram> for Failure {
 
 /// Says something on standard error, as this program. Nobody listening there is no reason to stop.
 pub(crate) fn complain(text: impl fmt::Display) {
-    let _ = writeln!(io::stderr(), "chalktalk: {text}");
+    let _ = writeln!(io::stderr(), "{}", complaint(text));
+}
+
+/// It may repeat what was typed or pasted, or what came from elsewhere.
+fn complaint(text: impl fmt::Display) -> String {
+    printable(&format!("chalktalk: {text}"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use chalktalk_ipc::{Refusal, RefusalCode};
+
+    #[test]
+    fn a_complaint_cannot_drive_a_terminal() {
+        assert_eq!(
+            complaint("unrecognized '\u{1b}[2J'\n\n  tip"),
+            "chalktalk: unrecognized '\u{fffd}[2J'\n\n  tip"
+        );
+    }
 
     #[test]
     fn each_failure_has_its_promised_status() {
