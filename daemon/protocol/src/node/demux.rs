@@ -97,10 +97,11 @@ impl Node {
         for seq in news.first.0..=news.last.0 {
             let Some(datagram) = log.entry(Seq(seq)) else { continue };
             let entry = Entry::from_datagram(datagram).expect("accepted entries were parsed");
-            let Some(entry) = session.keys.open_entry(entry, &mut scratch) else { continue };
             if session.is_history(news.log, entry.seq) || (attended && entry.destination.is_nil()) {
                 continue;
             }
+            // Opening costs: what is being read anyway has been passed over by now.
+            let Some(entry) = session.keys.open_entry(entry, &mut scratch) else { continue };
             let personal = session.pair.is_some() || !entry.destination.is_nil();
             let _ = reader.read(&entry, |message| {
                 if session.has_read(user, news.log, (entry.seq, message.index)) {
