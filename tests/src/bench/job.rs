@@ -40,6 +40,15 @@ pub enum Means {
     Live,
     /// Chalktalk, in a kept session.
     Kept,
+    /// Chalktalk, in a live session by invitation.
+    Sealed,
+}
+
+impl Means {
+    /// Whether messages go through daemons of ours.
+    pub fn is_product(self) -> bool {
+        matches!(self, Self::Live | Self::Kept | Self::Sealed)
+    }
 }
 
 /// What a process does.
@@ -164,8 +173,8 @@ pub fn run(argument: &str) -> ExitCode {
         (Means::Relay, Part::Copy) => relay::copy(&job),
         (Means::Relay, Part::Send) => report(relay::send(&job)),
         (Means::Relay, Part::Receive) => report(relay::receive(&job)),
-        (Means::Live | Means::Kept, Part::Send) => report(product::send(&job)),
-        (Means::Live | Means::Kept, _) => report(product::receive(&job)),
+        (Means::Live | Means::Kept | Means::Sealed, Part::Send) => report(product::send(&job)),
+        (Means::Live | Means::Kept | Means::Sealed, _) => report(product::receive(&job)),
     }
     // What waits in the process's connections must leave first: the benchmark says when all have heard.
     while job.part == Part::Send && !stopped() {
@@ -198,8 +207,7 @@ fn report(result: impl Serialize) {
 
 fn start(host: &Host, part: Part, work: &Work, room: &str, receivers: usize) -> Process {
     let std::net::IpAddr::V4(address) = host.address() else { unreachable!("hosts have IPv4 addresses") };
-    let product = matches!(work.means, Means::Live | Means::Kept);
-    let socket = if product { host.socket() } else { host.dir().join("run/copy.sock") };
+    let socket = if work.means.is_product() { host.socket() } else { host.dir().join("run/copy.sock") };
     let Work { means, size, rate, seconds } = *work;
     let job = Job { means, part, address, socket, size, rate, seconds, receivers, room: room.to_owned() };
     let mut command = host.command(std::env::current_exe().expect("a running program has a path"));

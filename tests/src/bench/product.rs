@@ -1,7 +1,7 @@
 //! Chalktalk itself, as an app sees it through the client library.
 
 use super::{
-    job::{Job, Means, ready, ready_to_go, stopped},
+    job::{Job, Means, Part, ready, ready_to_go, stopped},
     meter::{Got, Meter, Sent, last, now, stamp},
     raw,
 };
@@ -22,10 +22,34 @@ fn enter(job: &Job) -> (Client, Events, SessionId) {
     let app: AppId = "org.example.bench".parse().expect("a valid app id");
     let builder = Client::builder(app.clone()).name("bench").socket(&job.socket);
     let (client, events) = builder.connect().expect("the daemon answers");
-    let kind = if job.means == Means::Live { SessionKind::Live } else { SessionKind::Kept };
-    let session = client.join(&job.room, &app, kind, true).expect("rooms are open").session;
+    let kind = if job.means == Means::Kept { SessionKind::Kept } else { SessionKind::Live };
+    let session = match (job.means, job.part) {
+        (Means::Sealed, Part::Send) => invite_everybody(job, &client, &app, kind),
+        (Means::Sealed, _) => accept(job, &client),
+        _ => client.join(&job.room, &app, kind, true).expect("rooms are open").session,
+    };
     client.open(session, From::Start).expect("a session that was joined opens");
     (client, events, session)
+}
+
+/// A session of its own for everybody present.
+fn invite_everybody(job: &Job, client: &Client, app: &AppId, kind: SessionKind) -> SessionId {
+    let others = || {
+        let people = client.who().unwrap_or_default();
+        people.iter().filter(|person| !person.me).map(|person| person.user.to_string()).collect::<Vec<_>>()
+    };
+    let all_are_there = || others().len() == job.receivers;
+    crate::wait::until(Duration::from_secs(10), "all receivers to be present", all_are_there);
+    let created = client.create(&job.room, app, kind, true, &others());
+    created.expect("everybody present can be invited").session
+}
+
+fn accept(job: &Job, client: &Client) -> SessionId {
+    let invitation = crate::wait::for_some(Duration::from_secs(20), "the invitation", || {
+        let invitations = client.invitations().unwrap_or_default();
+        invitations.iter().find(|invitation| invitation.title == job.room).map(|i| i.session)
+    });
+    client.accept(invitation).expect("an invitation that waits can be accepted").session
 }
 
 /// Publishes for as long as the job says.
@@ -85,9 +109,10 @@ fn acknowledge_everything(client: &Client, events: &Events) {
 
 /// Receives until the last message has come.
 pub fn receive(job: &Job) -> Got {
+    // The sender waits until all are members.
+    ready();
     let (client, events, _) = enter(job);
     let mut meter = Meter::new(job.rate.is_some());
-    ready();
     while !stopped() {
         let Ok(ClientEvent::Messages(batch)) = events.recv_timeout(Duration::from_millis(100)) else {
             continue;
