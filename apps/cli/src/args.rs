@@ -134,6 +134,12 @@ pub(crate) enum Command {
     ///
     /// Goes on by itself after the daemon was restarted. Prints what `history` prints.
     Tail(Tail),
+    /// Find what was said, in all conversations
+    ///
+    /// All words have to be in a message; "several words" are a phrase, start* finds what begins so, -word leaves out. Filters:
+    /// from:NAME (or from:me), in:#room, has:link (code, file, poll, announcement, reply), topic:WORD, and after:, before:, on:
+    /// with a day such as 2026-11-24, yesterday, or 7d.
+    Search(Search),
     /// Send files and folders, show those that were offered, and fetch them
     #[command(subcommand)]
     File(FileCommand),
@@ -497,15 +503,35 @@ impl From<Since> for request::From {
     }
 }
 
+/// What to look for.
+#[derive(Args, Debug)]
+pub(crate) struct Search {
+    /// Words and filters
+    #[arg(required = true, value_name = "WORD|FILTER", allow_hyphen_values = true)]
+    pub(crate) query: Vec<String>,
+    /// Show at most this many, the newest; 0 for all
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    pub(crate) limit: u32,
+    #[command(flatten)]
+    pub(crate) style: MessageStyle,
+}
+
 /// How messages are printed.
 #[derive(Args, Clone, Copy, Debug)]
 pub(crate) struct MessageStyle {
     /// Print JSON, one object a line, also on a terminal
     #[arg(long, conflicts_with = "plain")]
-    pub(crate) json: bool,
+    json: bool,
     /// Print text, also into a pipe or a file
     #[arg(long)]
-    pub(crate) plain: bool,
+    plain: bool,
+}
+
+impl MessageStyle {
+    /// Programs read pipes, people read terminals, unless it is said otherwise.
+    pub(crate) fn is_json(self, terminal: bool) -> bool {
+        self.json || !(self.plain || terminal)
+    }
 }
 
 /// What to do with files.

@@ -25,6 +25,7 @@ mod programs;
 mod record;
 mod room;
 mod screen;
+mod search;
 mod secret;
 mod send;
 mod status;
@@ -116,6 +117,7 @@ fn run(command: Option<Command>, socket: Option<&Path>) -> Result<(), Failure> {
         Some(Command::Send(send)) => send::send(&send, socket),
         Some(Command::History(history)) => messages::history(&history, socket, screen),
         Some(Command::Tail(tail)) => messages::tail(&tail, socket, screen),
+        Some(Command::Search(wanted)) => search::search(&wanted, socket, screen),
         Some(Command::File(command)) => file::run(command, socket, screen),
         Some(Command::Chat(chat)) => chat::run(&chat, socket),
         Some(Command::Board(board)) => board::run(&board, socket),

@@ -80,10 +80,9 @@ struct Printer {
 }
 
 impl Printer {
-    /// Programs read pipes, people read terminals, unless it is said otherwise.
     fn new(style: MessageStyle, app: &AppId, screen: &Screen) -> Self {
-        let json = style.json || !(style.plain || screen.is_terminal());
-        let transcript = (!json).then(|| Transcript::new(TimeZone::system(), screen.colour()));
+        let transcript = (!style.is_json(screen.is_terminal()))
+            .then(|| Transcript::new(TimeZone::system(), screen.colour()));
         Self { chat: *app == AppId::chat(), transcript }
     }
 

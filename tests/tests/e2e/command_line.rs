@@ -11,6 +11,7 @@ pub(crate) const TESTS: &[Test] = tests![
     exit_statuses_say_what_happened,
     send_waits_as_far_as_it_is_told,
     watch_follows_changes,
+    what_was_said_is_found_in_all_conversations,
     the_demo_runs_on_a_machine_without_a_network,
 ];
 
@@ -92,6 +93,44 @@ fn exit_statuses_say_what_happened() {
     assert_eq!(torn.code(), 1, "{}", torn.log);
     assert!(torn.log.contains('2'), "it names the line: {}", torn.log);
     assert_eq!(host.history("#pipe"), ["good"]);
+}
+
+fn what_was_said_is_found_in_all_conversations() {
+    let (lab, mut daemons) = Lab::talking(2);
+    let (ana, other) = (lab.host(1), lab.host(2));
+    assert_eq!(other.chalktalk(&["room", "join", "#ops"]).code(), 0);
+    ana.send("#ops", "Where is the grüne tea?");
+    ana.send("#lobby", "tea at https://example.org");
+    other.send("#ops", "no TEA left");
+    let found = |typed: &[&str]| {
+        let output = other.chalktalk(&[&["search"], typed].concat());
+        assert_eq!(output.code(), 0, "{}", output.log);
+        let text = |hit: &serde_json::Value| hit["text"].as_str().unwrap().to_owned();
+        output.json_lines().iter().map(text).collect::<Vec<_>>()
+    };
+    wait::until(SOON, "all of it to be found", || found(&["tea"]).len() == 3);
+    assert_eq!(found(&["tea", "in:#ops"]), ["Where is the grüne tea?", "no TEA left"]);
+    assert_eq!(found(&["from:me", "on:today"]), ["no TEA left"]);
+    assert_eq!(found(&["tea", "has:link"]), ["tea at https://example.org"]);
+    assert_eq!(found(&["GRUNE", "-left"]), ["Where is the grüne tea?"]);
+    assert!(found(&["coffee"]).is_empty());
+    let first = &ana.chalktalk(&["history", "#ops"]).json_lines()[0];
+    let of = format!(
+        "{}.{}.{}.{}",
+        first["origin"].as_str().unwrap(),
+        first["epoch"],
+        first["seq"],
+        first["index"]
+    );
+    let edit = format!("Where is the coffee?\u{2}{{\"v\":1,\"kind\":\"edit\",\"of\":\"{of}\"}}\u{3}\n");
+    assert_eq!(ana.chalktalk_fed(&["send", "#ops", "-"], edit).code(), 0);
+    wait::until(SOON, "the edit to be found", || found(&["coffee"]) == ["Where is the coffee?"]);
+    assert!(found(&["grune"]).is_empty(), "what was there before is not found any more");
+    assert_eq!(other.chalktalk(&["search", "has:gold"]).code(), 2);
+    drop(daemons.pop());
+    let output = other.chalktalk(&["search", "--plain", "left", "in:#ops"]);
+    assert!(output.code() == 0 && output.log.contains("last time"), "{}", output.log);
+    assert!(output.out.len() == 1 && output.out[0].ends_with("no TEA left"), "{}", output.log);
 }
 
 fn send_waits_as_far_as_it_is_told() {
