@@ -11,6 +11,7 @@ use crate::{
     policies::Policies,
     registry::{Folder, Problem, Registry},
     template::{Values, role},
+    watching,
 };
 use chalktalk_ipc::{
     Answer, AppId, Down, Event, Refusal, Request, SessionId,
@@ -87,9 +88,21 @@ pub struct Agent {
 
 #[derive(Debug)]
 enum Happening {
-    Heard { life: u64, heard: Heard },
-    Ended { life: u64, launch: u64, status: i32 },
-    CopyEnded { session: SessionId, status: Option<i32> },
+    Heard {
+        life: u64,
+        heard: Heard,
+    },
+    Ended {
+        life: u64,
+        launch: u64,
+        status: i32,
+    },
+    CopyEnded {
+        session: SessionId,
+        status: Option<i32>,
+    },
+    /// Somebody has changed manifests or policies.
+    RegistryChanged,
 }
 
 /// A launched program.
@@ -132,6 +145,7 @@ impl Agent {
         let mut housekeeping = Instant::now() + HOUSEKEEPING;
         let sender = self.sender.clone();
         self.copies.adopt(move |session| drop(sender.send(Happening::CopyEnded { session, status: None })));
+        self.watch_registry();
         self.connect()?;
         loop {
             match self.happenings.recv_timeout(self.rest(housekeeping)) {
@@ -140,6 +154,7 @@ impl Agent {
                     self.on_ended(launch, status);
                 }
                 Ok(Happening::CopyEnded { session, status }) => self.on_copy_ended(session, status),
+                Ok(Happening::RegistryChanged) => self.reload(),
                 Ok(_) | Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => unreachable!("the agent holds a sender itself"),
             }
@@ -150,6 +165,16 @@ impl Agent {
                 self.logs.bound();
                 self.reload();
             }
+        }
+    }
+
+    /// What is registered now can be started now, not seconds later.
+    fn watch_registry(&self) {
+        let folders = self.folders.iter().map(|folder| folder.path.clone());
+        let folders: Vec<PathBuf> = folders.chain(self.policies.parent().map(PathBuf::from)).collect();
+        let sender = self.sender.clone();
+        if let Err(e) = watching::watch(&folders, move || sender.send(Happening::RegistryChanged).is_ok()) {
+            eprintln!("chalktalk-agent: cannot watch manifests ({e}); they are looked at every few seconds");
         }
     }
 

@@ -18,3 +18,4 @@ pub mod plan;
 pub mod policies;
 pub mod registry;
 pub mod template;
+pub mod watching;

@@ -12,7 +12,9 @@ use clap::Parser;
 use rustix::process::Signal;
 use std::{
     env,
+    fs::DirBuilder,
     io::Write,
+    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -90,6 +92,10 @@ fn serve(folders: Vec<Folder>, dirs: UserDirs) -> anyhow::Result<()> {
     rustix::process::set_parent_process_death_signal(Some(Signal::TERM))?;
     let state = env::var_os("CHALKTALK_STATE").map(PathBuf::from).filter(|path| path.is_absolute());
     let policies = dirs.config.join(policies::FILE);
+    // Where apps and policies will be put can be watched only if it is there.
+    for folder in [&dirs.apps, &dirs.config] {
+        let _watched_less_closely = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    }
     let agent = Agent::new(folders, policies, Surroundings::from_env(), state.unwrap_or(dirs.state));
     Ok(agent.run()?)
 }

@@ -21,6 +21,8 @@ pub(crate) const TESTS: &[Test] = tests![
     it_is_known_beforehand_who_has_what,
     another_version_is_shown_to_both_sides,
     rosters_are_followed_as_they_change,
+    who_has_closed_the_chat_is_called_back_by_an_invitation,
+    what_was_registered_a_moment_ago_can_be_started,
 ];
 
 /// Sets a policy on a host; its agent looks every few seconds.
@@ -238,4 +240,36 @@ fn rosters_are_followed_as_they_change() {
     let ben_stands = one.participants.iter().find(|one| one.name == "ben").unwrap();
     assert_eq!((ben_stands.status, ben_stands.standing.name()), (Some(143), "failed"));
     assert!(seen(cleo, &id).is_some());
+}
+
+fn who_has_closed_the_chat_is_called_back_by_an_invitation() {
+    let (lab, _daemons) = Lab::talking(2);
+    let [ana, ben] = [1, 2].map(|n| lab.host(n));
+    [ana, ben].into_iter().for_each(|host| register(host, SLEEPER));
+    ana.send("#lobby", "good morning");
+    let chat = wait::for_some(SOON, "a chat", || ben.chats().first().copied());
+    wait::until(SOON, "it to have the message", || ben.facts(&["instances"]).as_array().unwrap().len() == 1);
+    end(&chat.into());
+    wait::until(SOON, "it to be closed", || ben.facts(&["instances"]).as_array().unwrap().is_empty());
+    ana.send("#lobby", "still there?");
+    wait::until(SOON, "the question to arrive", || {
+        ben.history("#lobby").contains(&"still there?".to_owned())
+    });
+    assert!(ben.chats().is_empty(), "talk in a room calls nobody back");
+    start(ana, "org.example.sleeper", "#lobby", &[]);
+    wait::until(SOON, "a chat again", || !ben.chats().is_empty());
+}
+
+fn what_was_registered_a_moment_ago_can_be_started() {
+    let (lab, _daemons) = Lab::talking(1);
+    let host = lab.host(1);
+    register(host, SLEEPER); // the first one: its folder may be new
+    start(host, "org.example.sleeper", "#lobby", &[]);
+    for n in 1..=3 {
+        let asked = std::time::Instant::now();
+        register(host, &SLEEPER.replace("sleeper", &format!("sleeper{n}")));
+        start(host, &format!("org.example.sleeper{n}"), "#lobby", &[]);
+        // By looking every few seconds alone it would take half of that on average.
+        assert!(asked.elapsed() < std::time::Duration::from_secs(2), "{:?}", asked.elapsed());
+    }
 }

@@ -152,7 +152,8 @@ impl Node {
         });
     }
 
-    /// Says in the conversation, for people, what has happened.
+    /// Says in the conversation, for people, what has happened. Who has closed the chat is called back by invitations, and by
+    /// nothing else of it.
     pub(super) fn say_text(
         &mut self,
         parent: SessionId,
@@ -167,7 +168,9 @@ impl Node {
             return; // what its messages look like is its own business
         }
         let author = stream::Author { instance: InstanceId(about.0), number };
-        session.publish(user, author, InstanceId::NIL, &Outgoing::new(text.as_bytes()), now);
+        let urgent = text.starts_with("invite ");
+        let words = Outgoing { urgent, ..Outgoing::new(text.as_bytes()) };
+        session.publish(user, author, InstanceId::NIL, &words, now);
     }
 
     /// The last one out tells of the end.
