@@ -7,6 +7,7 @@ pub mod app;
 pub mod bench;
 pub mod binaries;
 pub mod booted;
+pub mod desktop;
 pub mod lab;
 pub mod machine;
 pub mod programs;

@@ -648,6 +648,9 @@ pub(crate) enum BoardCommand {
         target: Target,
         /// The file, or - for JSON on standard output
         file: String,
+        /// Only what is seen in the frame of this name
+        #[arg(long)]
+        frame: Option<String>,
         /// Pixels for each unit of the board, in a PNG [default: 2]
         #[arg(long)]
         scale: Option<f32>,

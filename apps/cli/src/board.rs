@@ -28,8 +28,9 @@ pub(crate) fn run(board: &Board, socket: Option<&Path>) -> Result<(), Failure> {
             command.arg("draw").arg(target.to_string()).args(at.iter().map(|at| format!("--at={at}")));
             command.arg("--").arg(file);
         }
-        Some(BoardCommand::Export { target, file, scale }) => {
+        Some(BoardCommand::Export { target, file, frame, scale }) => {
             command.arg("export").arg(target.to_string());
+            command.args(frame.iter().map(|frame| format!("--frame={frame}")));
             command.args(scale.iter().map(|scale| format!("--scale={scale}")));
             command.arg("--").arg(file);
         }

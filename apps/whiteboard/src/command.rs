@@ -4,7 +4,8 @@
 
 use crate::{
     files,
-    model::{Board, Bounds, Colour, Shape},
+    gauge::Gauge,
+    model::{Actor, Board, Bounds, Colour, Kind, Shape},
     pictures,
     render::{self, Images, Painter, Picture},
     sitting::{self, Heard, Sitting},
@@ -128,6 +129,7 @@ pub fn export(
     events: &Events,
     target: &str,
     file: &str,
+    frame: Option<&str>,
     scale: f32,
 ) -> Result<usize, CommandError> {
     let format = format_of(file)?;
@@ -135,13 +137,32 @@ pub fn export(
     let mut sitting = Sitting::open(client, summary, None)?;
     let (quiet, first) = if newcomer { (QUIET_NEWCOMER, Some(NEWCOMER)) } else { (QUIET, None) };
     settle(&mut sitting, events, quiet, first)?;
+    let framed = frame.map(|name| in_frame(&sitting.board, name)).transpose()?;
+    let (board, part) = framed.unwrap_or_else(|| (sitting.board.clone(), None));
     let mut images = Images::default();
-    if let Some((count, why)) = pictures::fetch_all(client, sitting.session(), &sitting.board, &mut images) {
+    if let Some((count, why)) = pictures::fetch_all(client, sitting.session(), &board, &mut images) {
         eprintln!("chalktalk-whiteboard: {count} pictures are not to be had and are left empty: {why}");
     }
-    let bytes = written(&sitting.board, &images, format, scale)?;
+    let bytes = written(&board, &images, format, part, scale)?;
     write_file(file, &bytes)?;
-    Ok(sitting.board.len())
+    Ok(board.len())
+}
+
+/// What is seen in the frame of this name, as a board, and where that is.
+fn in_frame(board: &Board, name: &str) -> Result<(Board, Option<Bounds>), CommandError> {
+    let frames = || board.shapes().filter(|shape| shape.kind == Kind::Frame);
+    let Some(frame) = frames().find(|frame| frame.text == name) else {
+        let known: Vec<String> = frames().map(|frame| format!("{:?}", frame.text)).collect();
+        let known =
+            if known.is_empty() { "it has none".into() } else { format!("it has {}", known.join(", ")) };
+        return Err(CommandError::Other(format!("the board has no frame {name:?}; {known}")));
+    };
+    let part = Bounds { min: frame.at, max: [frame.at[0] + frame.size[0], frame.at[1] + frame.size[1]] };
+    let inside = board.shapes().filter(|shape| shape.kind != Kind::Frame && shape.bounds().meets(&part));
+    let inside: Vec<Shape> = inside.map(|shape| Shape::clone(shape)).collect();
+    let mut alone = Board::new(Actor(0));
+    alone.paste(&inside, [0.0, 0.0])?;
+    Ok((alone, Some(part)))
 }
 
 /// What a board is exported as.
@@ -157,6 +178,19 @@ pub enum Format {
     Png,
     /// A page of vectors.
     Pdf,
+}
+
+impl Format {
+    /// How names of its files end.
+    pub fn ending(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Excalidraw => "excalidraw",
+            Self::Svg => "svg",
+            Self::Png => "png",
+            Self::Pdf => "pdf",
+        }
+    }
 }
 
 /// The format that a file's ending names.
@@ -179,13 +213,20 @@ pub fn format_of(file: &str) -> Result<Format, CommandError> {
     })
 }
 
-/// A board as a file.
+/// A board as a file: all of it, or the part that is given.
 ///
 /// # Errors
 /// It is too large for the format.
-pub fn written(board: &Board, images: &Images, format: Format, scale: f32) -> Result<Vec<u8>, CommandError> {
+pub fn written(
+    board: &Board,
+    images: &Images,
+    format: Format,
+    part: Option<Bounds>,
+    scale: f32,
+) -> Result<Vec<u8>, CommandError> {
     let paper = Colour::rgb(255, 255, 255);
-    let part = board.bounds().unwrap_or(Bounds { min: [0.0; 2], max: [400.0, 300.0] }).grown(MARGIN);
+    let all = || board.bounds().unwrap_or(Bounds { min: [0.0; 2], max: [400.0, 300.0] }).grown(MARGIN);
+    let part = part.unwrap_or_else(all);
     let mut painter = Painter::default();
     let mut pictures = || board.shapes().map(|shape| painter.picture(shape)).collect::<Vec<Picture>>();
     Ok(match format {
@@ -213,12 +254,15 @@ pub fn keep(
     events: &Events,
     summary: SessionSummary,
     launched: bool,
+    mut gauge: Gauge,
 ) -> Result<(), CommandError> {
     let copy = copy_of(summary.session);
     let mut sitting = Sitting::open(client, summary, Some(copy.clone()))?;
     let mut away: Option<Instant> = None;
     loop {
         // Launched by the agent, it is launched again when there is something to keep.
+        gauge.on_frame();
+        gauge.on_drawn(sitting.board.len(), sitting.is_caught_up(), std::iter::empty());
         let gone = launched && away.is_some_and(|since| since.elapsed() > 2 * PATIENCE);
         match events.recv_timeout(KEEP_EVERY) {
             Ok(event) => match sitting.on_event(event) {
@@ -336,14 +380,12 @@ fn look_up(client: &Client, target: &str) -> Result<(SessionSummary, bool), Comm
 }
 
 fn read_file(file: &str) -> Result<Vec<u8>, CommandError> {
-    let failed = |e| CommandError::File(file.to_owned(), e);
-    let source: Box<dyn Read> = match file {
-        "-" => Box::new(io::stdin().lock()),
-        path => Box::new(fs::File::open(path).map_err(failed)?),
-    };
     let mut bytes = Vec::new();
-    source.take(files::MAX_FILE as u64 + 1).read_to_end(&mut bytes).map_err(failed)?;
-    Ok(bytes)
+    let read = match file {
+        "-" => io::stdin().lock().take(files::MAX_FILE as u64 + 1).read_to_end(&mut bytes).map(|_| bytes),
+        path => files::read_whole(Path::new(path)),
+    };
+    read.map_err(|e| CommandError::File(file.to_owned(), e))
 }
 
 fn write_file(file: &str, bytes: &[u8]) -> Result<(), CommandError> {

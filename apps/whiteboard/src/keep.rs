@@ -9,7 +9,9 @@ use std::{
     fs::{self, DirBuilder, File},
     io::{self, Write},
     os::unix::fs::DirBuilderExt,
-    path::Path,
+    path::{Path, PathBuf},
+    sync::mpsc::{Receiver, Sender, channel},
+    thread,
 };
 
 /// How far each log was read: entry, and message in it, by origin and epoch.
@@ -18,11 +20,8 @@ pub type Positions = BTreeMap<(OriginId, u32), (u64, u16)>;
 /// What a copy begins with; the digit is the version.
 const MAGIC: &[u8] = b"chalktalk board 1\n";
 
-/// Writes a copy.
-///
-/// # Errors
-/// The disk; the old copy is still there.
-pub fn write(path: &Path, board: &Board, positions: &Positions) -> io::Result<()> {
+/// A board as its copy.
+pub fn bytes(board: &Board, positions: &Positions) -> Vec<u8> {
     let mut out = MAGIC.to_vec();
     put_varint(&mut out, positions.len() as u64);
     for ((origin, epoch), (seq, index)) in positions {
@@ -34,13 +33,21 @@ pub fn write(path: &Path, board: &Board, positions: &Positions) -> io::Result<()
     put_bytes(&mut out, &board.authors());
     put_bytes(&mut out, &board.snapshot());
     out.extend(blake3::hash(&out).as_bytes());
+    out
+}
+
+/// Puts a copy onto the disk.
+///
+/// # Errors
+/// The disk; the old copy is still there.
+pub fn write(path: &Path, copy: &[u8]) -> io::Result<()> {
     if let Some(folder) = path.parent() {
         DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     }
     // Two programs with one board write files of their own; the last one stays, and either is right.
     let beside = path.with_extension(format!("{}.new", std::process::id()));
     let mut file = File::create(&beside)?;
-    file.write_all(&out)?;
+    file.write_all(copy)?;
     file.sync_data()?;
     fs::rename(&beside, path)
 }
@@ -66,6 +73,51 @@ pub fn read(path: &Path, board: &mut Board) -> Option<Positions> {
     Some(positions)
 }
 
+/// Puts copies onto the disk on a thread of its own, one at a time.
+#[derive(Debug)]
+pub struct Keeper {
+    jobs: Sender<(Vec<u8>, Positions)>,
+    done: Receiver<io::Result<Positions>>,
+    busy: bool,
+}
+
+impl Keeper {
+    /// Keeps copies there.
+    ///
+    /// # Errors
+    /// There is no thread to be had.
+    pub fn new(path: PathBuf) -> io::Result<Self> {
+        let (jobs, asked) = channel::<(Vec<u8>, Positions)>();
+        let (put, done) = channel();
+        let work = move || {
+            for (copy, positions) in asked {
+                if put.send(write(&path, &copy).map(|()| positions)).is_err() {
+                    return;
+                }
+            }
+        };
+        thread::Builder::new().name("keeper".into()).spawn(work)?;
+        Ok(Self { jobs, done, busy: false })
+    }
+
+    /// Whether a copy is on its way to the disk.
+    pub fn is_busy(&self) -> bool {
+        self.busy
+    }
+
+    /// Keeps this.
+    pub fn put(&mut self, copy: Vec<u8>, positions: Positions) {
+        self.busy = self.jobs.send((copy, positions)).is_ok();
+    }
+
+    /// What the copy on the disk stands for, when a new one is there.
+    pub fn poll(&mut self) -> Option<io::Result<Positions>> {
+        let done = self.done.try_recv().ok()?;
+        self.busy = false;
+        Some(done)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -81,7 +133,7 @@ mod tests {
         board.commit(edits).unwrap();
         let positions =
             Positions::from([((OriginId([7; 16]), 3), (9, 1)), ((OriginId([8; 16]), 1), (1 << 40, 0))]);
-        write(&path, &board, &positions).unwrap();
+        write(&path, &bytes(&board, &positions)).unwrap();
         let mut back = Board::new(Actor(2));
         assert_eq!(read(&path, &mut back), Some(positions));
         assert_eq!(back.snapshot(), board.snapshot());

@@ -5,6 +5,7 @@
 
 pub mod command;
 pub mod files;
+pub mod gauge;
 pub mod keep;
 pub mod live;
 pub mod model;

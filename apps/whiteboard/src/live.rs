@@ -36,6 +36,10 @@ pub enum Live {
     Laser(Vec<[f32; 2]>),
     /// Come and look at this part: its middle, and how many board units its width is.
     Look([f32; 2], f32),
+    /// Somebody follows the program of this id: it says what it looks at, as long as this is said again and again.
+    Follow([u8; 16]),
+    /// What somebody looks at, who is followed: the middle, and how many board units its width is.
+    View([f32; 2], f32),
 }
 
 const POINTER: u8 = 64;
@@ -44,6 +48,8 @@ const PEN: u8 = 66;
 const DONE: u8 = 67;
 const LASER: u8 = 68;
 const LOOK: u8 = 69;
+const FOLLOW: u8 = 70;
+const VIEW: u8 = 71;
 
 impl Live {
     /// As it travels.
@@ -71,10 +77,14 @@ impl Live {
                 out.push(LASER);
                 put_places(&mut out, &points[points.len().saturating_sub(MAX_POINTS)..]);
             }
-            Self::Look(at, width) => {
-                out.push(LOOK);
+            Self::Look(at, width) | Self::View(at, width) => {
+                out.push(if matches!(self, Self::Look(..)) { LOOK } else { VIEW });
                 put_places(&mut out, &[*at]);
                 out.extend(width.to_le_bytes());
+            }
+            Self::Follow(instance) => {
+                out.push(FOLLOW);
+                out.extend(instance);
             }
         }
         out
@@ -96,10 +106,12 @@ impl Live {
             },
             DONE => Self::Done(u32::try_from(r.varint().ok()?).ok()?),
             LASER => Self::Laser(read_places(r)?),
-            LOOK => {
+            kind @ (LOOK | VIEW) => {
                 let at = read_place(r)?;
-                Self::Look(at, Some(r.f32().ok()?).filter(|width| (1.0..=MAX_COORDINATE).contains(width))?)
+                let width = Some(r.f32().ok()?).filter(|width| (1.0..=MAX_COORDINATE).contains(width))?;
+                if kind == LOOK { Self::Look(at, width) } else { Self::View(at, width) }
             }
+            FOLLOW => Self::Follow(r.array().ok()?),
             _ => return None,
         })
     }
@@ -136,6 +148,8 @@ mod tests {
             Live::Done(7),
             Live::Laser(points),
             Live::Look([0.0, 0.0], 800.0),
+            Live::Follow([7; 16]),
+            Live::View([1.0, 1.0], 1000.0),
         ];
         for live in all {
             let bytes = live.write();

@@ -4,6 +4,7 @@ use chalktalk_client::{Builder, Client, ClientError, Events, program};
 use chalktalk_ipc::{AppId, Target, request::Role};
 use chalktalk_whiteboard::{
     command::{self, CommandError},
+    gauge::Gauge,
     sitting::{self, Sitting},
     window::{self, Waker},
 };
@@ -23,6 +24,9 @@ struct Arguments {
     /// The daemon's socket [default: $CHALKTALK_SOCKET, else yours, else the system's]
     #[arg(long, value_name = "PATH", global = true)]
     socket: Option<PathBuf>,
+    /// Write what each frame of the window takes into this file, for benchmarks
+    #[arg(long, value_name = "FILE", hide = true)]
+    gauge: Option<PathBuf>,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -40,7 +44,7 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Draw a file onto a board: Excalidraw, SVG, a picture, or a board's JSON
+    /// Draw a file onto a board: Excalidraw, SVG, PDF, a picture, or a board's JSON
     Draw {
         /// The board: #name, @user or a session GUID
         #[arg(value_parser = target)]
@@ -58,6 +62,9 @@ enum Command {
         target: String,
         /// The file, or - for JSON on standard output
         file: String,
+        /// Only what is seen in the frame of this name
+        #[arg(long)]
+        frame: Option<String>,
         /// Pixels for each unit of the board, in a PNG
         #[arg(long, default_value_t = 2.0, value_parser = scale)]
         scale: f32,
@@ -120,17 +127,28 @@ fn run(arguments: Arguments) -> Result<(), CommandError> {
             eprintln!("{drawn} objects drawn onto {target}");
             Ok(())
         }
-        Some(Command::Export { target, file, scale }) => {
+        Some(Command::Export { target, file, frame, scale }) => {
             let (client, events) = connect(socket, Role::Observer)?;
-            let shown = command::export(&client, &events, &target, &file, scale)?;
+            let shown = command::export(&client, &events, &target, &file, frame.as_deref(), scale)?;
             eprintln!("{shown} objects written into {file}");
             Ok(())
         }
-        None => open(arguments.target, arguments.headless, socket),
+        None => open(arguments.target, arguments.headless, arguments.gauge, socket),
     }
 }
 
-fn open(target: Option<String>, headless: bool, socket: Option<PathBuf>) -> Result<(), CommandError> {
+fn open(
+    target: Option<String>,
+    headless: bool,
+    gauge: Option<PathBuf>,
+    socket: Option<PathBuf>,
+) -> Result<(), CommandError> {
+    let gauge = match gauge {
+        Some(file) => {
+            Gauge::into_file(&file).map_err(|e| CommandError::File(file.display().to_string(), e))?
+        }
+        None => Gauge::default(),
+    };
     let waker = Waker::default();
     let woken = waker.clone();
     let (client, events) =
@@ -144,11 +162,11 @@ fn open(target: Option<String>, headless: bool, socket: Option<PathBuf>) -> Resu
     if headless {
         let closing = client.clone();
         program::on_signal(move || closing.close()).map_err(|e| CommandError::Other(e.to_string()))?;
-        return command::keep(&client, &events, summary, target.is_none() && launched.is_some());
+        return command::keep(&client, &events, summary, target.is_none() && launched.is_some(), gauge);
     }
     let copy = command::copy_of(summary.session);
     let sitting = Sitting::open(&client, summary, Some(copy))?;
-    window::run(sitting, events, waker, client.welcome().name)
+    window::run(sitting, events, waker, gauge)
 }
 
 fn connect(socket: Option<PathBuf>, role: Role) -> Result<(Client, Events), ClientError> {

@@ -7,9 +7,9 @@
 //! Invariant: positions are acknowledged after what they stand for has been kept.
 
 use crate::{
-    keep::{self, Positions},
+    keep::{self, Keeper, Positions},
     live::Live,
-    model::{Actor, Board},
+    model::{Actor, Author, Board, Moment, Past},
 };
 use chalktalk_client::{Batch, Client, ClientError, ClientEvent, Publish};
 use chalktalk_ipc::{
@@ -37,6 +37,8 @@ pub struct Sitting {
     members: Vec<Member>,
     positions: Positions,
     copy: Option<PathBuf>,
+    keeper: Option<Keeper>,
+    names: BTreeMap<Author, String>,
     unkept: bool,
     caught_up: bool,
     waiting: VecDeque<Vec<u8>>,
@@ -93,13 +95,18 @@ impl Sitting {
         let positions = copy.as_deref().and_then(|path| keep::read(path, &mut board)).unwrap_or_default();
         let from = From::At(positions.iter().map(position).collect());
         let opened = client.open(summary.session, from)?;
+        let welcome = client.welcome();
+        let mut names = BTreeMap::from([(welcome.user.0, welcome.name)]);
+        names.extend(opened.members.iter().map(|member| (member.user.0, member.name.clone())));
         Ok(Self {
             client: client.clone(),
             summary: opened.session,
             board,
             members: opened.members,
             positions,
+            keeper: copy.clone().map(Keeper::new).transpose()?,
             copy,
+            names,
             unkept: false,
             caught_up: false,
             waiting: VecDeque::new(),
@@ -118,6 +125,17 @@ impl Sitting {
     /// The session.
     pub fn session(&self) -> SessionId {
         self.summary.session
+    }
+
+    /// Facts about it.
+    pub fn summary(&self) -> &SessionSummary {
+        &self.summary
+    }
+
+    /// What a person is called; the first digits of their key where nobody has said.
+    pub fn name_of(&self, author: Author) -> String {
+        let known = self.names.get(&author).filter(|name| !name.is_empty());
+        known.cloned().unwrap_or_else(|| UserId(author).to_string().chars().take(8).collect())
     }
 
     /// Its name, as people see it.
@@ -149,6 +167,7 @@ impl Sitting {
                 Heard::CaughtUp
             }
             ClientEvent::Event(Event::Roster { session, members }) if session == self.session() => {
+                self.names.extend(members.iter().map(|member| (member.user.0, member.name.clone())));
                 self.members = members;
                 Heard::Members
             }
@@ -224,13 +243,39 @@ impl Sitting {
             return Ok(());
         }
         if let Some(path) = &self.copy {
-            keep::write(path, &self.board, &self.positions)?;
+            keep::write(path, &keep::bytes(&self.board, &self.positions))?;
         }
         self.unkept = false;
-        let positions: Vec<Position> = self.positions.iter().map(position).collect();
+        self.acknowledge(&self.positions);
+        Ok(())
+    }
+
+    /// As [`Sitting::keep`], without waiting for the disk: what becomes of it is told by a later call.
+    ///
+    /// # Errors
+    /// An earlier copy could not be written; it is tried again.
+    pub fn keep_aside(&mut self) -> io::Result<()> {
+        let Some(keeper) = &mut self.keeper else { return self.keep() };
+        let done = keeper.poll();
+        if self.unkept && !keeper.is_busy() {
+            keeper.put(keep::bytes(&self.board, &self.positions), self.positions.clone());
+            self.unkept = false;
+        }
+        match done {
+            Some(Ok(positions)) => self.acknowledge(&positions),
+            Some(Err(e)) => {
+                self.unkept = true;
+                return Err(e);
+            }
+            None => {}
+        }
+        Ok(())
+    }
+
+    fn acknowledge(&self, positions: &Positions) {
+        let positions: Vec<Position> = positions.iter().map(position).collect();
         // A connection that is gone now comes back, and the next time acknowledges this too.
         let _ = self.client.ack_positions(self.session(), &positions);
-        Ok(())
     }
 
     fn on_messages(&mut self, batch: &Batch) -> Heard {
@@ -244,10 +289,18 @@ impl Sitting {
             if live.is_empty() || instance == self.client.instance() {
                 return Heard::Nothing;
             }
-            return Heard::Live { user: author.user, name: author.name.clone(), instance, live };
+            // Who says something of the moment is known by where they are; their log need not have been met.
+            let member = self.members.iter().find(|member| member.instances.contains(&instance));
+            let (user, name) =
+                member.map_or((author.user, &author.name), |member| (member.user, &member.name));
+            return Heard::Live { user, name: name.clone(), instance, live };
+        }
+        if !author.name.is_empty() {
+            self.names.insert(author.user.0, author.name.clone());
         }
         for message in batch {
-            if self.board.apply(message.payload, Some(author.user.0)).is_err() {
+            let applied = self.board.apply_at(message.payload, Some(author.user.0), message.stamp);
+            if applied.is_err() {
                 self.refused += 1;
             }
             let place = (message.seq, message.index);
@@ -258,6 +311,34 @@ impl Sitting {
         Heard::Board
     }
 }
+
+/// All that a session's log still has of a board.
+///
+/// # Errors
+/// As [`Client::history`].
+pub fn past(client: &Client, session: SessionId) -> Result<Past, ClientError> {
+    let (mut moments, mut before) = (Vec::new(), None);
+    loop {
+        let (messages, next) = client.history(session, before, PAGE)?;
+        // Pages come from the newest to the oldest, each of them from the oldest to the newest.
+        moments.splice(
+            0..0,
+            messages.into_iter().map(|message| Moment {
+                stamp: message.stamp,
+                time: message.time,
+                author: message.author.user.0,
+                message: message.payload,
+            }),
+        );
+        if next.is_none() {
+            return Ok(Past::new(moments));
+        }
+        before = next;
+    }
+}
+
+/// Messages asked for at once: as many as are given.
+const PAGE: u32 = 1_000;
 
 /// Enters a board by its target, making it where it does not exist.
 ///

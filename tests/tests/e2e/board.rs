@@ -1,5 +1,6 @@
 //! What is drawn on one host is on the board of all.
 
+use chalktalk_ipc::request::From;
 use chalktalk_tests::{
     lab::{Host, Lab, process},
     programs::Output,
@@ -17,6 +18,8 @@ pub(crate) const TESTS: &[Test] = tests![
     pictures_travel_with_the_board,
     what_is_no_drawing_is_refused_with_a_reason,
     all_formats_are_written,
+    a_frame_is_exported_alone,
+    what_a_faulty_program_says_harms_no_board,
 ];
 
 /// Long enough for a board to become the same on every host, also on a busy machine.
@@ -212,4 +215,74 @@ fn all_formats_are_written() {
         ok(&host.chalktalk(&["board", "draw", &board, file.to_str().unwrap()]));
     }
     assert_eq!(exported(host, "#from-json").matches("\"kind\":").count(), 4);
+}
+
+fn a_frame_is_exported_alone() {
+    let (lab, _daemons) = Lab::talking(1);
+    let host = lab.host(1);
+    let drawing = r#"{"format": "chalktalk-board", "objects": [
+        {"kind": "frame", "at": [0, 0], "size": [300, 200], "text": "Plan"},
+        {"kind": "note", "at": [20, 20], "size": [100, 80], "text": "within"},
+        {"kind": "note", "at": [900, 20], "size": [100, 80], "text": "beside"}]}"#;
+    draw(host, "#plans", drawing.into());
+    let output = host.chalktalk(&["board", "export", "#plans", "-", "--frame", "Plan"]);
+    ok(&output);
+    let text = output.out.join("\n");
+    assert!(text.contains("within") && !text.contains("beside"), "{text}");
+    let svg = host.dir().join("plan.svg");
+    ok(&host.chalktalk(&["board", "export", "#plans", svg.to_str().unwrap(), "--frame", "Plan"]));
+    assert!(fs::read_to_string(&svg).unwrap().contains("viewBox=\"0 0 300 200\""));
+    let output = host.chalktalk(&["board", "export", "#plans", "-", "--frame", "Other"]);
+    assert!(output.code() == 1 && output.log.contains("\"Plan\""), "it says which there are: {}", output.log);
+}
+
+fn what_a_faulty_program_says_harms_no_board() {
+    let (lab, _daemons) = Lab::talking(2);
+    enter(lab.hosts(), "#plans");
+    draw(lab.host(1), "#plans", drawing("before", 2));
+    let faulty = lab.host(2).app("chalktalk.whiteboard");
+    let board = faulty.enter("#plans", From::Start);
+    // A message of operations: the byte 1, an actor, the time, and one new object with these registers.
+    let message = |time: u64, registers: &[(u8, &[u8])]| {
+        let mut bytes = vec![1];
+        bytes.extend(66u64.to_le_bytes());
+        let mut rest = time;
+        while rest >= 0x80 {
+            bytes.push(rest as u8 | 0x80);
+            rest >>= 7;
+        }
+        bytes.extend([rest as u8, 0, registers.len() as u8]);
+        for (key, value) in registers {
+            bytes.extend([*key, value.len() as u8]);
+            bytes.extend(*value);
+        }
+        bytes
+    };
+    let nowhere = [f32::NAN.to_le_bytes(), 1e30f32.to_le_bytes()].concat();
+    let far = [1e30f32.to_le_bytes(), 0f32.to_le_bytes()].concat();
+    // Ten million points are claimed, none is there.
+    let points = [1, 0x80, 0xad, 0xe2, 0x04, 0];
+    let messages: [Vec<u8>; 9] = [
+        b"".to_vec(),
+        b"not a board at all".to_vec(),
+        vec![0xff; 60_000],
+        message(5, &[(1, &[4]), (3, &nowhere)]),
+        message(5, &[(1, &[4]), (3, &far)]),
+        message(5, &[(1, &[1]), (2, &points)]),
+        message((1 << 48) - 1, &[(1, &[4])]),
+        message((1 << 62) - 1, &[(1, &[4])]),
+        message(u64::MAX, &[(1, &[4])]),
+    ];
+    for bytes in messages.iter().filter(|bytes| !bytes.is_empty()) {
+        faulty.publish(board, bytes);
+    }
+    // What a newer version draws is none of them: it is kept, and shown as a placeholder.
+    faulty.publish(board, message(900, &[(1, &[77]), (200, b"from the future")]));
+    draw(lab.host(1), "#plans", drawing("after", 2));
+    let same = await_same(lab.hosts(), "#plans", &["before 1", "after 1", "\"unknown\""]);
+    assert_eq!(same.matches("\"kind\"").count(), 9, "nothing of the rest is on it: {same}");
+    let file = lab.host(1).dir().join("all.json");
+    fs::write(&file, same).unwrap();
+    let output = lab.host(1).chalktalk(&["board", "draw", "#again", file.to_str().unwrap()]);
+    assert!(output.code() == 0 && output.log.contains("newer version"), "{}", output.log);
 }

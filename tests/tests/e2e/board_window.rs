@@ -1,7 +1,8 @@
 //! Boards in windows: real ones, on displays without a screen, with a pointer and a keyboard that a program moves.
 
 use chalktalk_tests::{
-    lab::{Host, Lab, Process, skip, tool},
+    desktop::{Desktop, OPEN},
+    lab::{Host, Lab},
     runner::Test,
     tests, wait,
 };
@@ -9,80 +10,35 @@ use std::time::Duration;
 
 pub(crate) const TESTS: &[Test] = tests![
     what_is_drawn_in_one_window_is_on_every_board,
-    a_window_killed_in_the_middle_of_a_stroke_harms_nothing
+    a_window_killed_in_the_middle_of_a_stroke_harms_nothing,
+    what_is_copied_on_one_board_is_pasted_on_another,
+    people_talk_beside_the_board,
+    three_people_draw_something_together,
 ];
 
-/// Windows take seconds to open without a graphics card, and more on a busy machine.
-const OPEN: Duration = Duration::from_secs(60);
+/// A display of ordinary size.
+const SCREEN: [u32; 2] = [1280, 800];
 
-/// A display of a host's own, and the board's window on it.
-struct Desktop {
-    host: Host,
-    display: String,
-    _screen: Process,
-    window: Process,
+/// Draws from one place to another with the tool of this key, until it is on the board as a new object.
+fn draws(desktop: &Desktop, key: &str, kind: &str) {
+    draws_at(desktop, key, kind, [500, 300]);
 }
 
-impl Desktop {
-    fn open(host: &Host, board: &str) -> Self {
-        for (program, package) in [("Xvfb", "xvfb"), ("xdotool", "xdotool")] {
-            if !tool::has(program) {
-                skip(&format!("{program} is missing (package {package})"));
-            }
-        }
-        let display = format!(":{}", 90 + host.index());
-        let mut screen = host.command("Xvfb");
-        screen.args([&display, "-screen", "0", "1280x800x24", "-nolisten", "tcp"]);
-        let screen = host.spawn("Xvfb", screen);
-        let mut this = Self {
-            host: host.clone(),
-            display,
-            _screen: screen,
-            window: host.spawn("nothing yet", host.command("true")),
-        };
-        wait::until(OPEN, "a display", || this.xdotool(&["getdisplaygeometry"]).is_some());
-        this.show(board);
-        this
-    }
-
-    fn show(&mut self, board: &str) {
-        let mut command = self.host.program("chalktalk-whiteboard", &[board]);
-        command.env("DISPLAY", &self.display).env("LIBGL_ALWAYS_SOFTWARE", "1");
-        self.window = self.host.spawn("the window", command);
-        let mut id = String::new();
-        wait::until(OPEN, "the window", || {
-            let found = self.xdotool(&["search", "--onlyvisible", "--name", "Chalktalk"]).unwrap_or_default();
-            id = found.lines().last().unwrap_or_default().to_owned();
-            !id.is_empty()
-        });
-        // There is no window manager that would.
-        wait::until(OPEN, "the keyboard", || self.xdotool(&["windowfocus", "--sync", &id]).is_some());
-    }
-
-    /// What `xdotool` says; none if it fails.
-    fn xdotool(&self, arguments: &[&str]) -> Option<String> {
-        let mut command = self.host.command("xdotool");
-        command.args(arguments).env("DISPLAY", &self.display);
-        let mut process = self.host.spawn("xdotool", command);
-        let status = process.await_end(Duration::from_secs(30));
-        status.success().then(|| process.output().join("\n"))
-    }
-
-    fn does(&self, arguments: &str) {
-        let arguments: Vec<&str> = arguments.split(' ').collect();
-        assert!(self.xdotool(&arguments).is_some(), "xdotool {arguments:?}");
-    }
-
-    /// Draws from one place to another with the tool of this key, until it is on the board as a new object.
-    fn draws(&self, key: &str, kind: &str) {
-        let before = count(&self.host, kind);
-        // The first frames of a window hear nothing yet.
-        wait::until(OPEN, &format!("a {kind} on the board"), || {
-            self.does(&format!("key {key}"));
-            self.does("mousemove 500 300 mousedown 1 sleep 0.1 mousemove 560 340 sleep 0.1 mousemove 640 330 sleep 0.1 mouseup 1");
-            wait_a_moment(|| count(&self.host, kind) > before)
-        });
-    }
+fn draws_at(desktop: &Desktop, key: &str, kind: &str, [x, y]: [i32; 2]) {
+    let before = count(&desktop.host, kind);
+    // The first frames of a window hear nothing yet.
+    wait::until(OPEN, &format!("a {kind} on the board"), || {
+        desktop.does(&format!("key {key}"));
+        desktop.does(&format!("mousemove {x} {y} mousedown 1 sleep 0.1"));
+        desktop.does(&format!(
+            "mousemove {} {} sleep 0.1 mousemove {} {} sleep 0.1 mouseup 1",
+            x + 60,
+            y + 40,
+            x + 140,
+            y + 30
+        ));
+        wait_a_moment(|| count(&desktop.host, kind) > before)
+    });
 }
 
 fn wait_a_moment(done: impl Fn() -> bool) -> bool {
@@ -112,10 +68,10 @@ fn enter(lab: &Lab) {
 fn what_is_drawn_in_one_window_is_on_every_board() {
     let (lab, _daemons) = Lab::talking(3);
     enter(&lab);
-    let ana = Desktop::open(lab.host(1), "#plans");
-    let ben = Desktop::open(lab.host(2), "#plans");
-    ana.draws("p", "stroke");
-    ben.draws("r", "rectangle");
+    let ana = Desktop::open(lab.host(1), "#plans", SCREEN);
+    let ben = Desktop::open(lab.host(2), "#plans", SCREEN);
+    draws(&ana, "p", "stroke");
+    draws(&ben, "r", "rectangle");
     for host in lab.hosts() {
         wait::until(OPEN, "both on every host", || {
             count(host, "stroke") >= 1 && count(host, "rectangle") >= 1
@@ -131,15 +87,90 @@ fn what_is_drawn_in_one_window_is_on_every_board() {
 fn a_window_killed_in_the_middle_of_a_stroke_harms_nothing() {
     let (lab, _daemons) = Lab::talking(2);
     enter(&lab);
-    let mut ana = Desktop::open(lab.host(1), "#plans");
-    ana.draws("p", "stroke");
+    let mut ana = Desktop::open(lab.host(1), "#plans", SCREEN);
+    draws(&ana, "p", "stroke");
     let strokes = count(lab.host(1), "stroke");
     ana.does("mousemove 300 300 mousedown 1 mousemove 350 400 mousemove 400 300");
     ana.window.kill();
     ana.does("mouseup 1");
     wait::until(OPEN, "what was finished, at the other", || count(lab.host(2), "stroke") == strokes);
-    ana.show("#plans");
-    ana.draws("a", "arrow");
+    ana.show(&["#plans"]);
+    draws(&ana, "a", "arrow");
     wait::until(OPEN, "what was drawn after that", || count(lab.host(2), "arrow") >= 1);
     assert_eq!(count(lab.host(2), "stroke"), strokes, "half a stroke is none");
+}
+
+fn what_is_copied_on_one_board_is_pasted_on_another() {
+    let (lab, _daemons) = Lab::talking(1);
+    let host = lab.host(1);
+    for board in ["#plans", "#other"] {
+        assert_eq!(host.chalktalk(&["board", "new", board]).code(), 0);
+    }
+    let mut window = Desktop::open(host, "#plans", SCREEN);
+    draws(&window, "r", "rectangle");
+    window.does("key ctrl+a key ctrl+c sleep 0.5");
+    // The clipboard is the first window's as long as that is open.
+    let first = window.leave_open();
+    window.show(&["#other"]);
+    let pasted = || {
+        let output = host.chalktalk(&["board", "export", "#other", "-"]);
+        output.out.join("\n").matches("\"kind\":\"rectangle\"").count()
+    };
+    wait::until(OPEN, "the rectangle on the other board", || {
+        window.does("mousemove 640 400 key ctrl+v");
+        wait_a_moment(|| pasted() > 0)
+    });
+    drop(first);
+}
+
+fn people_talk_beside_the_board() {
+    let (lab, _daemons) = Lab::talking(2);
+    enter(&lab);
+    let ana = Desktop::open(lab.host(1), "#plans", SCREEN);
+    let said = |host: &Host| host.history("#plans").iter().any(|text| text.contains("higher please"));
+    // The first frames of a window hear nothing yet.
+    draws(&ana, "p", "stroke");
+    ana.does("key c sleep 0.5 mousemove 1120 770 click 1 sleep 0.2 type --delay 20 higher");
+    ana.does("key space type --delay 20 please");
+    ana.does("key Return");
+    wait::until(OPEN, "what was said, in the room of the board's name", || said(lab.host(1)));
+    assert_eq!(lab.host(2).chalktalk(&["room", "join", "plans"]).code(), 0);
+    wait::until(OPEN, "the same at the other", || said(lab.host(2)));
+}
+
+/// What three people draw in three windows is in all of them; with `CHALKTALK_PICTURES`, a folder, one can look at it there.
+fn three_people_draw_something_together() {
+    let (lab, _daemons) = Lab::talking(3);
+    enter(&lab);
+    let drawing = include_str!("together.json");
+    assert_eq!(lab.host(1).chalktalk_fed(&["board", "draw", "#plans", "-"], drawing).code(), 0);
+    let desks: Vec<Desktop> = lab.hosts().iter().map(|host| Desktop::open(host, "#plans", SCREEN)).collect();
+    draws_at(&desks[0], "p", "stroke", [1040, 545]);
+    draws_at(&desks[1], "a", "arrow", [860, 560]);
+    draws_at(&desks[2], "o", "ellipse", [700, 560]);
+    for host in lab.hosts() {
+        wait::until(OPEN, "all of it on every host", || {
+            [("stroke", 1), ("arrow", 1), ("ellipse", 1)]
+                .iter()
+                .all(|(kind, least)| count(host, kind) >= *least)
+        });
+    }
+    // Pens that are down are seen at the others' before they are lifted.
+    desks[1]
+        .does("key k mousemove 620 660 mousedown 1 mousemove 680 690 mousemove 740 670 mousemove 800 695");
+    desks[2].does("key p mousemove 330 690 mousedown 1");
+    for x in 0..30 {
+        let y = 690.0 + 18.0 * (f64::from(x) * 0.7).sin();
+        desks[2].does(&format!("mousemove {} {y:.0}", 330 + 8 * x));
+    }
+    desks[0].does("mousemove 1010 330");
+    if let Some(folder) = std::env::var_os("CHALKTALK_PICTURES").map(std::path::PathBuf::from) {
+        for desk in &desks {
+            desk.picture(&folder.join(format!("together-{}.png", desk.host.index())));
+        }
+    }
+    desks[1].does("mouseup 1");
+    desks[2].does("mouseup 1");
+    let strokes = count(lab.host(3), "stroke");
+    wait::until(OPEN, "the last stroke at the first", || count(lab.host(1), "stroke") == strokes.max(2));
 }

@@ -13,7 +13,12 @@ use serde_json::{Map, Value, json};
 
 /// Writes a board.
 pub fn to_json(board: &Board) -> String {
-    let objects: Vec<String> = board.shapes().map(|shape| object(shape).to_string()).collect();
+    shapes_to_json(board.shapes().map(|shape| &**shape))
+}
+
+/// Writes some objects, from the back to the front.
+pub fn shapes_to_json<'a>(shapes: impl IntoIterator<Item = &'a Shape>) -> String {
+    let objects: Vec<String> = shapes.into_iter().map(|shape| object(shape).to_string()).collect();
     let lines = objects.join(",\n");
     format!("{{\"format\":\"chalktalk-board\",\"version\":1,\"objects\":[\n{lines}\n]}}\n")
 }
@@ -31,11 +36,23 @@ pub fn from_json(file: &Value) -> Result<Drawing, ReadError> {
     if objects.len() > MAX_OBJECTS {
         return Err(ReadError::TooMany(objects.len()));
     }
-    let shapes = objects.iter().enumerate().map(|(index, object)| {
+    let (unknown, known): (Vec<_>, Vec<_>) =
+        objects.iter().enumerate().partition(|(_, object)| object["kind"] == UNKNOWN);
+    let shapes = known.into_iter().map(|(index, object)| {
         read_object(object).map_err(|why| broken(format!("object {} of the file: {why}", index + 1)))
     });
-    Ok(sound(Drawing { shapes: shapes.collect::<Result<_, _>>()?, remarks: Vec::new() }))
+    let mut drawing = Drawing { shapes: shapes.collect::<Result<_, _>>()?, remarks: Vec::new() };
+    if !unknown.is_empty() {
+        let count = unknown.len();
+        drawing.remarks.push(format!(
+            "{count} objects of a newer version were left out: the file does not say what they are"
+        ));
+    }
+    Ok(sound(drawing))
 }
+
+/// What objects of a newer version are written as.
+const UNKNOWN: &str = "unknown";
 
 const DASHES: [&str; 3] = ["solid", "dashed", "dotted"];
 const HEADS: [&str; 5] = ["none", "arrow", "triangle", "dot", "bar"];

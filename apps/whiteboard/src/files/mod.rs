@@ -1,18 +1,25 @@
-//! Boards and drawings as files: our own JSON, Excalidraw's, SVG, pictures.
+//! Boards and drawings as files: our own JSON, Excalidraw's, SVG, pages of PDF, pictures.
 //!
 //! Invariant: reading a file gives shapes that a board takes, and says what it left out; it opens nothing else.
 
 mod excalidraw;
 mod json;
+mod pdf;
 mod svg;
 
 pub use excalidraw::{from_excalidraw, to_excalidraw};
-pub use json::{from_json, to_json};
+pub use json::{from_json, shapes_to_json, to_json};
+pub use pdf::from_pdf;
 pub use svg::from_svg;
 
 use crate::{
     model::{Body, Kind, Shape},
     render::{ImageError, Images},
+};
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::Path,
 };
 
 /// Longest file that is read: more than the largest board makes.
@@ -20,6 +27,9 @@ pub const MAX_FILE: usize = 64 << 20;
 
 /// Most objects of one file.
 pub const MAX_OBJECTS: usize = 100_000;
+
+/// Most numbers and names in a JSON file: each takes some sixty bytes of memory while it is read.
+const MAX_VALUES: usize = 8_000_000;
 
 /// What was read.
 #[derive(Clone, Debug, Default)]
@@ -39,6 +49,9 @@ pub enum ReadError {
     /// Too much in it.
     #[error("the file holds {0} objects; at most {MAX_OBJECTS} are possible: split it")]
     TooMany(usize),
+    /// Far too much in it.
+    #[error("the file holds {0} numbers and names; at most {MAX_VALUES} are possible: split it")]
+    TooManyValues(usize),
     /// Not what it seems to be.
     #[error("{0}")]
     Broken(String),
@@ -59,15 +72,30 @@ pub fn read(file: &[u8], images: &mut Images) -> Result<Drawing, ReadError> {
     let start = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start);
     match start {
         [b'{', ..] => {
+            let values = start.iter().filter(|byte| **byte == b',').count();
+            if values > MAX_VALUES {
+                return Err(ReadError::TooManyValues(values));
+            }
             let value: serde_json::Value = serde_json::from_slice(start)
                 .map_err(|e| ReadError::Broken(format!("the file is no JSON that can be read: {e}")))?;
             let kind = value["type"].as_str().unwrap_or_default();
             if kind.starts_with("excalidraw") { from_excalidraw(&value, images) } else { from_json(&value) }
         }
         [b'<', ..] => from_svg(start),
+        [b'%', b'P', b'D', b'F', ..] => from_pdf(file, images),
         [] => Err(ReadError::Broken("the file is empty".into())),
         _ => picture(file.to_vec(), images),
     }
+}
+
+/// Reads a file from the disk, as far as it may be long: the rest of a longer one is not needed to refuse it.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn read_whole(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(MAX_FILE as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// A picture, in its own size.

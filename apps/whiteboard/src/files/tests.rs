@@ -196,3 +196,64 @@ fn a_person_can_write_a_board_by_hand() {
     let Some(Body::Points(points)) = &drawing.shapes[0].body else { panic!("no points") };
     assert_eq!(points.samples()[1], Sample { x: 50.0, y: 30.0, pressure: 0.5 });
 }
+
+#[test]
+fn ten_million_points_and_a_picture_of_a_continent_are_refused_before_they_take_memory() {
+    let points = "[0,0],".repeat(10_000_000);
+    let file =
+        format!(r#"{{"format":"chalktalk-board","objects":[{{"kind":"stroke","points":[{points}[1,1]]}}]}}"#);
+    let why = read(file.as_bytes(), &mut Images::default()).unwrap_err().to_string();
+    assert!(why.contains("8000000"), "{why}");
+    // A file of few bytes that says it has 90,000 by 90,000 pixels.
+    let mut png = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR".to_vec();
+    png.extend([90_000u32.to_be_bytes(), 90_000u32.to_be_bytes()].concat());
+    png.extend([8, 6, 0, 0, 0]);
+    let sum = crc32(&png[12..]);
+    png.extend(sum.to_be_bytes());
+    png.extend(b"\0\0\0\0IDAT\x35\xaf\x06\x1e\0\0\0\0IEND\xae\x42\x60\x82");
+    let why = read(&png, &mut Images::default()).unwrap_err().to_string();
+    assert!(why.contains("90000 × 90000"), "{why}");
+}
+
+fn crc32(bytes: &[u8]) -> u32 {
+    let step = |sum: u32, byte: &u8| {
+        (0..8).fold(sum ^ u32::from(*byte), |s, _| if s & 1 == 1 { s >> 1 ^ 0xedb8_8320 } else { s >> 1 })
+    };
+    !bytes.iter().fold(!0, step)
+}
+
+#[test]
+fn pages_of_a_pdf_come_in_as_they_were_printed() {
+    let mut painter = Painter::default();
+    let mut edits = Edits::new();
+    let note =
+        Shape { at: [10.0, 10.0], size: [160.0, 90.0], text: "Same page".into(), ..Shape::new(Kind::Note) };
+    edits.make(note);
+    let mut ellipse = Shape { at: [200.0, 20.0], size: [90.0, 60.0], ..Shape::new(Kind::Ellipse) };
+    (ellipse.style.fill, ellipse.style.width) = (Colour::rgb(40, 120, 220), 5.0);
+    edits.make(ellipse);
+    let mut first = Board::new(Actor(1));
+    first.commit(edits).unwrap();
+    let pictures: Vec<Picture> = first.shapes().map(|shape| painter.picture(shape)).collect();
+    let part = Bounds { min: [0.0, 0.0], max: [320.0, 140.0] };
+    let file = crate::render::pdf(&pictures, &Images::default(), part, WHITE).unwrap();
+    let drawing = read(&file, &mut Images::default()).unwrap();
+    let (frame, rest) = drawing.shapes.split_first().unwrap();
+    assert_eq!((frame.kind, frame.text.as_str()), (Kind::Frame, "Page 1"));
+    assert!(rest.len() >= 3 && rest.iter().all(|shape| shape.groups == [1]), "{} objects", rest.len());
+    let scale = frame.size[0] / 320.0;
+    let second = board(rest);
+    let picture = |board: &Board, scale: f32| {
+        let pictures: Vec<Picture> = board.shapes().map(|shape| Painter::default().picture(shape)).collect();
+        Raster::default().draw(&pictures, &Images::default(), [0.0, 0.0], scale, [320, 140], WHITE)
+    };
+    let off = difference(&picture(&first, 1.0), &picture(&second, 1.0 / scale));
+    assert!(off < 0.8, "differs by {off}");
+    for at in (0..file.len()).step_by(97) {
+        let mut bad = file.clone();
+        bad[at] ^= 0x41;
+        let _read_or_refused = read(&bad, &mut Images::default());
+        let _read_or_refused = read(&file[..at.max(4)], &mut Images::default());
+    }
+    assert!(read(b"%PDF-1.7 and nothing more", &mut Images::default()).is_err());
+}

@@ -43,7 +43,11 @@ pub struct Edits(Vec<Edit>);
 #[derive(Clone, PartialEq, Debug)]
 enum Edit {
     Make(Box<Shape>),
+    /// As high as the shape says, and not on top.
+    MakeThere(Box<Shape>),
     Set(ObjectId, Vec<Property>),
+    /// One that was deleted is there again.
+    Restore(ObjectId),
 }
 
 /// Where an object is.
@@ -73,6 +77,11 @@ impl Edits {
         self.0.push(Edit::Make(Box::new(shape)));
     }
 
+    /// A new object, as high as this shape was where it comes from: a part of what lay there.
+    pub fn make_there(&mut self, shape: Shape) {
+        self.0.push(Edit::MakeThere(Box::new(shape)));
+    }
+
     /// Other properties of an object.
     pub fn set(&mut self, object: ObjectId, properties: impl IntoIterator<Item = Property>) {
         self.0.push(Edit::Set(object, properties.into_iter().collect()));
@@ -86,6 +95,11 @@ impl Edits {
     /// Away with it.
     pub fn delete(&mut self, object: ObjectId) {
         self.set(object, [Property::Deleted(true)]);
+    }
+
+    /// Back with it.
+    pub(crate) fn restore(&mut self, object: ObjectId) {
+        self.0.push(Edit::Restore(object));
     }
 }
 
@@ -102,6 +116,9 @@ pub struct Board {
     damage: Vec<Bounds>,
     authors: BTreeMap<Actor, Author>,
 }
+
+/// More operations than fit into a message: each has two bytes at least.
+const PER_STAMP: u64 = 1 << 15;
 
 /// A user's key.
 pub type Author = [u8; 32];
@@ -159,12 +176,45 @@ impl Board {
         self.authors.get(&id.0.actor).copied()
     }
 
+    /// What would make this board look as another one does, which has read the same log in part. What is locked stays.
+    pub fn towards(&self, other: &Self) -> Edits {
+        let mut edits = Edits::new();
+        for shape in self.shapes().filter(|shape| !shape.locked) {
+            match other.shape(shape.id) {
+                None => edits.delete(shape.id),
+                Some(wanted) => {
+                    let changes = wanted.differences(shape);
+                    if !changes.is_empty() {
+                        edits.set(shape.id, changes);
+                    }
+                }
+            }
+        }
+        for shape in other.shapes().filter(|shape| self.shape(shape.id).is_none()) {
+            edits.restore(shape.id);
+        }
+        edits
+    }
+
     /// Takes in a message of somebody, oneself included. `author` is who published it.
     ///
     /// # Errors
     /// The message is refused as a whole, by every board alike.
     pub fn apply(&mut self, message: &[u8], author: Option<Author>) -> Result<(), Flaw> {
+        self.apply_at(message, author, u64::MAX)
+    }
+
+    /// As [`Board::apply`], of a message that its log gives this stamp. Every message has a greater stamp than all that its author had
+    /// read, and room for fewer than [`PER_STAMP`] operations: no honest time lies beyond the product. So a time that somebody has made up
+    /// leaves everybody the times above it.
+    ///
+    /// # Errors
+    /// As [`Board::apply`].
+    pub fn apply_at(&mut self, message: &[u8], author: Option<Author>, stamp: u64) -> Result<(), Flaw> {
         let operations = wire::read(message)?;
+        if operations.last().is_some_and(|last| last.stamp.time > stamp.saturating_mul(PER_STAMP)) {
+            return Err(Flaw::Time);
+        }
         for (key, value) in operations.iter().flat_map(|operation| &operation.registers) {
             Property::read(*key, value)?;
         }
@@ -198,7 +248,12 @@ impl Board {
             .enumerate()
             .map(|(index, edit)| match edit {
                 Edit::Make(shape) => (id_at(index), shape.properties()),
+                Edit::MakeThere(shape) => {
+                    let rank = Property::Rank(shape.rank.clone());
+                    (id_at(index), shape.properties().into_iter().chain([rank]).collect())
+                }
                 Edit::Set(object, properties) => (*object, properties.clone()),
+                Edit::Restore(object) => (*object, vec![Property::Deleted(false)]),
             })
             .collect();
         let messages = self.messages(time, &operations)?;
@@ -327,7 +382,11 @@ impl Board {
     fn check(&self, edits: &Edits) -> Result<(), EditError> {
         for edit in &edits.0 {
             match edit {
-                Edit::Make(shape) => shape.check()?,
+                Edit::Make(shape) | Edit::MakeThere(shape) => shape.check()?,
+                Edit::Restore(object) if self.replica.get(*object).is_none() => {
+                    return Err(EditError::Missing(*object));
+                }
+                Edit::Restore(_) => {}
                 Edit::Set(object, properties) => {
                     let shape = self.shape(*object).ok_or(EditError::Missing(*object))?;
                     let unlocks = matches!(properties[..], [Property::Locked(_)]);
@@ -372,7 +431,11 @@ impl Board {
 
     fn writing(&self, object: ObjectId, property: &Property, stamp: Stamp) -> Written {
         let key = property.key();
-        let before = self.shape(object).map(|shape| shape.like(property).value()).unwrap_or_default();
+        let register = self.replica.get(object).and_then(|registers| registers.get(&key));
+        let before = match (self.shape(object), register) {
+            (Some(shape), _) => shape.like(property).value(),
+            (None, register) => register.map(|register| register.value.to_vec()).unwrap_or_default(),
+        };
         let before_from = self.history.origin(&self.replica, object, key);
         Written { object, key, holds: Some(stamp), before, before_from, made: false }
     }

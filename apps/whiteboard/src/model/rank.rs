@@ -11,7 +11,7 @@ pub(crate) const MAX_RANK: usize = 255;
 /// The rank of what was made, or brought to the front, at this time: above all that was before.
 pub(crate) fn of_time(time: u64) -> Vec<u8> {
     let mut rank = vec![0x80];
-    rank.extend(&time.to_be_bytes()[2..]);
+    rank.extend(&time.min((1 << 48) - 1).to_be_bytes()[2..]);
     rank.push(0x80);
     rank
 }

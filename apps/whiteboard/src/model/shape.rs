@@ -192,8 +192,8 @@ impl Shape {
         }
     }
 
-    /// The properties in which it differs from a new object of no kind: what has to be said to make it.
-    pub(crate) fn properties(&self) -> Vec<Property> {
+    /// Everything that can be said of it.
+    fn all(&self) -> Vec<Property> {
         let mut all = vec![Property::Kind(self.kind), Property::At(self.at), Property::Size(self.size)];
         all.extend(self.body.clone().map(Property::Body));
         all.extend([
@@ -210,6 +210,12 @@ impl Shape {
             Property::Groups(self.groups.clone()),
             Property::Locked(self.locked),
         ]);
+        all
+    }
+
+    /// The properties in which it differs from a new object of no kind: what has to be said to make it.
+    pub(crate) fn properties(&self) -> Vec<Property> {
+        let mut all = self.all();
         let plain = Self::new(Kind::Unknown(0));
         let said = |property: &Property| match property {
             Property::Kind(_) | Property::Body(_) => true,
@@ -217,6 +223,12 @@ impl Shape {
         };
         all.retain(said);
         all
+    }
+
+    /// What has to be written for `from`, an earlier or later state of the same object, to look like this.
+    pub(crate) fn differences(&self, from: &Self) -> Vec<Property> {
+        let all = self.all().into_iter().chain([Property::Rank(self.rank.clone())]);
+        all.filter(|property| *property != from.like(property)).collect()
     }
 
     /// Refuses what no board takes.

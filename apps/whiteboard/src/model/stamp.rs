@@ -17,8 +17,8 @@ pub struct Stamp {
     pub actor: Actor,
 }
 
-/// Times beyond this are refused: far more writes than a board will ever see, and still an integer for every JSON reader.
-pub(crate) const MAX_TIME: u64 = 1 << 48;
+/// Times beyond this are refused: there is always a later one. Honest ones stay below 2^48, for which ranks have room.
+pub(crate) const MAX_TIME: u64 = 1 << 62;
 
 /// An object is named by the write that made it. As text: the actor in hexadecimal, a dash, and the time in decimal.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]

@@ -1,9 +1,11 @@
 //! Text as areas: laid out, in both directions, with the fonts that come with the program.
 //!
-//! The fonts of the machine are not used, so that a board looks the same everywhere; what they have no letter for is an empty box.
+//! So a board looks the same everywhere. Letters that these fonts lack come from fonts of the machine (`faces`), where it has some; those
+//! that it lacks as well are empty boxes, and can be told ([`Letters::missing`]).
 //!
-//! Invariant: the same text in the same font gives the same areas on every machine.
+//! Invariant: text in the letters of our fonts gives the same areas on every machine.
 
+use super::faces::Faces;
 use crate::model::{Align, Font};
 use kurbo::BezPath;
 use parley::{
@@ -16,7 +18,11 @@ use skrifa::{
     instance::{LocationRef, NormalizedCoord, Size},
     outline::{DrawSettings, OutlinePen},
 };
-use std::{fmt, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    fmt,
+    sync::{Arc, PoisonError},
+};
 
 const FONTS: [&[u8]; 4] = [
     include_bytes!("../../fonts/Inter-Regular.otf"),
@@ -34,6 +40,10 @@ const LEADING: f32 = 1.25;
 pub struct Letters {
     fonts: FontContext,
     layouts: LayoutContext<()>,
+    /// Families of the machine that were needed, after ours.
+    borrowed: Vec<String>,
+    /// Letters that were looked for, whether they were found or not.
+    sought: BTreeSet<char>,
 }
 
 /// Text that was laid out.
@@ -53,7 +63,7 @@ impl Default for Letters {
         for font in FONTS {
             fonts.collection.register_fonts(Blob::new(Arc::new(font)), None);
         }
-        Self { fonts, layouts: LayoutContext::new() }
+        Self { fonts, layouts: LayoutContext::new(), borrowed: Vec::new(), sought: BTreeSet::new() }
     }
 }
 
@@ -95,10 +105,32 @@ impl Letters {
         [layout.full_width(), layout.height()]
     }
 
+    /// Letters of a text that no font has here: they are seen as boxes.
+    pub fn missing(text: &str) -> BTreeSet<char> {
+        let mut faces = Faces::of_machine().lock().unwrap_or_else(PoisonError::into_inner);
+        text.chars().filter(|c| !is_ours(*c) && faces.covering(*c).is_none()).collect()
+    }
+
+    /// Has fonts of the machine for what ours lack.
+    fn borrow_for(&mut self, text: &str) {
+        for letter in text.chars().filter(|c| !is_ours(*c)) {
+            if !self.sought.insert(letter) {
+                continue;
+            }
+            let face = Faces::of_machine().lock().unwrap_or_else(PoisonError::into_inner).covering(letter);
+            if let Some(face) = face.filter(|face| !self.borrowed.contains(&face.family)) {
+                self.fonts.collection.register_fonts(face.data.clone(), None);
+                self.borrowed.push(face.family.clone());
+            }
+        }
+    }
+
     fn layout(&mut self, text: &str, font: Font, width: Option<f32>) -> Layout<()> {
+        self.borrow_for(text);
         let mut builder = self.layouts.ranged_builder(&mut self.fonts, text, 1.0, false);
-        let families = FAMILIES.map(FontFamilyName::named);
-        builder.push_default(StyleProperty::FontFamily(FontFamily::List(families.to_vec().into())));
+        let families = FAMILIES.into_iter().chain(self.borrowed.iter().map(String::as_str));
+        let families: Vec<FontFamilyName<'_>> = families.map(FontFamilyName::named).collect();
+        builder.push_default(StyleProperty::FontFamily(FontFamily::List(families.into())));
         builder.push_default(StyleProperty::FontSize(font.size));
         builder.push_default(StyleProperty::LineHeight(LineHeight::FontSizeRelative(LEADING)));
         let mut layout: Layout<()> = builder.build(text);
@@ -116,6 +148,18 @@ impl Letters {
         layout.align(align, AlignmentOptions::default());
         layout
     }
+}
+
+/// Whether our fonts have a letter, or it is none to be seen.
+fn is_ours(letter: char) -> bool {
+    if letter.is_ascii() || letter.is_control() || letter.is_whitespace() {
+        return true;
+    }
+    // Joiners, marks of direction, selectors of variants, tags.
+    let unseen = matches!(letter, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+        | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{e0000}'..='\u{e0fff}');
+    unseen
+        || FONTS.iter().any(|font| FontRef::new(font).is_ok_and(|face| face.charmap().map(letter).is_some()))
 }
 
 /// Draws glyphs, which have their y axis upwards, onto the board, which has it downwards.
@@ -186,5 +230,7 @@ mod tests {
             let block = letters.lay_out(text, Font::default(), Some(50.0));
             assert!(block.size[1].is_finite());
         }
+        assert!(Letters::missing("plain, שלום, عربي, naïve, a\u{200d}b\n").is_empty());
+        assert_eq!(Letters::missing("a \u{10fffd}").into_iter().collect::<Vec<_>>(), ['\u{10fffd}']);
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Invariant: the three show the same, for they draw the same marks.
 
+mod faces;
 mod images;
 mod letters;
 mod pdf;
@@ -9,11 +10,12 @@ mod picture;
 mod raster;
 mod svg;
 
+pub use faces::{Face, Faces};
 pub use images::{Decoded, ImageError, Images, MAX_FILE};
 pub use letters::{Block, Letters};
 pub use pdf::{PdfError, pdf};
 pub use picture::{Mark, Painter, Picture, freehand};
-pub use raster::{MAX_PIXELS, Raster, TooLarge, png};
+pub use raster::{MAX_PIXELS, Raster, TooLarge, png, to_png};
 pub use svg::svg;
 
 pub(crate) use picture::NOTE;

@@ -145,6 +145,13 @@ pub fn png(
     Ok(encode(rgba, pixels))
 }
 
+/// Pixels (red, green, blue, opacity each, row by row) as a PNG file; none if there are too few or too many of them.
+pub fn to_png([width, height]: [usize; 2], rgba: Vec<u8>) -> Option<Vec<u8>> {
+    let size = [u16::try_from(width).ok()?, u16::try_from(height).ok()?];
+    let whole = width > 0 && height > 0 && rgba.len() == width * height * 4;
+    whole.then(|| encode(rgba, size))
+}
+
 fn encode(rgba: Vec<u8>, [width, height]: [u16; 2]) -> Vec<u8> {
     let mut out = std::io::Cursor::new(Vec::new());
     let picture = image::RgbaImage::from_raw(width.into(), height.into(), rgba);

@@ -12,6 +12,30 @@ pub fn hit_all(board: &Board, at: [f32; 2], reach: f32) -> Vec<ObjectId> {
     board.shapes().filter(|shape| !shape.locked && is_hit(shape, at, reach)).map(|shape| shape.id).collect()
 }
 
+/// Whether a shape lies within a line around it: all corners of its box, or of a stroke all points.
+pub(super) fn is_within(shape: &Shape, line: &[[f32; 2]]) -> bool {
+    let around = |place: [f32; 2]| {
+        let sides = line.iter().zip(line.iter().cycle().skip(1));
+        let crossed = sides.filter(|([ax, ay], [bx, by])| {
+            (*ay > place[1]) != (*by > place[1]) && place[0] < ax + (place[1] - ay) / (by - ay) * (bx - ax)
+        });
+        crossed.count() % 2 == 1
+    };
+    if line.len() < 3 {
+        return false;
+    }
+    match &shape.body {
+        Some(Body::Points(points)) => {
+            let [sx, sy] = shape.stretch();
+            points.samples().iter().all(|s| around(shape.to_board([s.x * sx, s.y * sy])))
+        }
+        _ => {
+            let [w, h] = shape.size;
+            [[0.0, 0.0], [w, 0.0], [0.0, h], [w, h]].into_iter().all(|corner| around(shape.to_board(corner)))
+        }
+    }
+}
+
 fn is_hit(shape: &Shape, at: [f32; 2], reach: f32) -> bool {
     if !shape.bounds().grown(reach).holds(at) {
         return false;

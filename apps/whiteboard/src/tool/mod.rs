@@ -7,6 +7,7 @@
 
 mod grip;
 mod hit;
+mod rub;
 
 pub use grip::{GAP, Grip};
 pub use hit::{hit, hit_all};
@@ -18,6 +19,8 @@ use crate::{
         Shape, Style,
     },
 };
+use hit::is_within;
+use rub::Worn;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -34,8 +37,12 @@ pub enum Tool {
     Pen,
     /// Draws by hand, wide and translucent.
     Highlighter,
+    /// Chooses what lies within a line drawn around it.
+    Lasso,
     /// Removes what it touches.
     Eraser,
+    /// Removes the parts of strokes and lines that it touches.
+    Rubber,
     /// Draws a line.
     Line,
     /// Draws an arrow.
@@ -108,6 +115,8 @@ pub struct Desk {
     pub style: Style,
     /// How new text is written.
     pub font: Font,
+    /// Distance of the lines, in board units, on which corners come to lie; none: they lie anywhere.
+    pub grid: Option<f32>,
     chosen: BTreeSet<ObjectId>,
     doing: Doing,
     strokes: u32,
@@ -122,6 +131,8 @@ enum Doing {
     Moving { from: [f32; 2], by: [f32; 2] },
     Gripping { grip: Grip, from: Bounds, start: [f32; 2], placed: BTreeMap<ObjectId, Placement> },
     Framing { from: [f32; 2], to: [f32; 2] },
+    Circling { places: Vec<[f32; 2]> },
+    Rubbing { last: [f32; 2], worn: Worn },
     Erasing { touched: BTreeSet<ObjectId> },
     Panning { from: [f32; 2] },
     Lighting { places: Vec<[f32; 2]> },
@@ -136,6 +147,9 @@ const REACH: f32 = 6.0;
 /// Points of a stroke are told to others in such portions at most.
 const PORTION: usize = 100;
 
+/// Radius of the rubber, in pixels.
+pub const RUBBER: f32 = 9.0;
+
 /// A note that is only clicked has this size.
 const NOTE: [f32; 2] = [180.0, 140.0];
 
@@ -145,6 +159,7 @@ impl Default for Desk {
             tool: Tool::Pen,
             style: Style { width: 3.0, ..Style::default() },
             font: Font::default(),
+            grid: None,
             chosen: BTreeSet::new(),
             doing: Doing::Nothing,
             strokes: 0,
@@ -167,7 +182,7 @@ impl Desk {
     pub fn take(&mut self, tool: Tool) {
         self.doing = Doing::Nothing;
         self.tool = tool;
-        if tool != Tool::Select {
+        if !matches!(tool, Tool::Select | Tool::Lasso) {
             self.chosen.clear();
         }
     }
@@ -209,27 +224,41 @@ impl Desk {
         let at = pointer.at;
         self.doing = match self.tool {
             Tool::Select => return self.select(pointer, board),
+            // What was circled is moved as what was clicked.
+            Tool::Lasso if self.is_on_chosen(pointer, board) => return self.select(pointer, board),
             Tool::Hand => Doing::Panning { from: at },
             Tool::Pen | Tool::Highlighter => {
                 self.strokes += 1;
                 Doing::Drawing { places: vec![at], pressures: vec![pointer.pressure.unwrap_or(0.5)], said: 0 }
             }
+            Tool::Lasso => Doing::Circling { places: vec![at] },
             Tool::Eraser => Doing::Erasing { touched: touched(pointer, board) },
+            Tool::Rubber => {
+                let mut worn = Worn::default();
+                worn.rub(board, at, at, RUBBER * pointer.pixel);
+                Doing::Rubbing { last: at, worn }
+            }
             Tool::Laser => Doing::Lighting { places: vec![at] },
             Tool::Text => {
                 if let Some(id) = hit(board, at, REACH * pointer.pixel).filter(|id| has_text(board, *id)) {
                     return vec![Effect::Rewrite(id)];
                 }
+                let at = self.on_grid(at);
                 let shape = Shape { at, style: self.style, font: self.font, ..Shape::new(Kind::Text) };
                 return vec![Effect::Write(Box::new(shape))];
             }
-            tool => Doing::Shaping { from: at, shape: Box::new(self.shaped(tool, at, at, pointer)) },
+            tool => {
+                let at = self.on_grid(at);
+                Doing::Shaping { from: at, shape: Box::new(self.shaped(tool, at, at, pointer)) }
+            }
         };
         Vec::new()
     }
 
     fn moved(&mut self, pointer: Pointer, board: &Board) -> Vec<Effect> {
-        let (at, pen) = (pointer.at, self.pen());
+        let (at, pen, snapped) = (pointer.at, self.pen(), self.on_grid(pointer.at));
+        let places = self.chosen.iter().filter_map(|id| board.shape(*id)).map(|shape| shape.at);
+        let corner = Bounds::around(places).map(|bounds| bounds.min);
         match &mut self.doing {
             Doing::Nothing => {}
             Doing::Drawing { places, pressures, said } => {
@@ -241,7 +270,7 @@ impl Desk {
             }
             Doing::Shaping { from, .. } => {
                 let from = *from;
-                let shape = Box::new(self.shaped(self.tool, from, at, pointer));
+                let shape = Box::new(self.shaped(self.tool, from, snapped, pointer));
                 self.doing = Doing::Shaping { from, shape };
             }
             Doing::Moving { from, by } => {
@@ -250,12 +279,21 @@ impl Desk {
                     let along = usize::from(by[0].abs() < by[1].abs());
                     by[1 - along] = 0.0;
                 }
+                if let (Some(grid), Some(corner)) = (self.grid, corner) {
+                    *by = [0, 1].map(|axis| on_line(corner[axis] + by[axis], grid) - corner[axis]);
+                }
             }
             Doing::Gripping { grip, from, start, placed } => {
                 let shapes = self.chosen.iter().filter_map(|id| board.shape(*id));
+                let at = if *grip == Grip::Turn { at } else { snapped };
                 *placed = grip.placed(shapes.map(|s| &**s), *from, *start, at, pointer.shift);
             }
             Doing::Framing { to, .. } => *to = at,
+            Doing::Circling { places } => places.push(at),
+            Doing::Rubbing { last, worn } => {
+                worn.rub(board, *last, at, RUBBER * pointer.pixel);
+                *last = at;
+            }
             Doing::Erasing { touched: all } => all.extend(touched(pointer, board)),
             Doing::Panning { from } => return vec![Effect::Pan([at[0] - from[0], at[1] - from[1]])],
             Doing::Lighting { places } => {
@@ -297,6 +335,12 @@ impl Desk {
                 let inside: Vec<ObjectId> = inside.collect();
                 self.chosen.extend(board.with_groups(&inside));
             }
+            Doing::Circling { places } => {
+                let inside = board.shapes().filter(|s| !s.locked && is_within(s, &places)).map(|s| s.id);
+                let inside: Vec<ObjectId> = inside.collect();
+                self.chosen = board.with_groups(&inside).into_iter().collect();
+            }
+            Doing::Rubbing { worn, .. } => edits = worn.edits(board),
             Doing::Erasing { touched } => touched.into_iter().for_each(|id| edits.delete(id)),
         }
         if edits.is_empty() { Vec::new() } else { vec![Effect::Commit(edits)] }
@@ -324,6 +368,7 @@ impl Desk {
                 };
                 placed.iter().filter_map(moved).collect()
             }
+            Doing::Rubbing { worn, .. } => worn.pieces(board),
             _ => Vec::new(),
         }
     }
@@ -336,6 +381,7 @@ impl Desk {
             }
             Doing::Gripping { placed, .. } => placed.keys().copied().collect(),
             Doing::Erasing { touched } => touched.clone(),
+            Doing::Rubbing { worn, .. } => worn.touched(),
             _ => BTreeSet::new(),
         }
     }
@@ -348,12 +394,32 @@ impl Desk {
         }
     }
 
+    /// The line with which objects are being chosen.
+    pub fn lasso(&self) -> &[[f32; 2]] {
+        match &self.doing {
+            Doing::Circling { places } => places,
+            _ => &[],
+        }
+    }
+
     /// The light of one's own laser.
     pub fn light(&self) -> &[[f32; 2]] {
         match &self.doing {
             Doing::Lighting { places } => places,
             _ => &[],
         }
+    }
+
+    fn is_on_chosen(&self, pointer: Pointer, board: &Board) -> bool {
+        self.chosen_bounds(board).is_some_and(|bounds| {
+            Grip::at(bounds, pointer.at, pointer.pixel).is_some()
+                || hit(board, pointer.at, REACH * pointer.pixel).is_some_and(|id| self.chosen.contains(&id))
+        })
+    }
+
+    /// The place on the grid that is nearest, if there is a grid.
+    fn on_grid(&self, at: [f32; 2]) -> [f32; 2] {
+        self.grid.map_or(at, |grid| at.map(|c| on_line(c, grid)))
     }
 
     fn select(&mut self, pointer: Pointer, board: &Board) -> Vec<Effect> {
@@ -457,6 +523,10 @@ impl Desk {
     fn movable(&self, board: &Board) -> Vec<Arc<Shape>> {
         self.chosen.iter().filter_map(|id| board.shape(*id)).filter(|shape| !shape.locked).cloned().collect()
     }
+}
+
+fn on_line(c: f32, grid: f32) -> f32 {
+    (c / grid).round() * grid
 }
 
 fn touched(pointer: Pointer, board: &Board) -> BTreeSet<ObjectId> {

@@ -165,3 +165,69 @@ fn a_slow_hand_leaves_few_points() {
     let Some(Body::Points(points)) = ana.only().body else { panic!("no points") };
     assert!((15..40).contains(&points.samples().len()), "{} points", points.samples().len());
 }
+
+#[test]
+fn a_lasso_takes_what_lies_within_it_and_moves_it() {
+    let mut ana = Person::with(Tool::Line);
+    for y in [0.0, 20.0, 200.0] {
+        ana.drags(at(0.0, y), at(100.0, y));
+    }
+    ana.desk.take(Tool::Lasso);
+    ana.does(Event::Down, at(-10.0, -10.0));
+    for place in [at(110.0, -20.0), at(120.0, 50.0), at(50.0, 90.0), at(-20.0, 40.0)] {
+        ana.does(Event::Move, place);
+    }
+    assert!(ana.desk.lasso().len() > 3);
+    ana.does(Event::Up, at(-20.0, 0.0));
+    assert_eq!(ana.desk.chosen().len(), 2);
+    ana.drags(at(20.0, 20.0), at(20.0, 60.0));
+    let mut tops: Vec<f32> = ana.board.shapes().map(|shape| shape.at[1]).collect();
+    tops.sort_by(f32::total_cmp);
+    assert_eq!(tops, [40.0, 60.0, 200.0]);
+}
+
+#[test]
+fn a_rubber_leaves_the_parts_that_it_did_not_touch() {
+    let mut ana = Person::with(Tool::Line);
+    ana.desk.style.ink = Colour::rgb(9, 9, 9);
+    ana.drags(at(0.0, 0.0), at(100.0, 0.0));
+    ana.desk.take(Tool::Rectangle);
+    ana.drags(at(40.0, -50.0), at(60.0, 50.0));
+    ana.desk.take(Tool::Rubber);
+    ana.does(Event::Down, at(50.0, -30.0));
+    ana.does(Event::Move, at(50.0, 30.0));
+    assert_eq!((ana.desk.hidden(&ana.board).len(), ana.desk.preview(&ana.board).len()), (1, 2));
+    ana.does(Event::Up, at(50.0, 30.0));
+    let kinds: Vec<Kind> = ana.board.shapes().map(|shape| shape.kind).collect();
+    assert_eq!(kinds, [Kind::Line, Kind::Line, Kind::Rectangle], "below the rectangle, as before");
+    let (left, right) = (ana.board.shapes().next().unwrap(), ana.board.shapes().nth(1).unwrap());
+    let reach = RUBBER + left.style.width / 2.0;
+    let ends = [left.at[0] + left.size[0], right.at[0], right.at[0] + right.size[0]];
+    for (end, wanted) in ends.into_iter().zip([50.0 - reach, 50.0 + reach, 100.0]) {
+        assert!((end - wanted).abs() < reach / 3.0, "{ends:?}");
+    }
+    assert_eq!(left.style.ink, Colour::rgb(9, 9, 9));
+    let Some(Body::Points(points)) = &left.body else { panic!("no points") };
+    assert_eq!(points.samples().len(), 2, "a straight piece is two points");
+    ana.board.undo();
+    assert_eq!(ana.board.len(), 2);
+    // All of it: nothing is left.
+    ana.does(Event::Down, at(-20.0, 0.0));
+    ana.does(Event::Up, at(120.0, 0.0));
+    assert_eq!(ana.only().kind, Kind::Rectangle);
+}
+
+#[test]
+fn corners_lie_on_the_grid() {
+    let mut ana = Person::with(Tool::Rectangle);
+    ana.desk.grid = Some(20.0);
+    ana.desk.style.fill = Colour::INK;
+    ana.drags(at(3.0, 8.0), at(58.0, 49.0));
+    assert_eq!((ana.only().at, ana.only().size), ([0.0, 0.0], [60.0, 40.0]));
+    ana.desk.take(Tool::Select);
+    ana.drags(at(20.0, 20.0), at(33.0, 24.0));
+    assert_eq!(ana.only().at, [20.0, 0.0]);
+    ana.desk.take(Tool::Pen);
+    ana.drags(at(303.0, 8.0), at(358.0, 49.0));
+    assert_eq!(ana.board.shapes().next_back().unwrap().at, [303.0, 8.0], "hands are free");
+}

@@ -1,6 +1,10 @@
 //! Everything that can be done, by name and by key: what the palette, the list of shortcuts and the keyboard share.
 
-use crate::{model::Order, tool::Tool};
+use crate::{
+    command::Format,
+    model::{Edge, Order},
+    tool::Tool,
+};
 use eframe::egui::{Key, Modifiers};
 
 /// Something to do.
@@ -11,18 +15,29 @@ pub(super) enum Action {
     Redo,
     Delete,
     Duplicate,
+    Copy,
+    Cut,
     SelectAll,
     Group,
     Ungroup,
     Order(Order),
+    Align(Edge),
+    /// From left to right (0) or from top to bottom (1).
+    Distribute(usize),
     Lock,
     UnlockAll,
+    Export(Format),
+    Texts,
     ZoomIn,
     ZoomOut,
     ZoomReset,
     Fit,
+    Grid,
     Dark,
     BringHere,
+    Authors,
+    Replay,
+    Talk,
     Palette,
     Help,
 }
@@ -41,12 +56,14 @@ use Held::{Control, ControlShift, Nothing, Shift};
 /// Name, key, what it does.
 type Entry = (&'static str, Option<(Held, Key)>, Action);
 
-const ALL: [Entry; 34] = [
+const ALL: [Entry; 55] = [
     ("Select", Some((Nothing, Key::V)), Action::Take(Tool::Select)),
     ("Move the view", Some((Nothing, Key::H)), Action::Take(Tool::Hand)),
     ("Pen", Some((Nothing, Key::P)), Action::Take(Tool::Pen)),
     ("Highlighter", Some((Shift, Key::P)), Action::Take(Tool::Highlighter)),
     ("Eraser", Some((Nothing, Key::E)), Action::Take(Tool::Eraser)),
+    ("Rubber: parts of strokes", Some((Shift, Key::E)), Action::Take(Tool::Rubber)),
+    ("Lasso", Some((Shift, Key::V)), Action::Take(Tool::Lasso)),
     ("Line", Some((Nothing, Key::L)), Action::Take(Tool::Line)),
     ("Arrow", Some((Nothing, Key::A)), Action::Take(Tool::Arrow)),
     ("Rectangle", Some((Nothing, Key::R)), Action::Take(Tool::Rectangle)),
@@ -68,12 +85,31 @@ const ALL: [Entry; 34] = [
     ("Send to back", Some((ControlShift, Key::OpenBracket)), Action::Order(Order::Back)),
     ("Bring forward", Some((Control, Key::CloseBracket)), Action::Order(Order::Up)),
     ("Send backward", Some((Control, Key::OpenBracket)), Action::Order(Order::Down)),
+    ("Copy", Some((Control, Key::C)), Action::Copy),
+    ("Cut", Some((Control, Key::X)), Action::Cut),
+    ("Align left", None, Action::Align(Edge::Left)),
+    ("Align centres", None, Action::Align(Edge::Centre)),
+    ("Align right", None, Action::Align(Edge::Right)),
+    ("Align top", None, Action::Align(Edge::Top)),
+    ("Align middles", None, Action::Align(Edge::Middle)),
+    ("Align bottom", None, Action::Align(Edge::Bottom)),
+    ("Distribute from left to right", None, Action::Distribute(0)),
+    ("Distribute from top to bottom", None, Action::Distribute(1)),
     ("Lock", Some((Control, Key::L)), Action::Lock),
     ("Unlock everything", None, Action::UnlockAll),
+    ("Earlier texts of what is chosen", None, Action::Texts),
+    ("Export as PNG (what is chosen, or all)", None, Action::Export(Format::Png)),
+    ("Export as SVG (what is chosen, or all)", None, Action::Export(Format::Svg)),
+    ("Export as PDF (what is chosen, or all)", None, Action::Export(Format::Pdf)),
+    ("Export as Excalidraw drawing", None, Action::Export(Format::Excalidraw)),
+    ("Grid that corners lie on", Some((Nothing, Key::G)), Action::Grid),
     ("Zoom to fit", Some((Shift, Key::Num1)), Action::Fit),
     ("Zoom to 100 %", Some((Control, Key::Num0)), Action::ZoomReset),
     ("Dark or light", Some((Shift, Key::D)), Action::Dark),
-    ("Bring everyone here", None, Action::BringHere),
+    ("Bring everyone here", Some((Nothing, Key::B)), Action::BringHere),
+    ("Colours of who drew it", Some((Nothing, Key::W)), Action::Authors),
+    ("Replay from the beginning", None, Action::Replay),
+    ("Talk beside the board", Some((Nothing, Key::C)), Action::Talk),
     ("Commands", Some((Control, Key::K)), Action::Palette),
     ("Shortcuts", Some((Nothing, Key::Questionmark)), Action::Help),
 ];

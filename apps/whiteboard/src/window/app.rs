@@ -2,24 +2,29 @@
 
 use super::{
     action::Action,
-    bars,
-    canvas::{self, Overlay},
+    aside::Aside,
+    bars, canvas,
     gallery::{Gallery, News},
-    people::People,
+    lens::Lens,
+    overlay::Overlay,
+    people::{Drawn, Look, People},
+    replay::Replay,
+    talk::Talk,
     theme,
     tiles::Tiles,
     view::View,
 };
 use crate::{
-    files::Drawing,
+    gauge::Gauge,
     live::Live,
-    model::{Bounds, EditError, Edits, Kind, ObjectId, Property, Shape},
+    model::{Board, Bounds, EditError, Edits, Kind, ObjectId, Past, Property, Shape, weave},
     pictures,
-    render::Painter,
+    render::{Letters, Painter},
     sitting::{Heard, Sitting},
     tool::{Desk, Effect, Event, Pointer, Tool},
 };
-use chalktalk_client::Events;
+use chalktalk_client::{ClientEvent, Events};
+use chalktalk_ipc::Event as Fact;
 use eframe::egui::{self, CentralPanel, Context, Frame, Id, Key, PointerButton, Pos2, Sense, Ui};
 use std::{
     collections::BTreeSet,
@@ -27,8 +32,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// The copy on the disk is at most so much behind.
+/// The copy on the disk follows so much later, or later still where a large board makes it take long.
 const KEEP_EVERY: Duration = Duration::from_millis(500);
+
+/// Of the window's time copies take one part in so many.
+const KEEP_SHARE: u32 = 50;
+
+/// What has been read so far of a board is shown so often.
+const SHOW_READING: Duration = Duration::from_millis(250);
+
+/// A frame takes in what has come for so long at most: the rest is for the next.
+const TAKE: Duration = Duration::from_millis(12);
 
 /// Pointers are told to the others so often at most.
 const POINT_EVERY: Duration = Duration::from_millis(40);
@@ -40,7 +54,6 @@ const SAID: Duration = Duration::from_secs(5);
 pub(super) struct App {
     pub(super) sitting: Sitting,
     events: Events,
-    pub(super) me: String,
     pub(super) desk: Desk,
     pub(super) view: View,
     pub(super) people: People,
@@ -49,20 +62,48 @@ pub(super) struct App {
     pub(super) help: bool,
     pub(super) dark: bool,
     pub(super) away: bool,
-    gallery: Gallery,
+    pub(super) talk: Talk,
+    pub(super) replay: Option<Replay>,
+    /// Texts of an object that were written over, to be chosen from.
+    pub(super) texts: Option<(ObjectId, Vec<(String, String)>)>,
+    pub(super) lens: Lens,
+    pub(super) gallery: Gallery,
+    pub(super) painter: Painter,
+    /// The board has changed, or what is shown of it.
+    pub(super) changed: bool,
+    /// What is being done with the past, which is on its way.
+    pub(super) past: Option<(Aside<Result<Past, String>>, ForWhat)>,
+    pub(super) saving: Option<Aside<String>>,
+    /// Where the pointer was last.
+    pub(super) pointer_at: Option<Pos2>,
     tiles: Tiles,
     overlay: Overlay,
-    painter: Painter,
+    gauge: Gauge,
     /// All shapes with their bounds, from the back to the front; made anew when the board has changed.
     shapes: Arc<Vec<(Bounds, Arc<Shape>)>>,
-    changed: bool,
+    shown_through: Lens,
     hidden: BTreeSet<ObjectId>,
     said: Option<(String, Instant)>,
     pointer: Option<Pos2>,
     panning: Option<Pos2>,
+    /// How hard a pen presses, where it says so.
+    pressure: Option<f32>,
     pointed: Instant,
+    shown: Instant,
     kept: Instant,
+    keeping_took: Duration,
     fitted: bool,
+}
+
+/// What the past is wanted for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum ForWhat {
+    /// To be played.
+    Replay,
+    /// To take back what this person did in the last so many minutes.
+    Revert([u8; 32], u32),
+    /// To find the texts that an object had.
+    Texts(ObjectId),
 }
 
 /// Text being written.
@@ -71,20 +112,28 @@ pub(super) struct Writing {
     pub(super) shape: Shape,
     /// An object that is there already.
     pub(super) existing: Option<ObjectId>,
+    /// What was written there when writing began.
+    pub(super) base: String,
     pub(super) text: String,
     pub(super) fresh: bool,
 }
 
 impl App {
-    pub(super) fn new(ctx: &Context, sitting: Sitting, events: Events, me: String) -> std::io::Result<Self> {
+    pub(super) fn new(
+        ctx: &Context,
+        sitting: Sitting,
+        events: Events,
+        gauge: Gauge,
+    ) -> std::io::Result<Self> {
         let now = Instant::now();
+        let mut talk = Talk::default();
+        talk.enter(ctx, sitting.client(), sitting.summary(), false);
         let gallery = Gallery::new(ctx, sitting.client().clone(), sitting.session())?;
         Ok(Self {
             tiles: Tiles::new(ctx, gallery.images.clone())?,
             gallery,
             sitting,
             events,
-            me,
             desk: Desk::default(),
             view: View::default(),
             people: People::default(),
@@ -93,16 +142,28 @@ impl App {
             help: false,
             dark: ctx.theme() == egui::Theme::Dark,
             away: false,
+            talk,
+            replay: None,
+            texts: None,
+            lens: Lens::All,
+            past: None,
+            saving: None,
+            pointer_at: None,
             overlay: Overlay::default(),
+            gauge,
             painter: Painter::default(),
             shapes: Arc::default(),
+            shown_through: Lens::All,
             changed: true,
             hidden: BTreeSet::new(),
             said: None,
             pointer: None,
             panning: None,
+            pressure: None,
             pointed: now,
+            shown: now,
             kept: now,
+            keeping_took: Duration::ZERO,
             fitted: false,
         })
     }
@@ -128,97 +189,39 @@ impl App {
         self.desk.chosen().iter().copied().collect()
     }
 
-    /// Changes how what is chosen looks, and what is drawn from now on.
-    pub(super) fn restyle(&mut self, property: Property) {
-        match &property {
-            Property::Ink(ink) => self.desk.style.ink = *ink,
-            Property::Fill(fill) => self.desk.style.fill = *fill,
-            Property::Width(width) => self.desk.style.width = *width,
-            Property::Opacity(opacity) => self.desk.style.opacity = *opacity,
-            Property::Dash(dash) => self.desk.style.dash = *dash,
-            Property::Font(font) => self.desk.font = *font,
-            _ => {}
-        }
-        let chosen = self.chosen();
-        if !chosen.is_empty() {
-            self.edit(|sitting| sitting.board.restyle(&chosen, &[property]));
-        }
+    /// The board that is seen: the one drawn on, or one of its past.
+    pub(super) fn seen(&self) -> &Board {
+        self.replay.as_ref().map_or(&self.sitting.board, |replay| &replay.board)
     }
 
-    pub(super) fn act(&mut self, action: Action, ctx: &Context) {
-        let chosen = self.chosen();
-        match action {
-            Action::Take(tool) => self.desk.take(tool),
-            Action::Undo => self.changed |= self.sitting.board.undo(),
-            Action::Redo => self.changed |= self.sitting.board.redo(),
-            Action::Delete => self.edit(|sitting| sitting.board.delete(&chosen)),
-            Action::Duplicate => self.duplicate(&chosen),
-            Action::SelectAll => {
-                self.desk.take(Tool::Select);
-                let all: Vec<ObjectId> =
-                    self.sitting.board.shapes().filter(|s| !s.locked).map(|s| s.id).collect();
-                self.desk.choose(all);
-            }
-            Action::Group => self.edit(|sitting| sitting.board.group(&chosen)),
-            Action::Ungroup => self.edit(|sitting| sitting.board.ungroup(&chosen)),
-            Action::Order(order) => self.edit(|sitting| sitting.board.reorder(&chosen, order)),
-            Action::Lock => {
-                self.edit(|sitting| sitting.board.lock(&chosen, true));
-                self.desk.choose([]);
-            }
-            Action::UnlockAll => {
-                let locked: Vec<ObjectId> =
-                    self.sitting.board.shapes().filter(|s| s.locked).map(|s| s.id).collect();
-                self.edit(|sitting| sitting.board.lock(&locked, false));
-            }
-            Action::ZoomIn => self.view.zoom_by(1.25, self.view.canvas.center()),
-            Action::ZoomOut => self.view.zoom_by(0.8, self.view.canvas.center()),
-            Action::ZoomReset => self.view.zoom_by(1.0 / self.view.zoom, self.view.canvas.center()),
-            Action::Fit => self.fit(),
-            Action::Dark => {
-                self.dark = !self.dark;
-                ctx.set_theme(if self.dark { egui::Theme::Dark } else { egui::Theme::Light });
-            }
-            Action::BringHere => {
-                let part = self.view.part();
-                self.sitting.say(&Live::Look(part.centre(), part.size()[0].clamp(1.0, 1e6)));
-                self.say("Everyone was asked to look here");
-            }
-            Action::Palette => self.palette = Some(String::new()),
-            Action::Help => self.help = !self.help,
-        }
-    }
-
-    fn duplicate(&mut self, chosen: &[ObjectId]) {
-        let shapes: Vec<Shape> =
-            chosen.iter().filter_map(|id| self.sitting.board.shape(*id)).map(|s| Shape::clone(s)).collect();
-        match self.sitting.board.paste(&shapes, [16.0, 16.0]) {
-            Ok(copies) => self.desk.choose(copies),
-            Err(e) => self.say(e.to_string()),
-        }
+    /// Back to the present.
+    pub(super) fn end_replay(&mut self) {
+        self.replay = None;
         self.changed = true;
+        self.tiles.forget();
     }
 
-    fn fit(&mut self) {
-        if let Some(bounds) = self.sitting.board.bounds() {
-            self.view.fit(bounds);
-        }
-    }
-
-    fn take_events(&mut self) {
+    /// Takes in what the daemon said; true if there is more than there was time for.
+    fn take_events(&mut self, ctx: &Context) -> bool {
         let now = Instant::now();
-        while let Ok(event) = self.events.try_recv() {
+        while now.elapsed() < TAKE {
+            let Ok(event) = self.events.try_recv() else { return false };
+            match &event {
+                ClientEvent::Messages(batch) if self.talk.on_messages(batch) => continue,
+                ClientEvent::Event(Fact::CaughtUp { session }) => self.talk.on_caught_up(*session),
+                _ => {}
+            }
             match self.sitting.on_event(event) {
                 Heard::Board => self.changed = true,
                 Heard::Live { user, name, instance, live } => {
+                    let me = self.sitting.client().instance();
                     for live in live {
-                        if let Some((at, width)) = self.people.on_live(instance, user, &name, live, now) {
-                            self.view.zoom_by(
-                                self.view.canvas.width() / width / self.view.zoom,
-                                self.view.canvas.center(),
-                            );
-                            self.view.look_at(at);
-                            self.say(format!("{name} brought you here"));
+                        let called = matches!(live, Live::Look(..));
+                        if let Some(look) = self.people.on_live(instance, user, &name, live, now, me) {
+                            self.look(look);
+                            if called {
+                                self.say(format!("{name} brought you here"));
+                            }
                         }
                     }
                 }
@@ -231,6 +234,23 @@ impl App {
                 Heard::Lost(what) | Heard::Refused(what) => self.say(what),
                 Heard::CaughtUp | Heard::Members | Heard::Nothing => {}
             }
+        }
+        ctx.request_repaint();
+        true
+    }
+
+    /// Looks at this part of the board.
+    fn look(&mut self, (at, width): Look) {
+        let factor = self.view.canvas.width() / width / self.view.zoom;
+        self.view.zoom_by(factor, self.view.canvas.center());
+        self.view.look_at(at);
+    }
+
+    /// The person moves their view by their own hand: they follow nobody any more.
+    pub(super) fn stop_following(&mut self) {
+        if self.people.followed().is_some() {
+            self.people.follow(None);
+            self.say("You look around on your own again");
         }
     }
 
@@ -249,41 +269,44 @@ impl App {
         }
     }
 
-    /// Puts a drawing onto the board, its middle there.
-    fn put(&mut self, drawing: &Drawing, at: [f32; 2]) {
-        let Some(own) = drawing.shapes.iter().map(Shape::bounds).reduce(Bounds::union) else { return };
-        let by = [at[0] - own.centre()[0], at[1] - own.centre()[1]];
-        self.desk.take(Tool::Select);
-        match self.sitting.board.paste(&drawing.shapes, by) {
-            Ok(made) => self.desk.choose(made),
-            Err(e) => self.say(e.to_string()),
-        }
-        if let Some(remark) = drawing.remarks.first() {
-            self.say(remark.clone());
-        }
-        self.changed = true;
-    }
-
     /// Files that were dropped onto the window.
     fn take_files(&mut self, ctx: &Context) {
         let (dropped, at) = ctx.input(|input| (input.raw.dropped_files.clone(), input.pointer.latest_pos()));
         let at = self.view.to_board(at.unwrap_or(self.view.canvas.center()));
         for path in dropped.iter().map(|file| file.path().to_path_buf()) {
+            self.say(format!("Reading {}…", path.file_name().unwrap_or_default().to_string_lossy()));
             self.gallery.bring(path, at);
         }
     }
 
     /// Brings the tiles up to what the board is.
     fn refresh(&mut self) {
-        if std::mem::take(&mut self.changed) {
+        let (playing, played) =
+            self.replay.as_mut().map_or((false, false), |replay| replay.tick(Instant::now()));
+        if playing {
+            self.panning = None;
+        }
+        if self.lens != self.shown_through {
+            self.shown_through = self.lens;
+            self.changed = true;
+            self.tiles.forget();
+        }
+        // While a large board is being read, most of the time goes into reading.
+        let due = self.sitting.is_caught_up() || self.shown.elapsed() > SHOW_READING;
+        if (self.changed && due) || played {
+            (self.changed, self.shown) = (false, Instant::now());
             self.desk.on_board_changed(&self.sitting.board);
-            let shapes = self.sitting.board.shapes().map(|shape| (shape.bounds(), shape.clone()));
-            self.shapes = Arc::new(shapes.collect());
+            self.shapes = Arc::new(self.lens.shown(self.seen()));
             for (_, shape) in self.shapes.iter() {
                 pictures::of(shape).into_iter().for_each(|image| self.gallery.want(image));
             }
         }
-        let mut damage = self.sitting.board.take_damage();
+        let mut damage = match &mut self.replay {
+            Some(replay) => replay.board.take_damage(),
+            // What is not shown yet looks different only when it is.
+            None if self.changed => Vec::new(),
+            None => self.sitting.board.take_damage(),
+        };
         let mut hidden = self.desk.hidden(&self.sitting.board);
         hidden.extend(self.writing.iter().filter_map(|writing| writing.existing));
         if hidden != self.hidden {
@@ -301,21 +324,39 @@ impl App {
             return;
         }
         for event in ctx.input(|input| input.events.clone()) {
-            let egui::Event::Key { key, pressed: true, modifiers, .. } = event else { continue };
-            if key == Key::Escape {
-                self.help = false;
-                self.pointer_event(Event::Cancel, self.pointer.unwrap_or_default(), modifiers);
-                self.desk.choose([]);
-            } else if let Some(action) = Action::of_key(key, modifiers) {
-                self.act(action, ctx);
+            match event {
+                egui::Event::Key { key: Key::Escape, pressed: true, modifiers, .. } => self.escape(modifiers),
+                egui::Event::Key { key, pressed: true, modifiers, .. } => {
+                    if let Some(action) = Action::of_key(key, modifiers) {
+                        self.act(action, ctx);
+                    }
+                }
+                egui::Event::Copy => self.act(Action::Copy, ctx),
+                egui::Event::Cut => self.act(Action::Cut, ctx),
+                egui::Event::Paste(text) => self.paste_text(&text),
+                egui::Event::PasteImage(image) => self.paste_image(&image),
+                _ => {}
             }
         }
+    }
+
+    /// Away with whatever was begun or opened.
+    fn escape(&mut self, held: egui::Modifiers) {
+        self.help = false;
+        self.texts = None;
+        self.people.follow(None);
+        self.lens = Lens::All;
+        if self.replay.is_some() {
+            self.end_replay();
+        }
+        self.pointer_event(Event::Cancel, self.pointer.unwrap_or_default(), held);
+        self.desk.choose([]);
     }
 
     fn pointer_event(&mut self, event: Event, at: Pos2, held: egui::Modifiers) {
         let pointer = Pointer {
             at: self.view.to_board(at),
-            pressure: None,
+            pressure: self.pressure,
             shift: held.shift,
             alt: held.alt,
             pixel: 1.0 / self.view.zoom,
@@ -323,28 +364,40 @@ impl App {
         for effect in self.desk.handle(event, pointer, &self.sitting.board) {
             match effect {
                 Effect::Commit(edits) => self.edit(|sitting| sitting.board.commit(edits).map(drop)),
-                Effect::Say(live) => self.sitting.say(&live),
+                Effect::Say(live) => {
+                    self.gauge.on_say(&live);
+                    self.sitting.say(&live);
+                }
                 Effect::Write(shape) => {
-                    self.writing =
-                        Some(Writing { shape: *shape, existing: None, text: String::new(), fresh: true });
+                    let (base, text) = (String::new(), String::new());
+                    self.writing = Some(Writing { shape: *shape, existing: None, base, text, fresh: true });
                 }
                 Effect::Rewrite(id) => self.rewrite(id),
-                Effect::Pan(by) => self.view.pan(egui::vec2(by[0], by[1]) * self.view.zoom),
+                Effect::Pan(by) => {
+                    self.stop_following();
+                    self.view.pan(egui::vec2(by[0], by[1]) * self.view.zoom);
+                }
             }
         }
     }
 
     fn rewrite(&mut self, id: ObjectId) {
         if let Some(shape) = self.sitting.board.shape(id).map(|shape| Shape::clone(shape)) {
-            let text = shape.text.clone();
-            self.writing = Some(Writing { shape, existing: Some(id), text, fresh: true });
+            let (base, text) = (shape.text.clone(), shape.text.clone());
+            self.writing = Some(Writing { shape, existing: Some(id), base, text, fresh: true });
         }
     }
 
     /// Puts what was written onto the board.
     pub(super) fn finish_writing(&mut self) {
-        let Some(Writing { mut shape, existing, text, .. }) = self.writing.take() else { return };
+        let Some(Writing { mut shape, existing, base, text, .. }) = self.writing.take() else { return };
         shape.text = text.trim_end().to_owned();
+        if let Some(now) = existing.and_then(|id| self.sitting.board.shape(id)).filter(|now| now.text != base)
+        {
+            // Somebody else has written there meanwhile: what both wrote stays.
+            shape.text = weave(&base, &now.text, &shape.text);
+            self.say("Somebody else wrote there too: both texts were put together");
+        }
         if shape.kind == Kind::Text {
             shape.size = self.painter.letters().measure(&shape.text, shape.font);
         }
@@ -360,6 +413,10 @@ impl App {
         }
         if !edits.is_empty() {
             self.edit(|sitting| sitting.board.commit(edits).map(drop));
+        }
+        let missing: String = Letters::missing(&text).into_iter().take(8).collect();
+        if !missing.is_empty() {
+            self.say(format!("No font on this machine has {missing}: install one that does, such as Noto Sans CJK or Symbola"));
         }
         self.desk.take(Tool::Select);
     }
@@ -384,20 +441,41 @@ impl App {
         self.point(over);
         self.refresh();
         self.tiles.show(&screen, self.view, &self.shapes, &self.hidden, self.dark);
-        let preview = self.desk.preview(&self.sitting.board);
-        self.overlay.show(&screen, self.view, &mut self.painter, &self.gallery.images, &preview, self.dark);
-        canvas::selection(&screen, self.view, &self.desk, &self.sitting.board);
-        canvas::others(&screen, self.view, &self.people, self.dark);
-        canvas::laser(&screen, self.view, self.desk.light(), theme::ACCENT, 1.0);
+        if let Some(grid) = self.desk.grid {
+            canvas::grid(&screen, self.view, grid);
+        }
+        if self.replay.is_none() {
+            self.show_making(&screen);
+        }
         if over {
             ui.ctx().set_cursor_icon(canvas::cursor(&self.desk, self.panning.is_some()));
+        }
+    }
+
+    /// Shows what is in the making, here and at others', and what is chosen.
+    fn show_making(&mut self, screen: &egui::Painter) {
+        let preview = self.desk.preview(&self.sitting.board);
+        self.gauge.on_preview(&preview);
+        // What was finished stays until the board's own picture of it is there.
+        let lingers = preview.is_empty() && !self.tiles.is_complete();
+        let preview = if lingers { self.overlay.shapes().to_vec() } else { preview };
+        self.overlay.show(screen, self.view, &mut self.painter, &self.gallery.images, preview, self.dark);
+        canvas::selection(screen, self.view, &self.desk, &self.sitting.board);
+        canvas::lasso(screen, self.view, self.desk.lasso());
+        canvas::others(screen, self.view, &self.people, self.dark);
+        canvas::laser(screen, self.view, self.desk.light(), theme::ACCENT, 1.0);
+        if let (Tool::Rubber, Some(at)) = (self.desk.tool, self.pointer_at) {
+            screen.circle_stroke(at, crate::tool::RUBBER, egui::Stroke::new(1.2, theme::ACCENT));
+        }
+        if self.people.followed().is_some() {
+            canvas::border(screen, self.view);
         }
     }
 
     fn canvas_event(&mut self, event: &egui::Event, held: egui::Modifiers, over: bool) {
         match *event {
             egui::Event::PointerButton { pos, button: PointerButton::Primary, pressed: true, modifiers }
-                if over =>
+                if over && self.replay.is_none() =>
             {
                 // A click beside the text finishes it, and does nothing else.
                 if self.writing.is_some() {
@@ -421,7 +499,12 @@ impl App {
                 } else if self.desk.is_busy() {
                     self.pointer_event(Event::Move, pos, held);
                 }
-                self.pointer = Some(pos);
+                (self.pointer, self.pointer_at) = (Some(pos), Some(pos));
+            }
+            // Comes before what the finger or pen means as a pointer.
+            egui::Event::Touch { phase, force, .. } => {
+                let ends = matches!(phase, egui::TouchPhase::End | egui::TouchPhase::Cancel);
+                self.pressure = force.filter(|force| *force > 0.0 && !ends);
             }
             egui::Event::PointerGone => {
                 self.pointer = None;
@@ -432,12 +515,21 @@ impl App {
     }
 
     fn wheel(&mut self, ctx: &Context, over: bool) {
-        let (zoom, scroll, at) =
-            ctx.input(|input| (input.zoom_delta(), input.smooth_scroll_delta(), input.pointer.hover_pos()));
-        if let Some(at) = at.filter(|_| over) {
+        let (zoom, scroll, at, fingers) = ctx.input(|input| {
+            (input.zoom_delta(), input.smooth_scroll_delta(), input.pointer.hover_pos(), input.multi_touch())
+        });
+        if let Some(fingers) = fingers {
+            // Two fingers move the view; what the first one had begun was not meant.
+            self.pointer_event(Event::Cancel, fingers.center_pos, egui::Modifiers::NONE);
+            self.stop_following();
+            self.view.pan(fingers.translation_delta);
+            self.view.zoom_by(fingers.zoom_delta, fingers.center_pos);
+        } else if let Some(at) = at.filter(|_| over) {
             if zoom != 1.0 {
+                self.stop_following();
                 self.view.zoom_by(zoom, at);
             } else if scroll != egui::Vec2::ZERO {
+                self.stop_following();
                 self.view.pan(scroll);
             }
         }
@@ -456,28 +548,53 @@ impl App {
     }
 }
 
+impl App {
+    /// What goes out: what was drawn, what one looks at, the copy on the disk.
+    fn send(&mut self) {
+        let part = self.view.part();
+        let view = (part.centre(), part.size()[0].clamp(1.0, 1e6));
+        for live in self.people.poll_say(Instant::now(), view) {
+            self.sitting.say(&live);
+        }
+        if let Err(e) = self.sitting.publish() {
+            self.say(e.to_string());
+        }
+        if !self.desk.is_busy() && self.kept.elapsed() > KEEP_EVERY.max(KEEP_SHARE * self.keeping_took) {
+            self.kept = Instant::now();
+            if let Err(e) = self.sitting.keep_aside() {
+                self.say(format!("The copy of the board cannot be written: {e}"));
+            }
+            self.keeping_took = self.kept.elapsed();
+        }
+    }
+}
+
 impl eframe::App for App {
     fn ui(&mut self, ui: &mut Ui, _: &mut eframe::Frame) {
         let ctx = ui.ctx().clone();
-        self.take_events();
+        self.gauge.on_frame();
+        self.talk.tick(&ctx, self.sitting.client());
+        let more = self.take_events(&ctx);
         self.take_news();
+        self.take_past();
         self.take_files(&ctx);
         self.keys(&ctx);
         let paper = theme::colour(theme::paper(self.dark));
         CentralPanel::default().frame(Frame::new().fill(paper)).show(ui, |ui| self.canvas(ui));
         bars::show(self, &ctx);
-        if let Err(e) = self.sitting.publish() {
-            self.say(e.to_string());
-        }
-        if self.kept.elapsed() > KEEP_EVERY {
-            self.kept = Instant::now();
-            if let Err(e) = self.sitting.keep() {
-                self.say(format!("The copy of the board cannot be written: {e}"));
-            }
-        }
+        self.send();
         let fading = self.people.tick(Instant::now());
-        let busy = fading || self.desk.is_busy() || !self.tiles.is_complete() || self.sitting.is_waiting();
+        let busy = more
+            || fading
+            || self.desk.is_busy()
+            || self.replay.is_some()
+            || !self.tiles.is_complete()
+            || self.sitting.is_waiting();
         ctx.request_repaint_after(if busy { Duration::from_millis(16) } else { KEEP_EVERY });
+        let pens = self.people.iter().filter_map(|person| person.stroke.as_ref()).map(Drawn::progress);
+        if self.gauge.on_drawn(self.sitting.board.len(), self.tiles.is_complete(), pens) {
+            ctx.request_repaint();
+        }
     }
 
     fn on_exit(&mut self, _: Option<&eframe::glow::Context>) {

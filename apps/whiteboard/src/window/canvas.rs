@@ -1,72 +1,19 @@
-//! What lies over the tiles: what is in the making, what is chosen, the others.
+//! What lies over the tiles: what is chosen, the others, the grid.
 
 use super::{
-    gallery::Shared,
     people::{FADING, People},
     theme,
-    tiles::darkened,
     view::View,
 };
 use crate::{
     model::{Board, Bounds, Kind, Shape},
-    render::{Painter, Picture, Raster},
     tool::{Desk, GAP, Grip, Tool},
 };
 use eframe::egui::{
-    self, Align2, Color32, ColorImage, CornerRadius, CursorIcon, FontId, Painter as Screen, Rect,
-    Shape as Mark, Stroke, StrokeKind, TextureHandle, TextureOptions, pos2, vec2,
+    self, Align2, Color32, CornerRadius, CursorIcon, FontId, Painter as Screen, Rect, Shape as Mark, Stroke,
+    StrokeKind, vec2,
 };
-use std::{sync::PoisonError, time::Instant};
-
-/// Shapes in the making, drawn as they will be.
-#[derive(Default)]
-pub(super) struct Overlay {
-    raster: Raster,
-    texture: Option<TextureHandle>,
-}
-
-impl Overlay {
-    pub(super) fn show(
-        &mut self,
-        screen: &Screen,
-        view: View,
-        painter: &mut Painter,
-        images: &Shared,
-        shapes: &[Shape],
-        dark: bool,
-    ) {
-        let Some(around) = shapes.iter().map(Shape::bounds).reduce(Bounds::union) else { return };
-        let part = view.part();
-        let clip = |low: f32, value: f32, high: f32| value.clamp(low, high);
-        let seen = Bounds {
-            min: [0, 1].map(|axis| clip(part.min[axis], around.min[axis], part.max[axis])),
-            max: [0, 1].map(|axis| clip(part.min[axis], around.max[axis], part.max[axis])),
-        };
-        let scale = view.zoom * screen.ctx().pixels_per_point();
-        let size = seen.size().map(|side| (side * scale).ceil() as u16 + 1);
-        if size[0] < 2 || size[1] < 2 {
-            return;
-        }
-        let pictures: Vec<Picture> = shapes
-            .iter()
-            .map(|shape| painter.picture(shape))
-            .map(|picture| if dark { darkened(&picture) } else { picture })
-            .collect();
-        let clear = crate::model::Colour::NONE;
-        let images = images.lock().unwrap_or_else(PoisonError::into_inner);
-        let rgba = self.raster.draw(&pictures, &images, seen.min, scale, size, clear);
-        let pixels = size.map(usize::from);
-        let image = ColorImage::from_rgba_premultiplied(pixels, &rgba);
-        let texture = self.texture.get_or_insert_with(|| {
-            screen.ctx().load_texture("overlay", image.clone(), TextureOptions::LINEAR)
-        });
-        texture.set(image, TextureOptions::LINEAR);
-        let corner = view.to_screen(seen.min);
-        let points = vec2(f32::from(size[0]), f32::from(size[1])) / screen.ctx().pixels_per_point();
-        let whole = Rect::from_min_max(pos2(0.0, 0.0), pos2(1.0, 1.0));
-        screen.image(texture.id(), Rect::from_min_size(corner, points), whole, Color32::WHITE);
-    }
-}
+use std::time::Instant;
 
 /// Frames and handles of what is chosen, and the rectangle that chooses.
 pub(super) fn selection(screen: &Screen, view: View, desk: &Desk, board: &Board) {
@@ -105,6 +52,38 @@ pub(super) fn selection(screen: &Screen, view: View, desk: &Desk, board: &Board)
                 let handle = Rect::from_center_size(at, vec2(9.0, 9.0));
                 screen.rect(handle, 2.5, paper, Stroke::new(1.4, theme::ACCENT), StrokeKind::Middle);
             }
+        }
+    }
+}
+
+/// The line with which objects are being chosen.
+pub(super) fn lasso(screen: &Screen, view: View, places: &[[f32; 2]]) {
+    let points: Vec<egui::Pos2> = places.iter().map(|place| view.to_screen(*place)).collect();
+    if let (Some(first), Some(last)) = (points.first().copied(), points.last().copied()) {
+        screen.add(Mark::line(points, Stroke::new(1.4, theme::ACCENT)));
+        screen.extend(Mark::dashed_line(&[last, first], Stroke::new(1.0, theme::ACCENT), 4.0, 4.0));
+    }
+}
+
+/// Around everything, while one sees what somebody else sees.
+pub(super) fn border(screen: &Screen, view: View) {
+    screen.rect_stroke(view.canvas, 0.0, Stroke::new(3.0, theme::ACCENT), StrokeKind::Inside);
+}
+
+/// Points of the grid; fewer where they would lie close together.
+pub(super) fn grid(screen: &Screen, view: View, grid: f32) {
+    let mut step = grid;
+    while step * view.zoom < 14.0 {
+        step *= 2.0;
+    }
+    let part = view.part();
+    let first = part.min.map(|c| (c / step).floor() as i32);
+    let last = part.max.map(|c| (c / step).ceil() as i32);
+    let colour = Color32::from_rgba_unmultiplied(0x80, 0x80, 0x90, 110);
+    for y in first[1]..=last[1] {
+        for x in first[0]..=last[0] {
+            let at = view.to_screen([x as f32 * step, y as f32 * step]);
+            screen.rect_filled(Rect::from_center_size(at, vec2(2.0, 2.0)), 0.0, colour);
         }
     }
 }
@@ -153,7 +132,7 @@ pub(super) fn laser(screen: &Screen, view: View, places: &[[f32; 2]], colour: Co
 pub(super) fn cursor(desk: &Desk, panning: bool) -> CursorIcon {
     match desk.tool {
         _ if panning => CursorIcon::Grabbing,
-        Tool::Select => CursorIcon::Default,
+        Tool::Select | Tool::Lasso => CursorIcon::Default,
         Tool::Hand => CursorIcon::Grab,
         Tool::Text => CursorIcon::Text,
         _ => CursorIcon::Crosshair,

@@ -32,6 +32,7 @@ pub(super) type Shared = Arc<Mutex<Images>>;
 enum Job {
     Fetch(ImageRef),
     Bring(PathBuf, [f32; 2]),
+    Read(&'static str, Vec<u8>, [f32; 2]),
 }
 
 /// What has come.
@@ -83,6 +84,11 @@ impl Gallery {
         let _ = self.jobs.send(Job::Bring(file, at));
     }
 
+    /// Reads a drawing or a picture that is at hand, and has this name for people.
+    pub(super) fn bring_bytes(&self, name: &'static str, bytes: Vec<u8>, at: [f32; 2]) {
+        let _ = self.jobs.send(Job::Read(name, bytes, at));
+    }
+
     pub(super) fn poll(&self) -> Option<News> {
         self.news.try_recv().ok()
     }
@@ -103,20 +109,34 @@ fn done(client: &Client, session: SessionId, shared: &Shared, job: Job) -> News 
             }
         }
         Job::Bring(file, at) => {
-            let mut own = Images::default();
             let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            let read = std::fs::read(&file).map_err(|e| e.to_string());
-            let drawing = read.and_then(|bytes| files::read(&bytes, &mut own).map_err(|e| e.to_string()));
-            let put = drawing.and_then(|drawing| {
-                pictures::put(client, session, &drawing, &own).map_err(|e| e.to_string()).map(|()| drawing)
-            });
-            match put {
-                Ok(drawing) => {
-                    lock().extend(own);
-                    News::Brought(drawing, at)
-                }
-                Err(why) => News::Failed(format!("{name}: {why}")),
+            match files::read_whole(&file) {
+                Ok(bytes) => brought(client, session, shared, &name, &bytes, at),
+                Err(e) => News::Failed(format!("{name}: {e}")),
             }
         }
+        Job::Read(name, bytes, at) => brought(client, session, shared, name, &bytes, at),
+    }
+}
+
+fn brought(
+    client: &Client,
+    session: SessionId,
+    shared: &Shared,
+    name: &str,
+    bytes: &[u8],
+    at: [f32; 2],
+) -> News {
+    let mut own = Images::default();
+    let drawing = files::read(bytes, &mut own).map_err(|e| e.to_string());
+    let put = drawing.and_then(|drawing| {
+        pictures::put(client, session, &drawing, &own).map_err(|e| e.to_string()).map(|()| drawing)
+    });
+    match put {
+        Ok(drawing) => {
+            shared.lock().unwrap_or_else(PoisonError::into_inner).extend(own);
+            News::Brought(drawing, at)
+        }
+        Err(why) => News::Failed(format!("{name}: {why}")),
     }
 }

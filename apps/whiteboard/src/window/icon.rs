@@ -1,6 +1,6 @@
 //! Icons, drawn as lines on a grid of 20 × 20.
 
-use crate::tool::Tool;
+use crate::{model::Edge, tool::Tool};
 use eframe::egui::{Color32, Painter, Pos2, Rect, Shape, Stroke, pos2};
 
 /// What an icon shows.
@@ -15,6 +15,12 @@ pub(super) enum Icon {
     Moon,
     Help,
     Command,
+    Grid,
+    Talk,
+    Bring,
+    Align(Edge),
+    /// From left to right (0) or from top to bottom (1).
+    Distribute(usize),
 }
 
 /// Draws an icon into the middle of a rectangle.
@@ -77,6 +83,56 @@ pub(super) fn draw(painter: &Painter, rect: Rect, icon: Icon, colour: Color32) {
             ]);
             painter.circle_filled(at((10.0, 15.4)), 1.2, colour);
         }
+        Icon::Grid => {
+            for c in [5.0, 10.0, 15.0] {
+                for r in [5.0, 10.0, 15.0] {
+                    painter.circle_filled(at((c, r)), 1.3, colour);
+                }
+            }
+        }
+        Icon::Talk => {
+            closed(&[
+                (3.5, 4.5),
+                (16.5, 4.5),
+                (16.5, 13.0),
+                (9.5, 13.0),
+                (6.0, 16.5),
+                (6.0, 13.0),
+                (3.5, 13.0),
+            ]);
+            line(&[(6.5, 7.5), (13.5, 7.5)]);
+            line(&[(6.5, 10.2), (11.0, 10.2)]);
+        }
+        Icon::Bring => {
+            painter.circle_filled(at((10.0, 10.0)), 2.0, colour);
+            for (x, y) in [(1.0, 1.0), (-1.0, 1.0), (1.0, -1.0), (-1.0, -1.0)] {
+                let by = |d: f32| (10.0 + x * d, 10.0 + y * d);
+                line(&[by(7.0), by(3.6)]);
+                line(&[(10.0 + x * 6.2, 10.0 + y * 3.6), by(3.6), (10.0 + x * 3.6, 10.0 + y * 6.2)]);
+            }
+        }
+        Icon::Align(edge) => {
+            let (down, low) = match edge {
+                Edge::Left | Edge::Top => (3.5, [5.5, 5.5]),
+                Edge::Centre | Edge::Middle => (10.0, [5.0, 7.0]),
+                Edge::Right | Edge::Bottom => (16.5, [4.5, 8.5]),
+            };
+            let lengths = [10.0, 6.0];
+            let across = matches!(edge, Edge::Top | Edge::Middle | Edge::Bottom);
+            let turn = |(x, y): (f32, f32)| if across { (y, x) } else { (x, y) };
+            line(&[turn((down, 3.0)), turn((down, 17.0))]);
+            for (row, (from, length)) in low.into_iter().zip(lengths).enumerate() {
+                let y = 6.0 + 5.0 * row as f32;
+                let bar = [(from, y), (from + length, y), (from + length, y + 3.0), (from, y + 3.0)];
+                closed(&bar.map(turn));
+            }
+        }
+        Icon::Distribute(axis) => {
+            let turn = |(x, y): (f32, f32)| if axis == 1 { (y, x) } else { (x, y) };
+            line(&[turn((3.5, 3.0)), turn((3.5, 17.0))]);
+            line(&[turn((16.5, 3.0)), turn((16.5, 17.0))]);
+            closed(&[(8.0, 5.5), (12.0, 5.5), (12.0, 14.5), (8.0, 14.5)].map(turn));
+        }
         Icon::Command => {
             closed(&[(4.0, 5.0), (16.0, 5.0), (16.0, 15.0), (4.0, 15.0)]);
             line(&[(6.8, 8.0), (9.0, 10.0), (6.8, 12.0)]);
@@ -114,6 +170,21 @@ fn draw_tool(painter: &Painter, corner: Pos2, tool: Tool, stroke: Stroke) {
         Tool::Eraser => {
             closed(&[(3.5, 12.0), (11.5, 4.0), (16.5, 9.0), (9.0, 16.5), (7.0, 16.5)]);
             line(&[(7.5, 8.0), (12.5, 13.0)]);
+        }
+        Tool::Rubber => {
+            closed(&[(6.0, 8.5), (11.0, 3.5), (15.5, 8.0), (10.5, 13.0)]);
+            line(&[(8.5, 6.0), (13.0, 10.5)]);
+            line(&[(2.5, 16.0), (6.5, 16.0)]);
+            line(&[(12.5, 16.0), (17.5, 16.0)]);
+        }
+        Tool::Lasso => {
+            let around = |i: i32| {
+                let angle = (i as f32 * 30.0 - 250.0).to_radians();
+                (10.5 + 6.5 * angle.cos(), 8.0 + 4.6 * angle.sin())
+            };
+            let ring: Vec<(f32, f32)> = (0..=12).map(around).collect();
+            line(&ring);
+            line(&[around(0), (6.2, 14.5), (4.5, 16.5)]);
         }
         Tool::Line => line(&[(4.0, 16.0), (16.0, 4.0)]),
         Tool::Arrow => {

@@ -4,16 +4,24 @@
 
 mod action;
 mod app;
+mod aside;
 mod bars;
 mod canvas;
+mod doing;
 mod gallery;
 mod icon;
+mod lens;
+mod overlay;
 mod people;
+mod replay;
+mod sheets;
+mod style;
+mod talk;
 mod theme;
 mod tiles;
 mod view;
 
-use crate::{command::CommandError, sitting::Sitting};
+use crate::{command::CommandError, gauge::Gauge, sitting::Sitting};
 use app::App;
 use chalktalk_client::Events;
 use eframe::egui::{self, ViewportBuilder};
@@ -36,7 +44,7 @@ impl Waker {
 ///
 /// # Errors
 /// There is no display, or no OpenGL on it.
-pub fn run(sitting: Sitting, events: Events, waker: Waker, me: String) -> Result<(), CommandError> {
+pub fn run(sitting: Sitting, events: Events, waker: Waker, gauge: Gauge) -> Result<(), CommandError> {
     let title = format!("{} – Chalktalk", sitting.title());
     let viewport = ViewportBuilder::default()
         .with_title(title)
@@ -48,7 +56,7 @@ pub fn run(sitting: Sitting, events: Events, waker: Waker, me: String) -> Result
         theme::set_up(&cc.egui_ctx);
         // There is one window a process.
         let _first = waker.0.set(cc.egui_ctx.clone());
-        Ok(Box::new(App::new(&cc.egui_ctx, sitting, events, me)?) as Box<dyn eframe::App>)
+        Ok(Box::new(App::new(&cc.egui_ctx, sitting, events, gauge)?) as Box<dyn eframe::App>)
     };
     eframe::run_native("chalktalk-whiteboard", options, Box::new(start)).map_err(|e| {
         CommandError::Other(format!(

@@ -1,11 +1,13 @@
 //! How the window looks: fonts, colours, spaces.
 
-use crate::model::Colour;
+use crate::{model::Colour, render::Faces};
 use eframe::egui::{
     Color32, Context, CornerRadius, FontData, FontDefinitions, FontFamily, FontId, Frame, Margin, Shadow,
-    Stroke, Style, TextStyle, Theme, Visuals, vec2,
+    Stroke, Style, TextStyle, Theme, Visuals,
+    epaint::text::{FallbackRequest, FontInsert},
+    vec2,
 };
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 /// What one writes with: dark enough for white paper, bright enough when turned for dark.
 pub(super) const INKS: [Colour; 8] = [
@@ -100,6 +102,7 @@ pub(super) fn panel(style: &Style) -> Frame {
 /// Sets fonts and styles up, once.
 pub(super) fn set_up(ctx: &Context) {
     ctx.set_fonts(fonts());
+    ctx.add_font_provider(Arc::new(borrowed));
     // Paper is white where the desktop does not say what it wants.
     ctx.options_mut(|options| options.fallback_theme = Theme::Light);
     for theme in [Theme::Light, Theme::Dark] {
@@ -140,6 +143,14 @@ fn fonts() -> FontDefinitions {
     fonts.families.insert(FontFamily::Monospace, family("inter"));
     fonts.families.insert(strong(), family("inter strong"));
     fonts
+}
+
+/// A font of the machine for a letter that ours lack.
+fn borrowed(request: &FallbackRequest<'_>) -> Option<FontInsert> {
+    let letter = request.cluster.chars().next()?;
+    let face = Faces::of_machine().lock().unwrap_or_else(PoisonError::into_inner).covering(letter)?;
+    let data = FontData { index: face.index, ..FontData::from_owned(face.data.as_ref().to_vec()) };
+    Some(FontInsert { name: face.family.clone(), data, families: Vec::new() })
 }
 
 fn visuals(theme: Theme) -> Visuals {

@@ -64,6 +64,8 @@ pub(super) struct Tiles {
     level: Level,
     before: Level,
     dark: bool,
+    /// Whether everything that was seen last was there.
+    complete: bool,
 }
 
 impl Tiles {
@@ -73,7 +75,15 @@ impl Tiles {
         let wanted = Arc::new(AtomicU64::new(0));
         let worker = Worker { images, asked, finished, wanted: wanted.clone(), ctx: ctx.clone() };
         thread::Builder::new().name("tiles".into()).spawn(move || worker.run())?;
-        Ok(Self { jobs, done, wanted, level: Level::default(), before: Level::default(), dark: false })
+        Ok(Self {
+            jobs,
+            done,
+            wanted,
+            level: Level::default(),
+            before: Level::default(),
+            dark: false,
+            complete: false,
+        })
     }
 
     /// These parts look different now.
@@ -121,14 +131,26 @@ impl Tiles {
                 let _ = self.jobs.send(Job { level, key: *key, scale, shapes, dark });
             }
         }
+        let is_there = |key: &Key| {
+            let level = &self.level;
+            level.ready.contains_key(key) && !level.stale.contains(key) && !level.asked.contains(key)
+        };
+        self.complete = exact && seen.iter().all(is_there);
         if self.level.ready.len() > KEPT {
             self.level.ready.retain(|key, _| seen.contains(key));
         }
     }
 
-    /// Whether everything that is seen is there.
+    /// Nothing is as it was.
+    pub(super) fn forget(&mut self) {
+        let known: Vec<Key> = self.level.ready.keys().chain(&self.level.asked).copied().collect();
+        self.level.stale.extend(known);
+        self.before = Level::default();
+    }
+
+    /// Whether everything that was shown last was as it is.
     pub(super) fn is_complete(&self) -> bool {
-        self.level.asked.is_empty() && self.level.stale.is_empty()
+        self.complete
     }
 
     fn choose_level(&mut self, scale: f32, dark: bool) {

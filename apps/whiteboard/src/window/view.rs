@@ -6,6 +6,9 @@ use eframe::egui::{Pos2, Rect, Vec2, vec2};
 /// Nearest and farthest.
 const ZOOM: std::ops::RangeInclusive<f32> = 0.02..=16.0;
 
+/// What panels cover at the left, at the top, at the right and at the bottom, in points.
+const PANELS: [f32; 4] = [215.0, 95.0, 40.0, 80.0];
+
 /// The canvas and what it shows.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct View {
@@ -61,10 +64,12 @@ impl View {
     /// So that all of this is seen, with some space around.
     pub(super) fn fit(&mut self, bounds: Bounds) {
         let [w, h] = bounds.size().map(|side| side.max(1.0));
-        let space = self.canvas.size() - vec2(220.0, 200.0);
+        let [left, top, right, bottom] = PANELS;
+        let space = self.canvas.size() - vec2(left + right, top + bottom);
         let zoom = (space.x / w).min(space.y / h).min(2.0);
         self.zoom = zoom.clamp(*ZOOM.start(), *ZOOM.end());
-        self.look_at(bounds.centre());
+        let [x, y] = bounds.centre();
+        self.look_at([x - (left - right) / 2.0 / self.zoom, y - (top - bottom) / 2.0 / self.zoom]);
     }
 
     /// So that this place is in the middle.

@@ -1,0 +1,107 @@
+//! A display without a screen on a host of the lab, with a board's window on it, and a pointer and a keyboard that a program moves.
+//!
+//! Invariant: the display is the host's own, and ends with this.
+
+use crate::{
+    lab::{Host, Process, skip, tool},
+    wait,
+};
+use std::{path::Path, time::Duration};
+
+/// Windows take seconds to open without a graphics card, and more on a busy machine.
+pub const OPEN: Duration = Duration::from_secs(60);
+
+/// A display, and the window on it.
+pub struct Desktop {
+    /// Where it is.
+    pub host: Host,
+    /// The board's program.
+    pub window: Process,
+    display: String,
+    id: String,
+    others: Vec<String>,
+    _screen: Process,
+}
+
+impl Desktop {
+    /// Opens a board's window on a display of this size, in pixels. Where the machine lacks the tools the test is skipped.
+    pub fn open(host: &Host, board: &str, size: [u32; 2]) -> Self {
+        Self::open_with(host, &[board], size)
+    }
+
+    /// As [`Desktop::open`], with arguments of the window's program.
+    pub fn open_with(host: &Host, arguments: &[&str], [width, height]: [u32; 2]) -> Self {
+        for (program, package) in [("Xvfb", "xvfb"), ("xdotool", "xdotool")] {
+            if !tool::has(program) {
+                skip(&format!("{program} is missing (package {package})"));
+            }
+        }
+        let display = format!(":{}", 90 + host.index());
+        let mut screen = host.command("Xvfb");
+        let screen_of = format!("{width}x{height}x24");
+        screen.args([&display, "-screen", "0", &screen_of, "-nolisten", "tcp", "-noreset"]);
+        let mut this = Self {
+            host: host.clone(),
+            window: host.spawn("nothing yet", host.command("true")),
+            display,
+            id: String::new(),
+            others: Vec::new(),
+            _screen: host.spawn("Xvfb", screen),
+        };
+        wait::until(OPEN, "a display", || this.xdotool(&["getdisplaygeometry"]).is_some());
+        this.show(arguments);
+        this.does(&format!("windowsize {} {width} {height}", this.id));
+        this
+    }
+
+    /// Opens the window (again).
+    pub fn show(&mut self, arguments: &[&str]) {
+        let mut command = self.host.program("chalktalk-whiteboard", arguments);
+        command.env("DISPLAY", &self.display).env("LIBGL_ALWAYS_SOFTWARE", "1");
+        self.window = self.host.spawn("the window", command);
+        let mut id = String::new();
+        wait::until(OPEN, "the window", || {
+            let found = self.xdotool(&["search", "--onlyvisible", "--name", "Chalktalk"]).unwrap_or_default();
+            let is_new = |line: &&str| self.others.iter().all(|other| other != line);
+            id = found.lines().rfind(is_new).unwrap_or_default().to_owned();
+            !id.is_empty()
+        });
+        // There is no window manager that would.
+        wait::until(OPEN, "the keyboard", || self.xdotool(&["windowfocus", "--sync", &id]).is_some());
+        self.id = id;
+    }
+
+    /// Leaves the window open, so that another one can be shown beside it.
+    pub fn leave_open(&mut self) -> Process {
+        self.others.push(std::mem::take(&mut self.id));
+        std::mem::replace(&mut self.window, self.host.spawn("nothing yet", self.host.command("true")))
+    }
+
+    /// What `xdotool` says; none if it fails.
+    pub fn xdotool(&self, arguments: &[&str]) -> Option<String> {
+        let mut command = self.host.command("xdotool");
+        command.args(arguments).env("DISPLAY", &self.display);
+        let mut process = self.host.spawn("xdotool", command);
+        let status = process.await_end(OPEN);
+        status.success().then(|| process.output().join("\n"))
+    }
+
+    /// Lets pointer and keyboard do something, in the words of `xdotool`.
+    ///
+    /// # Panics
+    /// When it does not understand them.
+    pub fn does(&self, arguments: &str) {
+        let arguments: Vec<&str> = arguments.split(' ').collect();
+        assert!(self.xdotool(&arguments).is_some(), "xdotool {arguments:?}");
+    }
+
+    /// Takes a picture of the display into a PNG file; false where the machine has no `import` (package imagemagick).
+    pub fn picture(&self, file: &Path) -> bool {
+        if !tool::has("import") {
+            return false;
+        }
+        let mut command = self.host.command("import");
+        command.args(["-window", "root"]).arg(file).env("DISPLAY", &self.display);
+        self.host.spawn("import", command).await_end(OPEN).success()
+    }
+}
