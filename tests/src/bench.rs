@@ -7,6 +7,7 @@
 //! Invariant: every process of a measurement reads the same monotonic clock, so that one-way times need no
 //! agreement of clocks.
 
+mod board;
 mod files;
 pub mod idle;
 pub mod job;

@@ -1,7 +1,7 @@
 //! What is measured, in which order, and what is asked of it.
 
 use super::{
-    files, idle,
+    board, files, idle,
     job::{Means, Outcome, Work, measure},
     report::{Bound, Row},
     rotation,
@@ -41,8 +41,17 @@ impl Length {
 }
 
 /// The parts of a run, as flags name them.
-pub const PARTS: [&str; 8] =
-    ["--start", "--throughput", "--latency", "--loss", "--sealed", "--files", "--rotation", "--idle"];
+pub const PARTS: [&str; 9] = [
+    "--start",
+    "--throughput",
+    "--latency",
+    "--loss",
+    "--sealed",
+    "--files",
+    "--rotation",
+    "--board",
+    "--idle",
+];
 
 /// Measures the parts that `wanted` takes; `each` sees every figure as soon as it is there.
 pub fn run(length: Length, disk: &Path, wanted: impl Fn(&str) -> bool, mut each: impl FnMut(Row)) {
@@ -70,6 +79,9 @@ pub fn run(length: Length, disk: &Path, wanted: impl Fn(&str) -> bool, mut each:
     }
     if wanted("--rotation") {
         new_key(length.members, &mut each);
+    }
+    if wanted("--board") {
+        board::board(disk, &mut each);
     }
     if wanted("--idle") {
         quiet(length, &mut each);

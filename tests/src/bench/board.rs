@@ -1,0 +1,217 @@
+//! Boards: how long a large one takes to open at a newcomer, how smoothly one draws on it, how soon a pen is seen here and elsewhere.
+//!
+//! The windows are real ones on displays without a screen, drawn in software, with a pointer that a program moves; they write down what
+//! each of their frames took (`chalktalk-whiteboard --gauge`), on the machine's one monotonic clock.
+
+use super::report::{Bound, Row};
+use crate::{
+    desktop::Desktop,
+    lab::{Host, Lab},
+    wait,
+};
+use serde_json::Value;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+/// Objects of a large board, and strokes of an ordinary one.
+const LARGE: usize = 50_000;
+const ORDINARY: usize = 5_000;
+
+/// Every link carries so many Mbit/s.
+const RATE: u32 = 1_000;
+
+const PATIENCE: Duration = Duration::from_secs(180);
+
+/// A screen of today.
+const SCREEN: [u32; 2] = [1920, 1080];
+
+/// Measures boards.
+pub(super) fn board(disk: &Path, each: &mut impl FnMut(Row)) {
+    let lab = Lab::on_disk(3, disk.join("board"));
+    let _daemons = lab.start_daemons();
+    lab.rate(RATE);
+    opening(&lab, each);
+    wire(&lab, each);
+    drawing(&lab, "#large", "on 50,000 objects", each);
+    draw(lab.host(1), "#ordinary", &strokes(ORDINARY));
+    together(&lab, each);
+}
+
+/// Somebody who has never seen a board opens it.
+fn opening(lab: &Lab, each: &mut impl FnMut(Row)) {
+    draw(lab.host(1), "#large", &strokes(LARGE));
+    let host = lab.host(2);
+    let gauge = host.dir().join("opening.jsonl");
+    let began = now();
+    let arguments = ["#large", "--headless", "--gauge", gauge.to_str().expect("paths here are plain")];
+    let mut window = host.spawn("a newcomer", host.program("chalktalk-whiteboard", &arguments));
+    let mut opened = 0;
+    wait::until(PATIENCE, "all objects at the newcomer", || {
+        let whole = |line: &Value| line["objects"].as_u64() >= Some(LARGE as u64);
+        opened = lines(&gauge)
+            .iter()
+            .find(|line| whole(line))
+            .and_then(|line| line["frame"].as_u64())
+            .unwrap_or(0);
+        opened > 0
+    });
+    let took = (opened - began) as f64 / 1e6;
+    let row = Row::new("board of 50,000 objects: open at a newcomer", took, "s");
+    each(row.goal(Bound::AtMost(3.0)).alarm(Bound::AtMost(20.0)));
+    each(Row::new("board of 50,000 objects: memory", window.memory() as f64 / 1024.0, "MiB"));
+    window.stop();
+}
+
+/// What strokes cost on the wire when each is drawn by itself.
+fn wire(lab: &Lab, each: &mut impl FnMut(Row)) {
+    let host = lab.host(1);
+    draw(host, "#wire", &strokes(1));
+    let exported = |points: usize| {
+        let xs: Vec<String> =
+            (0..points).map(|i| format!("[{},{}]", i as f64 * 4.7, (i as f64 * 0.4).sin() * 30.0)).collect();
+        format!(
+            r#"{{"format":"chalktalk-board","objects":[{{"kind":"stroke","points":[{}]}}]}}"#,
+            xs.join(",")
+        )
+    };
+    let before = host.sent();
+    for _ in 0..10 {
+        draw(host, "#wire", &exported(60));
+    }
+    let sent = (host.sent() - before).bytes as f64 / 10.0;
+    each(Row::new("a stroke of 60 points: bytes from its host, with all it says meanwhile", sent, "B"));
+}
+
+/// Draws on a board in a window.
+fn drawing(lab: &Lab, board: &str, what: &str, each: &mut impl FnMut(Row)) {
+    let host = lab.host(2);
+    let gauge = host.dir().join("drawing.jsonl");
+    let arguments = [board, "--gauge", gauge.to_str().expect("paths here are plain")];
+    let mut desktop = Desktop::open_with(host, &arguments, SCREEN);
+    await_whole(&gauge);
+    scribble(&desktop);
+    let frames = own_frames(&lines(&gauge));
+    each(Row::new(format!("drawing {what}: frames"), rate(&frames), "/s").goal(Bound::AtLeast(20.0)));
+    each(Row::new(
+        format!("drawing {what}: our own work a frame, p95"),
+        percentile(works(&frames), 95),
+        "ms",
+    ));
+    let memory = desktop.window.memory() as f64 / 1024.0;
+    each(Row::new(format!("drawing {what}: memory of the window"), memory, "MiB"));
+    desktop.window.stop();
+}
+
+/// Two people on one board: what one draws is seen by the other.
+fn together(lab: &Lab, each: &mut impl FnMut(Row)) {
+    let gauges: Vec<PathBuf> = [2, 3].map(|n| lab.host(n).dir().join("together.jsonl")).into();
+    let desktops: Vec<Desktop> = [2, 3]
+        .iter()
+        .zip(&gauges)
+        .map(|(n, gauge)| {
+            let arguments = ["#ordinary", "--gauge", gauge.to_str().expect("paths here are plain")];
+            Desktop::open_with(lab.host(*n), &arguments, SCREEN)
+        })
+        .collect();
+    gauges.iter().for_each(|gauge| await_whole(gauge));
+    scribble(&desktops[0]);
+    let (here, there) = (lines(&gauges[0]), lines(&gauges[1]));
+    let frames = own_frames(&here);
+    each(Row::new("drawing on 5,000 strokes: frames", rate(&frames), "/s").goal(Bound::AtLeast(20.0)));
+    let work =
+        Row::new("drawing on 5,000 strokes: our own work a frame", percentile(works(&frames), 50), "ms");
+    each(work.goal(Bound::AtMost(2.0)));
+    let ways = ways(&here, &there);
+    let row = Row::new("pen here to picture there: p50", percentile(ways.clone(), 50), "ms");
+    each(row.goal(Bound::AtMost(50.0)));
+    each(Row::new("pen here to picture there: p95", percentile(ways, 95), "ms"));
+}
+
+/// So many strokes of eight points, in rows.
+fn strokes(count: usize) -> String {
+    let wide = (count as f64).sqrt().ceil() as usize;
+    let stroke = |n: usize| {
+        let (x, y) = (n % wide * 24, n / wide * 18);
+        let points: Vec<String> =
+            (0..8).map(|i| format!("[{},{}]", x + i * 2, y + (n * 7 + i * i * 5) % 13)).collect();
+        format!(r##"{{"kind":"stroke","ink":"#1971c2","points":[{}]}}"##, points.join(","))
+    };
+    let all: Vec<String> = (0..count).map(stroke).collect();
+    format!(r#"{{"format":"chalktalk-board","objects":[{}]}}"#, all.join(","))
+}
+
+fn draw(host: &Host, board: &str, drawing: &str) {
+    let file = host.dir().join("drawing.json");
+    fs::write(&file, drawing).expect("there is room for it");
+    let mut drawn =
+        host.start_chalktalk(&["board", "draw", board, file.to_str().expect("paths here are plain")]);
+    assert!(drawn.await_end(PATIENCE).success(), "{}", drawn.log());
+}
+
+/// Until everything is drawn that is seen.
+fn await_whole(gauge: &Path) {
+    let whole = |line: &Value| line["complete"] == true && line["objects"].as_u64() >= Some(ORDINARY as u64);
+    wait::until(PATIENCE, "the whole board in the window", || lines(gauge).iter().rev().take(3).any(whole));
+}
+
+/// Draws one long stroke across the screen, a hundred points a second.
+fn scribble(desktop: &Desktop) {
+    let mut script = String::from("key p mousemove 400 300 mousedown 1");
+    for i in 0..200 {
+        let (x, y) = (400 + i * 6, 500 + ((f64::from(i) * 0.2).sin() * 300.0) as i32);
+        script += &format!(" mousemove {x} {y} sleep 0.01");
+    }
+    desktop.does(&(script + " mouseup 1"));
+}
+
+fn lines(gauge: &Path) -> Vec<Value> {
+    let text = fs::read_to_string(gauge).unwrap_or_default();
+    text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+}
+
+/// Frames in which something was drawn here: when they began, and our own work, in µs.
+fn own_frames(lines: &[Value]) -> Vec<(u64, u64)> {
+    let drawn = lines.iter().filter(|line| line["own"].as_u64() > Some(1));
+    drawn.filter_map(|line| Some((line["frame"].as_u64()?, line["work"].as_u64()?))).collect()
+}
+
+fn rate(frames: &[(u64, u64)]) -> f64 {
+    let (Some(first), Some(last)) = (frames.first(), frames.last()) else { return 0.0 };
+    (frames.len() - 1) as f64 / ((last.0 - first.0).max(1) as f64 / 1e6)
+}
+
+fn works(frames: &[(u64, u64)]) -> Vec<f64> {
+    frames.iter().map(|(_, work)| *work as f64 / 1e3).collect()
+}
+
+/// From telling of points to the frame on the other's screen that shows them, in ms.
+fn ways(here: &[Value], there: &[Value]) -> Vec<f64> {
+    let seen: Vec<(u64, u64, u64)> = there
+        .iter()
+        .filter_map(|line| Some((line["seen"].as_u64()?, line["strokes"].as_array()?.first()?)))
+        .filter_map(|(when, stroke)| Some((when, stroke[0].as_u64()?, stroke[1].as_u64()?)))
+        .collect();
+    let said = here.iter().filter_map(|line| {
+        Some((line["said"].as_u64()?, line["stroke"].as_u64()?, line["points"].as_u64()?))
+    });
+    let first_seen = |(when, stroke, points): (u64, u64, u64)| {
+        let shows = |seen: &&(u64, u64, u64)| seen.0 >= when && seen.1 == stroke && seen.2 >= points;
+        seen.iter().find(shows).map(|seen| (seen.0 - when) as f64 / 1e3)
+    };
+    said.filter_map(first_seen).collect()
+}
+
+fn percentile(mut values: Vec<f64>, percent: usize) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let at = (values.len() * percent / 100).min(values.len().saturating_sub(1));
+    values.get(at).copied().unwrap_or(f64::NAN)
+}
+
+/// The machine's monotonic clock, in µs.
+fn now() -> u64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    time.tv_sec as u64 * 1_000_000 + time.tv_nsec as u64 / 1_000
+}
