@@ -29,7 +29,7 @@ fn main() -> ExitCode {
         );
         return ExitCode::from(2);
     }
-    binaries::build_once(false);
+    binaries::build_once(arguments.iter().any(|argument| argument == "--board"));
     if let Err(missing) = lab::enter(lab::enter::Users::Root) {
         return enter::exit_without_lab(&missing);
     }

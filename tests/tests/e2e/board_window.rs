@@ -145,9 +145,9 @@ fn three_people_draw_something_together() {
     let drawing = include_str!("together.json");
     assert_eq!(lab.host(1).chalktalk_fed(&["board", "draw", "#plans", "-"], drawing).code(), 0);
     let desks: Vec<Desktop> = lab.hosts().iter().map(|host| Desktop::open(host, "#plans", SCREEN)).collect();
-    draws_at(&desks[0], "p", "stroke", [1040, 545]);
-    draws_at(&desks[1], "a", "arrow", [860, 560]);
-    draws_at(&desks[2], "o", "ellipse", [700, 560]);
+    draws_at(&desks[0], "p", "stroke", [880, 625]);
+    draws_at(&desks[1], "a", "arrow", [1060, 620]);
+    draws_at(&desks[2], "o", "ellipse", [640, 625]);
     for host in lab.hosts() {
         wait::until(OPEN, "all of it on every host", || {
             [("stroke", 1), ("arrow", 1), ("ellipse", 1)]
