@@ -209,20 +209,22 @@ impl Conversation {
             return if new { Novelty::Marked(target, deed) } else { Novelty::Known };
         }
         let order = Order::of(message);
-        match self.lines.binary_search_by_key(&order, |line| line.order) {
-            Ok(at) if self.lines[at].delivered => return Novelty::Known,
-            Ok(at) => self.lines[at].delivered = true,
+        let place = |lines: &[Line]| lines.binary_search_by_key(&order, |line| line.order);
+        if place(&self.lines).is_ok_and(|at| self.lines[at].delivered) {
+            return Novelty::Known;
+        }
+        let own = if mine { self.take_pending(&message.payload) } else { None };
+        match place(&self.lines) {
+            // It came with the past before.
+            Ok(at) => {
+                self.lines[at].delivered = true;
+                self.lines[at].said_mut().into_iter().for_each(|said| said.own = own.clone());
+            }
             Err(_) => {
                 let mut said = Said::new(message, saying, me);
-                if mine {
-                    said.own = self.take_pending(&message.payload);
-                }
-                self.insert(Line {
-                    order,
-                    time: message.time,
-                    body: Body::Said(said.into()),
-                    delivered: true,
-                });
+                said.own = own;
+                let body = Body::Said(said.into());
+                self.insert(Line { order, time: message.time, body, delivered: true });
                 self.let_go();
             }
         }

@@ -69,6 +69,19 @@ fn texts(c: &Conversation) -> Vec<&str> {
 }
 
 #[test]
+fn an_own_message_that_comes_with_the_past_first_is_shown_once() {
+    let mut c = lobby();
+    let local = say(&mut c, "psst");
+    let mine = message(1, 1, 1, "psst");
+    c.on_past(std::slice::from_ref(&mine), None, ME);
+    c.on_delivered(&mine, ME, true);
+    assert_eq!(texts(&c), ["psst"]);
+    assert!(c.on_published(local, &Ok(1)), "its ticks belong to that line");
+    let said = c.lines[0].said().unwrap();
+    assert_eq!(said.own.as_ref().map(|own| own.number), Some(Some(1)));
+}
+
+#[test]
 fn lines_stand_by_stamp_and_once() {
     let mut c = lobby();
     for (n, stamp, text) in [(2, 5, "five"), (3, 2, "two"), (2, 5, "five"), (3, 5, "five of chloé")] {
