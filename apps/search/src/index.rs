@@ -271,7 +271,7 @@ fn schema() -> String {
              topic TEXT, text TEXT NOT NULL, marks TEXT NOT NULL, edited BLOB, gone INTEGER NOT NULL DEFAULT 0,
              UNIQUE(session, origin, epoch, seq, idx));
          CREATE VIRTUAL TABLE words USING fts5(
-             body, topic, marks, content='', contentless_delete=1, tokenize=\"{TOKENIZER}\");
+             body, topic, marks, content='', contentless_delete=1, prefix='1 2 3', tokenize=\"{TOKENIZER}\");
          CREATE TABLE waiting(
              session BLOB NOT NULL, origin BLOB NOT NULL, epoch INTEGER NOT NULL, seq INTEGER NOT NULL, idx INTEGER NOT NULL,
              user BLOB NOT NULL, place BLOB NOT NULL, text TEXT,
