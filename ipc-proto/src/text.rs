@@ -37,6 +37,21 @@ pub fn printable(text: &str) -> String {
         .collect()
 }
 
+/// How many letters have to be put in, taken out or changed (Levenshtein): what a misspelt word may have been meant to be.
+pub fn edits(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+        for (j, y) in b.iter().enumerate() {
+            let replace = diagonal + usize::from(x != *y);
+            diagonal = row[j + 1];
+            row[j + 1] = replace.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[b.len()]
+}
+
 fn is_control(c: char) -> bool {
     c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')
 }
@@ -64,6 +79,14 @@ mod tests {
         assert_eq!(label("\u{200b}\u{feff}"), "");
         assert_eq!(label("می\u{200c}خواهم"), "می\u{200c}خواهم");
         assert!(label(&"é".repeat(100)).len() <= MAX_LABEL);
+    }
+
+    #[test]
+    fn edits_are_counted_by_letters() {
+        assert_eq!(
+            [edits("alow", "allow"), edits("prot", "port"), edits("", "é"), edits("a", "a")],
+            [1, 2, 1, 0]
+        );
     }
 
     #[test]

@@ -8,8 +8,9 @@ use crate::{
     link::{Heard, Link},
     logs::{self, Logs},
     plan::{Plan, Surroundings},
-    policies::Policies,
+    policies::{self, Policies},
     registry::{Folder, Problem, Registry},
+    settings::{self, Followed},
     template::{Values, role},
     watching,
 };
@@ -28,7 +29,7 @@ use std::{
     net::IpAddr,
     os::fd::OwnedFd,
     os::unix::process::{CommandExt, ExitStatusExt},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel},
     thread,
@@ -73,6 +74,7 @@ pub struct Agent {
     problems: Vec<Problem>,
     /// What is wrong with the user's policies.
     mistake: Option<String>,
+    settings: Followed,
     told: Vec<RegisteredApp>,
     around: Surroundings,
     state: PathBuf,
@@ -116,17 +118,19 @@ struct Running {
 }
 
 impl Agent {
-    /// An agent with manifests from these folders and the user's policies in this file, that keeps logs below `state`.
-    pub fn new(folders: Vec<Folder>, policies: PathBuf, around: Surroundings, state: PathBuf) -> Self {
+    /// An agent with manifests from these folders, and the user's settings and policies from the folder `config`, that keeps logs
+    /// below `state`.
+    pub fn new(folders: Vec<Folder>, config: &Path, around: Surroundings, state: PathBuf) -> Self {
         let (sender, happenings) = channel();
         let (registry, problems) = Registry::load(&folders);
         problems.iter().for_each(|p| eprintln!("chalktalk-agent: {p}"));
         Self {
             folders,
-            policies,
+            policies: config.join(policies::FILE),
             registry,
             problems,
             mistake: None,
+            settings: Followed::new(config.join(settings::FILE)),
             told: Vec::new(),
             around,
             logs: Logs::below(&state),
@@ -258,7 +262,8 @@ impl Agent {
         token: &str,
     ) -> Result<(Child, Running), LaunchOutcome> {
         let failed = |e: &dyn std::fmt::Display| LaunchOutcome::Failed(e.to_string());
-        let manifest = self.registry.get(app).ok_or(LaunchOutcome::NoApp)?;
+        let manifest =
+            self.registry.get(app).filter(|_| self.settings.now.admit(app)).ok_or(LaunchOutcome::NoApp)?;
         if self.children.len() >= MAX_CHILDREN {
             return Err(failed(&format!("{MAX_CHILDREN} launched programs are running already")));
         }
@@ -295,7 +300,8 @@ impl Agent {
         run: &Run,
     ) -> Result<u32, LaunchOutcome> {
         let failed = |e: &dyn std::fmt::Display| LaunchOutcome::Failed(e.to_string());
-        let manifest = self.registry.get(app).ok_or(LaunchOutcome::NoApp)?;
+        let manifest =
+            self.registry.get(app).filter(|_| self.settings.now.admit(app)).ok_or(LaunchOutcome::NoApp)?;
         if run.automatic && self.around.is_locked() {
             return Err(LaunchOutcome::Locked);
         }
@@ -389,8 +395,9 @@ impl Agent {
         self.children.values_mut().filter(|c| over(c)).for_each(|c| c.probation = None);
     }
 
-    /// Reads the manifests again and tells the daemon if they changed.
+    /// Reads the manifests and the user's settings again and tells the daemon if they changed.
     fn reload(&mut self) {
+        self.settings.read();
         let (registry, problems) = Registry::load(&self.folders);
         problems
             .iter()
@@ -414,6 +421,7 @@ impl Agent {
             self.mistake = mistake;
         }
         let mut apps = self.registry.registered();
+        apps.retain(|app| self.settings.now.admit(&app.app));
         policies.apply(&mut apps);
         apps
     }

@@ -17,5 +17,6 @@ pub mod manifest;
 pub mod plan;
 pub mod policies;
 pub mod registry;
+pub mod settings;
 pub mod template;
 pub mod watching;

@@ -6,6 +6,7 @@ use chalktalk_agent::{
     plan::Surroundings,
     policies::{self, Entry, Policies},
     registry::{Folder, Registry, SYSTEM_APPS},
+    settings::{self, Settings},
 };
 use chalktalk_ipc::{AppId, nway::Policy, socket::UserDirs};
 use clap::Parser;
@@ -45,6 +46,12 @@ struct Arguments {
     /// Set it for this person only.
     #[arg(long, value_name = "PERSON", requires = "policy")]
     person: Option<String>,
+    /// Check your settings (user.toml), print `ok` or what is wrong, and end.
+    #[arg(long, conflicts_with_all = ["list", "check", "add", "remove", "policy"])]
+    check_settings: bool,
+    /// Print the manual page of the settings, in roff.
+    #[arg(long, hide = true)]
+    manual: bool,
     /// Print facts as JSON, one object a line.
     #[arg(long)]
     json: bool,
@@ -59,6 +66,11 @@ fn main() -> ExitCode {
             match arguments {
                 Arguments { add: Some(file), .. } => add(&file, &dirs),
                 Arguments { remove: Some(app), .. } => remove(&app, &dirs),
+                Arguments { check_settings: true, .. } => check_settings(&dirs),
+                Arguments { manual: true, .. } => {
+                    print!("{}", settings::manual());
+                    Ok(())
+                }
                 Arguments { list: true, json, .. } => list(&folders, json),
                 Arguments { policy: Some(policy), app, person, .. } => set_policy(policy, app, person, &dirs),
                 _ => serve(folders, dirs),
@@ -74,8 +86,14 @@ fn main() -> ExitCode {
     }
 }
 
+/// The settings have a mistake in them.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Mistake(String);
+
 fn exit_code(error: &anyhow::Error) -> ExitCode {
     match error.downcast_ref() {
+        _ if error.is::<Mistake>() => ExitCode::from(2),
         Some(AgentError::NoDaemon(_)) => ExitCode::from(3),
         Some(AgentError::Refused(_)) => ExitCode::from(4),
         None => ExitCode::FAILURE,
@@ -91,12 +109,11 @@ fn serve(folders: Vec<Folder>, dirs: UserDirs) -> anyhow::Result<()> {
     // Who started this agent, a daemon or a desktop, takes it along when it ends; the programs it opened go on.
     rustix::process::set_parent_process_death_signal(Some(Signal::TERM))?;
     let state = env::var_os("CHALKTALK_STATE").map(PathBuf::from).filter(|path| path.is_absolute());
-    let policies = dirs.config.join(policies::FILE);
-    // Where apps and policies will be put can be watched only if it is there.
+    // Where apps, settings and policies will be put can be watched only if it is there.
     for folder in [&dirs.apps, &dirs.config] {
         let _watched_less_closely = DirBuilder::new().recursive(true).mode(0o700).create(folder);
     }
-    let agent = Agent::new(folders, policies, Surroundings::from_env(), state.unwrap_or(dirs.state));
+    let agent = Agent::new(folders, &dirs.config, Surroundings::from_env(), state.unwrap_or(dirs.state));
     Ok(agent.run()?)
 }
 
@@ -153,6 +170,16 @@ fn set_policy(
 fn check(file: &Path) -> anyhow::Result<()> {
     let (path, _, manifest) = installed::read(file)?;
     println!("{}: {} ({}) is a sound manifest", path.display(), manifest.app, manifest.name);
+    Ok(())
+}
+
+fn check_settings(dirs: &UserDirs) -> anyhow::Result<()> {
+    Settings::read(&dirs.config.join(settings::FILE)).map_err(Mistake)?;
+    let policies = dirs.config.join(policies::FILE);
+    if let (_, Some(mistake)) = Policies::load(&policies) {
+        return Err(Mistake(format!("{}: {mistake}", policies.display())).into());
+    }
+    println!("ok");
     Ok(())
 }
 

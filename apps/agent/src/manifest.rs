@@ -357,23 +357,8 @@ fn unknown(key: &str) -> String {
 
 /// The key that is at most two edits away.
 fn nearest(key: &str) -> Option<&'static str> {
-    let near = KEYS.iter().map(|known| (edits(key, known), *known)).min()?;
+    let near = KEYS.iter().map(|known| (text::edits(key, known), *known)).min()?;
     (near.0 <= 2).then_some(near.1)
-}
-
-/// Levenshtein distance, by characters.
-fn edits(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, y) in b.iter().enumerate() {
-            let replace = diagonal + usize::from(x != *y);
-            diagonal = row[j + 1];
-            row[j + 1] = replace.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row[b.len()]
 }
 
 fn error_at(text: &str, span: &Range<usize>, reason: String) -> ManifestError {

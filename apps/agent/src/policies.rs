@@ -26,6 +26,7 @@ use chalktalk_ipc::{
 use std::{
     fs::{self, DirBuilder, OpenOptions},
     io::{self, Write},
+    ops::Range,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
@@ -69,15 +70,21 @@ impl Policies {
     }
 
     fn parse(text: &str) -> Result<Self, String> {
-        let table = DeTable::parse(text).map_err(|e| e.message().replace('\n', "; "))?;
+        let at = |span: Range<usize>, reason: String| {
+            let before = &text.as_bytes()[..span.start.min(text.len())];
+            format!("line {}: {reason}", 1 + before.iter().filter(|byte| **byte == b'\n').count())
+        };
+        let table = DeTable::parse(text)
+            .map_err(|e| at(e.span().unwrap_or(0..0), e.message().replace('\n', "; ")))?;
         let mut entries = Vec::new();
         for (key, value) in table.get_ref() {
             let rules = value.get_ref().as_array().filter(|_| key.get_ref() == "rule");
-            let rules = rules.ok_or_else(|| format!("{}: only [[rule]] can stand here", key.get_ref()))?;
-            for (rule, n) in rules.iter().zip(1..) {
-                let entry =
-                    rule.get_ref().as_table().ok_or("a rule is a table".to_owned()).and_then(read_rule);
-                entries.push(entry.map_err(|reason| format!("rule {n}: {reason}"))?);
+            let stray = || at(key.span(), format!("{}: only [[rule]] can stand here", key.get_ref()));
+            for rule in rules.ok_or_else(stray)? {
+                let table =
+                    rule.get_ref().as_table().ok_or_else(|| at(rule.span(), "a rule is a table".into()))?;
+                let read = read_rule(table);
+                entries.push(read.map_err(|(span, reason)| at(span.unwrap_or(rule.span()), reason))?);
             }
         }
         if entries.len() > MAX_RULES {
@@ -159,19 +166,33 @@ impl Policies {
     }
 }
 
-fn read_rule(table: &DeTable<'_>) -> Result<Entry, String> {
+/// What is wrong with a rule, and where, if not with all of it.
+type Mistake = (Option<Range<usize>>, String);
+
+fn read_rule(table: &DeTable<'_>) -> Result<Entry, Mistake> {
     let (mut app, mut person, mut found) = (None, None, None);
     for (key, value) in table {
+        let wrong = |reason: String| (Some(value.span()), reason);
         let value: &DeValue<'_> = value.get_ref();
         match &**key.get_ref() {
-            "app" => app = Some(string(value)?.parse::<AppId>().map_err(|e| e.to_string())?),
-            "person" => person = Some(string(value)?.to_owned()).filter(|person| !person.trim().is_empty()),
-            "policy" => found = Some(policy(value)?),
-            other => return Err(format!("unknown key {other:?}; there are app, person and policy")),
+            "app" => {
+                let given = string(value).map_err(wrong)?;
+                app = Some(given.parse::<AppId>().map_err(|e| wrong(e.to_string()))?);
+            }
+            "person" => {
+                let given = string(value).map_err(wrong)?;
+                person = Some(given.to_owned()).filter(|person| !person.trim().is_empty());
+            }
+            "policy" => found = Some(policy(value).map_err(wrong)?),
+            other => {
+                let near = ["app", "person", "policy"].into_iter().min_by_key(|key| text::edits(other, key));
+                let near = near.unwrap_or_default();
+                return Err((Some(key.span()), format!("unknown key {other:?}; did you mean {near:?}?")));
+            }
         }
     }
-    let policy = found.ok_or("policy is missing: \"auto\", \"known\", \"ask\" or \"never\"")?;
-    Ok(Entry { app, person, policy })
+    let missing = || (None, "policy is missing: \"auto\", \"known\", \"ask\" or \"never\"".to_owned());
+    Ok(Entry { app, person, policy: found.ok_or_else(missing)? })
 }
 
 /// A text as TOML writes it.
@@ -252,6 +273,8 @@ mod tests {
             assert_eq!(apps[0].together.policy, Policy::Ask, "{text}");
             assert!(Policies::set(&path, Entry { app: None, person: None, policy: Policy::Auto }).is_err());
         }
+        let mistake = Policies::parse("[[rule]]\npolicy = \"ask\"\n[[rule]]\npolcy = \"ask\"\n").unwrap_err();
+        assert_eq!(mistake, "line 4: unknown key \"polcy\"; did you mean \"policy\"?");
         assert_eq!(Policies::load(&dir.path().join("none.toml")), (Policies::default(), None));
     }
 

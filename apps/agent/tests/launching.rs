@@ -71,17 +71,27 @@ impl Lab {
         fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
     }
 
-    fn start(&self) -> (Process, Daemon, Vec<RegisteredApp>) {
-        let agent = Command::new(env!("CARGO_BIN_EXE_chalktalk-agent"))
+    fn settings(&self, text: &str) {
+        let folder = self.path(".config/chalktalk");
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("user.toml"), text).unwrap();
+    }
+
+    fn agent(&self) -> Command {
+        let mut agent = Command::new(env!("CARGO_BIN_EXE_chalktalk-agent"));
+        agent
             .env_clear()
             .env("HOME", self.dir.path())
             .env("PATH", "/usr/bin:/bin")
             .env("CHALKTALK_SOCKET", self.path("socket"))
             .env("XDG_DATA_HOME", self.path("data"))
             .env("XDG_STATE_HOME", self.path("state"))
-            .stdin(Stdio::null())
-            .spawn()
-            .unwrap();
+            .stdin(Stdio::null());
+        agent
+    }
+
+    fn start(&self) -> (Process, Daemon, Vec<RegisteredApp>) {
+        let agent = self.agent().spawn().unwrap();
         let (daemon, apps) = self.accept();
         (Process(agent), daemon, apps)
     }
@@ -218,6 +228,30 @@ fn programs_outlive_the_agent_and_a_program_installed_later_is_found() {
     assert!(matches!(daemon.outcome(1), LaunchOutcome::Started(_)));
     drop(agent);
     assert_eq!(wait_for(&lab.path("seen")), "alive\n");
+}
+
+#[test]
+fn the_user_decides_what_may_be_opened_and_for_whom() {
+    let lab = Lab::new();
+    lab.install("org.example.game", "sleep 1", "");
+    lab.settings("[apps]\ndeny = [\"chalktalk.chat\"]\n");
+    let (_agent, mut daemon, apps) = lab.start();
+    let names = |apps: &[RegisteredApp]| apps.iter().map(|a| a.app.to_string()).collect::<Vec<_>>();
+    assert_eq!(names(&apps), ["chalktalk.whiteboard", "org.example.game"]);
+
+    lab.settings("[apps]\nallow = [\"chalktalk.chat\"]\n");
+    let Request::AttachAgent { apps, .. } = daemon.next() else { panic!("the settings changed") };
+    assert_eq!(names(&apps), ["chalktalk.chat"]);
+    daemon.launch(1, "org.example.game");
+    assert_eq!(daemon.outcome(1), LaunchOutcome::NoApp, "also if it is asked all the same");
+
+    lab.settings("lunch = true\n");
+    daemon.launch(2, "org.example.game");
+    assert_eq!(daemon.outcome(2), LaunchOutcome::NoApp, "a mistake changes nothing");
+    let check = lab.agent().arg("--check-settings").output().unwrap();
+    let said = String::from_utf8_lossy(&check.stderr).into_owned();
+    assert_eq!(check.status.code(), Some(2), "{said}");
+    assert!(said.contains("user.toml:1: ") && said.contains("did you mean `launch`?"), "{said}");
 }
 
 #[test]
