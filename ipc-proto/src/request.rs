@@ -436,6 +436,8 @@ pub enum Topic {
     Sessions,
     /// Invitations that wait for an answer.
     Invitations,
+    /// What is wrong, as the status tells it.
+    Warnings,
 }
 
 /// A point in a session's history, as the answer `history_end` gives it.

@@ -127,6 +127,7 @@ impl<P: Fn(Input)> Asker<P> {
             Effect::Invitations => {
                 self.client.invitations().map(|waiting| (self.put)(Input::Invitations(waiting)))
             }
+            Effect::Warnings => self.client.status().map(|now| (self.put)(Input::Warnings(now.warnings))),
             Effect::Invite(session, people) => {
                 self.client.invite(&session.to_string(), &AppId::chat(), &people)?;
                 self.members(session)

@@ -25,7 +25,7 @@ use crate::{
 };
 use chalktalk_ipc::{
     SessionId,
-    event::{InvitationSummary, Person, SessionSummary},
+    event::{InvitationSummary, Person, SessionSummary, Warning},
     nway::{AppSession, OwnedApp},
     request::Availability,
     text,
@@ -34,6 +34,10 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
+
+/// What is asked when there is a daemon: at the start, and when it is back.
+const FIRST_ASKED: [Effect; 5] =
+    [Effect::Who, Effect::Sessions, Effect::Invitations, Effect::AppSessions, Effect::Warnings];
 
 /// The state of the chat.
 #[derive(Debug)]
@@ -57,6 +61,8 @@ pub struct Model {
     /// The apps registered here.
     registry: Vec<OwnedApp>,
     registry_wanted: bool,
+    /// What is wrong with the network or the set-up, what matters most first.
+    pub warnings: Vec<Warning>,
     /// Which conversation is in view.
     pub focus: Option<SessionId>,
     /// What is in front.
@@ -105,6 +111,7 @@ impl Model {
             apps: Arc::default(),
             registry: Vec::new(),
             registry_wanted: false,
+            warnings: Vec::new(),
             focus: None,
             mode: Mode::Writing,
             away: None,
@@ -122,7 +129,7 @@ impl Model {
             warned: false,
             direct: false,
             now: 0,
-            effects: vec![Effect::Who, Effect::Sessions, Effect::Invitations, Effect::AppSessions],
+            effects: FIRST_ASKED.to_vec(),
         }
     }
 
@@ -167,6 +174,7 @@ impl Model {
             Input::Invitations(invitations) => self.on_invitations(invitations),
             Input::AppSessions(sessions) => self.on_app_sessions(sessions),
             Input::AppOwners(owners, tell) => self.on_app_owners(&owners, tell),
+            Input::Warnings(warnings) => self.warnings = warnings,
             Input::Members(membership) => self.on_members(&membership),
             Input::Compare(person, fingerprint) => self.on_compare(fit_for_display(person), &fingerprint),
             Input::Marked(person) => self.on_marked(&fit_for_display(person)),
@@ -176,12 +184,7 @@ impl Model {
                 self.away = None;
                 self.warned = false;
                 self.flash = None;
-                self.effects.extend([
-                    Effect::Who,
-                    Effect::Sessions,
-                    Effect::Invitations,
-                    Effect::AppSessions,
-                ]);
+                self.effects.extend(FIRST_ASKED);
             }
         }
         self.conversations.iter_mut().for_each(Conversation::settle);

@@ -31,7 +31,7 @@ pub(crate) fn for_people(status: &Status, colour: bool) -> String {
     page.fact("instances", &format!("{} attached", status.instances));
     page.fact("agent", if status.agent { "ready to open programs" } else { "none: programs are not opened" });
     for warning in &status.warnings {
-        page.warning(&printable(&warning.text));
+        page.warning(&format!("{}: {}", label(&warning.code), printable(&warning.text)));
     }
     page.out
 }
@@ -120,7 +120,7 @@ mod tests {
         sessions   3 joined
         instances  1 attached
         agent      ready to open programs
-        warning    the clock is 3 h ahead of bo's
+        warning    clock: the clock is 3 h ahead of bo's
         ");
     }
 

@@ -124,6 +124,7 @@ impl Model {
                 self.effects.extend([Effect::Sessions, Effect::AppSessions]);
             }
             Event::Changed { topic: Topic::Invitations } => self.effects.push(Effect::Invitations),
+            Event::Changed { topic: Topic::Warnings } => self.effects.push(Effect::Warnings),
             Event::Detached { session: Some(session), reason } => {
                 self.remove(session);
                 self.alarm(&text::printable(&reason));

@@ -4,7 +4,7 @@ use crate::{conversation::Order, editor::Edit, keep::Kept};
 use chalktalk_client::{Fingerprint, Message};
 use chalktalk_ipc::{
     AppId, Event, InstanceId, Position, SessionId, UserId,
-    event::{InvitationSummary, Member, Membership, Person, SessionSummary},
+    event::{InvitationSummary, Member, Membership, Person, SessionSummary, Warning},
     nway::{AppOwner, AppSession, Part},
     request::{Availability, HistoryPoint, Mark},
 };
@@ -156,6 +156,8 @@ pub enum Input {
     AppSessions(Vec<AppSession>),
     /// Who has which apps, and whether that is to be told.
     AppOwners(Vec<AppOwner>, bool),
+    /// What is wrong with the network or the set-up.
+    Warnings(Vec<Warning>),
     /// Who belongs to a session, and what seals it.
     Members(Membership),
     /// What to compare with a person.
@@ -205,6 +207,8 @@ pub enum Effect {
     Sessions,
     /// Ask which invitations wait.
     Invitations,
+    /// Ask what is wrong.
+    Warnings,
     /// Ask people into a session, by its id.
     Invite(SessionId, Vec<String>),
     /// Make a room for people, and look at it.

@@ -74,7 +74,7 @@ pub fn run(client: &Client, events: Events, opening: &Opening) -> Result<(), Tui
     // Before the terminal is taken over, so that a refusal can be read.
     let summary = place::enter(client, opening)?;
     let opened = client.open(summary.session, From::Saved)?;
-    client.watch(&[Topic::Who, Topic::Sessions, Topic::Invitations])?;
+    client.watch(&[Topic::Who, Topic::Sessions, Topic::Invitations, Topic::Warnings])?;
 
     let keep = Keep::of_user();
     let kept = keep.as_ref().map(Keep::load).unwrap_or_default();

@@ -13,7 +13,11 @@ use crate::{
     conversation::{Conversation, Line as Spoken, Tone, Writing},
     model::{Action, Goal, Mode, Model, PALETTE, quote},
 };
-use chalktalk_ipc::{UserId, event::Scope, text::label};
+use chalktalk_ipc::{
+    UserId,
+    event::{Scope, Warning},
+    text::{label, printable},
+};
 use jiff::tz::TimeZone;
 use ratatui::{
     Frame,
@@ -152,8 +156,22 @@ fn draw_header(frame: &mut Frame<'_>, area: Rect, model: &Model, theme: Theme) {
         Span::raw(" ".repeat(gap)),
         Span::styled(here, theme.dim()),
     ]);
-    let rule = Line::styled("─".repeat(width), theme.dim());
-    frame.render_widget(Paragraph::new(vec![line, rule]), area);
+    let below = match trouble(&model.warnings) {
+        Some(text) => Line::styled(cut(&text, width), theme.banner()),
+        None => Line::styled("─".repeat(width), theme.dim()),
+    };
+    frame.render_widget(Paragraph::new(vec![line, below]), area);
+}
+
+/// What is wrong with the network or the set-up, in a line: its code, and where the rest is to be had.
+fn trouble(warnings: &[Warning]) -> Option<String> {
+    let first = warnings.first()?;
+    let more = match warnings.len() - 1 {
+        0 => String::new(),
+        more => format!(" (and {more} more)"),
+    };
+    let text = printable(&first.text).replace(['\n', '\t'], " ");
+    Some(format!(" ! {}{more}, see chalktalk doctor: {text}", label(&first.code)))
 }
 
 fn members(c: &Conversation) -> String {

@@ -6,15 +6,15 @@ use crate::{
     conversation::tests::{message, summary},
     editor::Edit,
     model::{
-        Action, Input, Model, OnMessage,
+        Action, Effect, Input, Model, OnMessage,
         tests::{act, ana, deliver, open, person, typed},
     },
 };
 use chalktalk_client::chat::{Kind, Place, Saying};
 use chalktalk_ipc::{
     AppId, Event, FailReason, HostId, InstanceId, SessionId,
-    event::{InvitationSummary, Member, Scope},
-    request::Availability,
+    event::{InvitationSummary, Member, Scope, Warning},
+    request::{Availability, Topic},
 };
 use jiff::tz::TimeZone;
 use ratatui::{Terminal, backend::TestBackend};
@@ -86,6 +86,28 @@ fn progress(model: &mut Model, appended: u64, stored: u64, held_by: &[u64], deli
 #[test]
 fn a_talk() {
     insta::assert_snapshot!(screen(&mut talk(), 100, 24));
+}
+
+#[test]
+fn what_is_wrong_with_the_network_stands_in_the_header_until_it_is_over() {
+    let mut model = talk();
+    assert!(model.warnings.is_empty());
+    model.update(Input::Event(Event::Changed { topic: Topic::Warnings }), 0);
+    assert_eq!(model.take_effects(), [Effect::Warnings]);
+    let wrong = [
+        Warning::new("not-heard-by", "h3 is heard here but does not hear this host\u{1b}[2J"),
+        Warning::new("disk-full", "the disk is nearly full"),
+    ];
+    model.update(Input::Warnings(wrong.to_vec()), 0);
+    for width in [20, 60, 120] {
+        let shown = screen(&mut model, width, 24);
+        let header: Vec<&str> = shown.lines().take(2).collect();
+        assert!(header[1].contains("! not-heard-by"), "{shown}");
+        assert!(width < 60 || header[1].contains("(and 1 more), see chalktalk doctor"), "{shown}");
+        assert!(!shown.contains('\u{1b}'));
+    }
+    model.update(Input::Warnings(vec![]), 0);
+    assert!(!screen(&mut model, 100, 24).contains("doctor"));
 }
 
 /// What a person does with messages, each in one view.
