@@ -12,12 +12,14 @@ use crate::{
     },
 };
 use chalktalk_ipc::{AppId, text};
+use chalktalk_protocol::node::Keep;
 use clap::Parser;
 use serde::Deserialize;
 use std::{
     fs, io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 /// The options of `chalktalkd`, as they are typed.
@@ -91,6 +93,8 @@ pub struct Settings {
     pub apps: Apps,
     /// What one user may take, where several share the daemon.
     pub quota: Quota,
+    /// How much of the past is kept.
+    pub keep: Retention,
 }
 
 /// Who is found.
@@ -153,6 +157,29 @@ impl Default for Quota {
     }
 }
 
+/// How much of the past is kept.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Retention {
+    /// MiB of the messages of one chat session on the disk.
+    pub chat: u64,
+    /// Days for which who is away is waited for.
+    pub away: u32,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self { chat: 1024, away: 30 }
+    }
+}
+
+impl From<Retention> for Keep {
+    fn from(retention: Retention) -> Self {
+        let day = Duration::from_secs(24 * 3600);
+        Self { chat: retention.chat.saturating_mul(1 << 20), away: day.saturating_mul(retention.away) }
+    }
+}
+
 /// Why a configuration does not hold.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -202,6 +229,8 @@ struct File {
     interfaces: Names,
     #[serde(default)]
     quota: Quota,
+    #[serde(default)]
+    retention: Retention,
 }
 
 #[derive(Deserialize, Default)]
@@ -328,6 +357,7 @@ impl Settings {
             operators: file.operators.into_iter().map(Login::uid).collect::<Result<_, _>>()?,
             apps: file.apps,
             quota: file.quota,
+            keep: file.retention,
         })
     }
 }
@@ -339,29 +369,13 @@ fn explain(path: &Path, text: &str, error: &toml::de::Error) -> ConfigError {
     // serde says: unknown field `a`, expected one of `b`, `c`
     let mut quoted = message.split('`').skip(1).step_by(2);
     let problem = match (message.starts_with("unknown field"), quoted.next()) {
-        (true, Some(key)) => match quoted.min_by_key(|valid| distance(key, valid)) {
+        (true, Some(key)) => match quoted.min_by_key(|valid| text::edits(key, valid)) {
             Some(valid) => format!("unknown key `{key}`; did you mean `{valid}`?"),
             None => format!("unknown key `{key}`"),
         },
         _ => message.to_owned(),
     };
     ConfigError::Wrong { path: path.to_owned(), line, problem }
-}
-
-/// How many letters have to be put in, taken out or changed (Levenshtein).
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let changed = diagonal + usize::from(x != *y);
-            diagonal = row[j + 1];
-            row[j + 1] = changed.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
 }
 
 #[cfg(test)]
@@ -424,12 +438,12 @@ mod tests {
             (Discovery::Peers, Mode::Unicast),
             "nothing for everybody"
         );
-        for table in ["", "interfaces", "groups", "quota", "apps"] {
+        for table in ["", "interfaces", "groups", "quota", "retention", "apps"] {
             let text = if table.is_empty() { "zzz = 1".into() } else { format!("[{table}]\nzzz = 1\n") };
             let error = toml::from_str::<File>(&text).err().unwrap().message().to_owned();
             let mut read: Vec<&str> = error.split('`').skip(3).step_by(2).collect();
             read.retain(|name| {
-                !table.is_empty() || !["interfaces", "groups", "quota", "apps"].contains(name)
+                !table.is_empty() || !["interfaces", "groups", "quota", "retention", "apps"].contains(name)
             });
             let mut told: Vec<&str> =
                 keys::KEYS.iter().filter(|key| key.table == table).map(|key| key.name).collect();

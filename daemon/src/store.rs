@@ -13,14 +13,16 @@ use bytes::Bytes;
 use chalktalk_ipc::{OriginId, SessionId};
 use chalktalk_protocol::{
     ids::{Epoch, LogId, Seq},
+    node::Dropped,
     store::{Batch, Restored, StoredLog, Write},
 };
 use redb::{
-    Builder, Database, Durability, ReadableDatabase, ReadableTable, StorageBackend, Table, TableDefinition,
-    WriteTransaction, backends::FileBackend,
+    Builder, Database, Durability, ReadableDatabase, ReadableTable, ReadableTableMetadata, StorageBackend,
+    Table, TableDefinition, WriteTransaction, backends::FileBackend,
 };
 use space::Gauge;
 use std::{
+    collections::BTreeMap,
     fs::File,
     io,
     os::unix::fs::OpenOptionsExt,
@@ -40,11 +42,16 @@ const CACHE: usize = 8 << 20;
 const ENTRY_KEY: usize = 44;
 /// Session, stamp, origin, epoch, seq: a session in the order people read it.
 const STAMP_KEY: usize = 52;
+/// Entries dropped by one commit: some milliseconds.
+const MAX_DROPPED: usize = 4096;
+
 /// An entry's value starts with its stamp.
 const STAMP: usize = 8;
 
 const ENTRIES: TableDefinition<&[u8; ENTRY_KEY], &[u8]> = TableDefinition::new("entries");
 const STAMPS: TableDefinition<&[u8; STAMP_KEY], ()> = TableDefinition::new("stamps");
+/// Bytes of a session's entries.
+const SIZES: TableDefinition<&[u8; 16], u64> = TableDefinition::new("sizes");
 const RECORDS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("records");
 
 const FILE: &str = "log.redb";
@@ -110,6 +117,8 @@ struct Queue {
     done: u64,
     told: u64,
     failed: Option<StoreError>,
+    /// What was dropped, as far as nobody has asked.
+    dropped: Vec<Dropped>,
     closing: bool,
 }
 
@@ -138,9 +147,9 @@ impl Store {
         wake: impl Fn() + Send + 'static,
     ) -> Result<(Self, Restored), StoreError> {
         let database = Arc::new(Builder::new().set_cache_size(CACHE).create_with_backend(backend)?);
-        let tables = database.begin_write()?;
-        Tables::open(&tables)?;
-        tables.commit()?;
+        let transaction = database.begin_write()?;
+        Tables::open(&transaction)?.measure()?;
+        transaction.commit()?;
         let restored = restore(&database)?;
         let shared = Arc::new(Shared { gauge, ..Shared::default() });
         let writer = Writer { database: database.clone(), shared: shared.clone() };
@@ -188,6 +197,11 @@ impl Store {
         let news = (queue.done > queue.told).then_some(queue.done);
         queue.told = queue.done;
         Ok(news)
+    }
+
+    /// What was dropped since this was last asked.
+    pub fn take_dropped(&self) -> Vec<Dropped> {
+        std::mem::take(&mut self.shared.queue().dropped)
     }
 
     /// How much disk is left now.
@@ -296,7 +310,10 @@ impl Writer {
             queue.bytes -= batches.iter().map(weight).sum::<usize>();
             let go_on = outcome.is_ok();
             match outcome {
-                Ok(()) => queue.done = batches.last().map_or(queue.done, |batch| batch.number),
+                Ok(dropped) => {
+                    queue.dropped.extend(dropped);
+                    queue.done = batches.last().map_or(queue.done, |batch| batch.number);
+                }
                 Err(error) => queue.failed = Some(error),
             }
             drop(queue);
@@ -320,15 +337,16 @@ impl Writer {
     }
 }
 
-fn commit(database: &Database, batches: &[Batch]) -> Result<(), StoreError> {
+fn commit(database: &Database, batches: &[Batch]) -> Result<Vec<Dropped>, StoreError> {
     let mut transaction = database.begin_write()?;
     transaction.set_durability(Durability::Immediate).map_err(redb::Error::from)?;
     let mut tables = Tables::open(&transaction)?;
     for write in batches.iter().flat_map(|batch| &batch.writes) {
         tables.apply(write)?;
     }
-    drop(tables);
-    Ok(transaction.commit()?)
+    let dropped = tables.finish()?;
+    transaction.commit()?;
+    Ok(dropped)
 }
 
 /// The tables, open for writing.
@@ -336,6 +354,10 @@ struct Tables<'t> {
     entries: Table<'t, &'static [u8; ENTRY_KEY], &'static [u8]>,
     stamps: Table<'t, &'static [u8; STAMP_KEY], ()>,
     records: Table<'t, &'static [u8], &'static [u8]>,
+    sizes: Table<'t, &'static [u8; 16], u64>,
+    /// By how much sessions have grown or shrunk.
+    grown: BTreeMap<SessionId, i64>,
+    dropped: Vec<Dropped>,
 }
 
 impl<'t> Tables<'t> {
@@ -344,6 +366,9 @@ impl<'t> Tables<'t> {
             entries: transaction.open_table(ENTRIES)?,
             stamps: transaction.open_table(STAMPS)?,
             records: transaction.open_table(RECORDS)?,
+            sizes: transaction.open_table(SIZES)?,
+            grown: BTreeMap::new(),
+            dropped: Vec::new(),
         })
     }
 
@@ -357,6 +382,7 @@ impl<'t> Tables<'t> {
                 body.copy_from_slice(datagram);
                 let place = Place { stamp: *stamp, log: *log, seq: *seq };
                 self.stamps.insert(&stamp_key(*session, place), ())?;
+                *self.grown.entry(*session).or_default() += datagram.len() as i64;
             }
             Write::Record { key, value } => {
                 self.records.insert(key.as_slice(), value.as_slice())?;
@@ -364,8 +390,83 @@ impl<'t> Tables<'t> {
             Write::ForgetRecord { key } => {
                 self.records.remove(key.as_slice())?;
             }
+            Write::DropEntries { session, log, upto } => self.drop_entries(*session, *log, *upto)?,
+            Write::Retain { session, excess, stamp } => {
+                let dropped = self.drop_oldest(*session, *excess, *stamp)?;
+                self.dropped.push(dropped);
+            }
         }
         Ok(())
+    }
+
+    fn drop_entries(&mut self, session: SessionId, log: LogId, upto: Seq) -> Result<(), StoreError> {
+        let (first, last) = (entry_key(session, log, Seq(2)), entry_key(session, log, upto));
+        let mut places = Vec::new();
+        for item in self.entries.range::<&[u8; ENTRY_KEY]>(&first..=&last)? {
+            let (key, value) = item?;
+            let stamp = value.value().first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));
+            places.push(Place { stamp, log, seq: read_entry_key(key.value()).2 });
+        }
+        places.into_iter().try_for_each(|place| self.remove(session, place).map(drop))
+    }
+
+    /// Drops entries in the order of their stamps, at most [`MAX_DROPPED`] at a time, so that what waits to be stored does not
+    /// wait for long. The first and the last entry of each log stay: they say whose it is, and how far it went.
+    fn drop_oldest(&mut self, session: SessionId, excess: u64, stamp: u64) -> Result<Dropped, StoreError> {
+        let (start, end) = (stamp_key(session, FIRST), stamp_key(session, Place { stamp, ..LAST }));
+        let (mut bytes, mut oldest) = (0, Vec::new());
+        for item in self.stamps.range::<&[u8; STAMP_KEY]>(&start..=&end)? {
+            if bytes >= excess || oldest.len() >= MAX_DROPPED {
+                break;
+            }
+            let place = read_stamp_key(item?.0.value());
+            let next = entry_key(session, place.log, place.seq.next());
+            if place.seq > Seq(1) && self.entries.get(&next)?.is_some() {
+                let key = entry_key(session, place.log, place.seq);
+                bytes += self
+                    .entries
+                    .get(&key)?
+                    .map_or(0, |value| value.value().len().saturating_sub(STAMP) as u64);
+                oldest.push(place);
+            }
+        }
+        let (mut bytes, mut upto) = (0, BTreeMap::new());
+        for place in oldest {
+            bytes += self.remove(session, place)?;
+            upto.insert(place.log, place.seq);
+        }
+        Ok(Dropped { session, bytes, upto: upto.into_iter().collect() })
+    }
+
+    /// Removes an entry; how long it was.
+    fn remove(&mut self, session: SessionId, place: Place) -> Result<u64, StoreError> {
+        self.stamps.remove(&stamp_key(session, place))?;
+        let removed = self.entries.remove(&entry_key(session, place.log, place.seq))?;
+        let bytes = removed.map_or(0, |value| value.value().len().saturating_sub(STAMP));
+        *self.grown.entry(session).or_default() -= bytes as i64;
+        Ok(bytes as u64)
+    }
+
+    /// Writes down how large sessions are by now. What was dropped.
+    fn finish(mut self) -> Result<Vec<Dropped>, StoreError> {
+        for (session, grown) in std::mem::take(&mut self.grown) {
+            let size = self.sizes.get(&session.0)?.map_or(0, |size| size.value());
+            self.sizes.insert(&session.0, size.saturating_add_signed(grown))?;
+        }
+        Ok(self.dropped)
+    }
+
+    /// Measures what an earlier version has stored without measuring it.
+    fn measure(mut self) -> Result<(), StoreError> {
+        if !self.sizes.is_empty()? {
+            return Ok(());
+        }
+        for item in self.entries.iter()? {
+            let (key, value) = item?;
+            let session = read_entry_key(key.value()).0;
+            *self.grown.entry(session).or_default() += value.value().len().saturating_sub(STAMP) as i64;
+        }
+        self.finish().map(drop)
     }
 }
 
@@ -380,14 +481,33 @@ fn restore(database: &Database) -> Result<Restored, StoreError> {
     let entries = reading.open_table(ENTRIES)?;
     let mut from = [0; ENTRY_KEY];
     while let Some(item) = entries.range::<&[u8; ENTRY_KEY]>(&from..)?.next() {
-        let (session, log, first) = read_entry_key(item?.0.value());
+        let (session, log, mut first) = read_entry_key(item?.0.value());
         let end = entry_key(session, log, Seq(u64::MAX));
+        let genesis = first == Seq(1);
+        if genesis
+            && let Some(item) =
+                entries.range::<&[u8; ENTRY_KEY]>(&entry_key(session, log, Seq(2))..=&end)?.next()
+        {
+            let next = read_entry_key(item?.0.value()).2;
+            first = if next == Seq(2) { first } else { next };
+        }
         let Some(item) = entries.range::<&[u8; ENTRY_KEY]>(&from..=&end)?.next_back() else { break };
         let (key, value) = item?;
         let stamp = value.value().first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));
-        restored.logs.push(StoredLog { session, log, first, last: read_entry_key(key.value()).2, stamp });
+        restored.logs.push(StoredLog {
+            session,
+            log,
+            first,
+            last: read_entry_key(key.value()).2,
+            stamp,
+            genesis,
+        });
         let Some(next) = successor(end) else { break };
         from = next;
+    }
+    for item in reading.open_table(SIZES)?.iter()? {
+        let (key, value) = item?;
+        restored.sizes.push((SessionId(*key.value()), value.value()));
     }
     Ok(restored)
 }
@@ -428,6 +548,7 @@ fn weight(batch: &Batch) -> usize {
         Write::Entry { datagram, .. } => ENTRY_KEY + STAMP_KEY + datagram.len(),
         Write::Record { key, value } => key.len() + value.len(),
         Write::ForgetRecord { key } => key.len(),
+        Write::DropEntries { .. } | Write::Retain { .. } => ENTRY_KEY,
     };
     batch.writes.iter().map(of).sum()
 }

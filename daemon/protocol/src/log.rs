@@ -102,6 +102,8 @@ pub struct Log {
     former: Option<(Epoch, Seq)>,
     /// Up to where it counts; `None`: all of it.
     limit: Option<Seq>,
+    /// Whether it begins somewhere behind its first entry, which is not held either.
+    lacks_first: bool,
 }
 
 impl Log {
@@ -127,6 +129,7 @@ impl Log {
             restored: Seq(0),
             former: None,
             limit: None,
+            lacks_first: false,
         }
     }
 
@@ -395,7 +398,10 @@ impl Log {
 
     /// The store has everything up to `seq`.
     pub fn on_stored(&mut self, seq: Seq) {
-        self.stored = self.stored.max(seq).min(self.have);
+        // The first entry of a log that begins behind it is stored besides.
+        if seq > self.start {
+            self.stored = self.stored.max(seq).min(self.have);
+        }
     }
 
     /// Drops entries from memory, oldest first, while more than `bytes` are held and each dropped one is at most `upto`.
@@ -423,6 +429,38 @@ impl Log {
         self.have = seq;
         self.start = seq;
         self.advance();
+    }
+
+    /// The store has dropped what stands up to `seq`, but for the first entry.
+    pub fn drop_to(&mut self, seq: Seq) {
+        let seq = seq.min(self.stored);
+        while self.base < seq {
+            let slot = self.slots.pop_front().expect("slots reach at least to what is stored");
+            self.cached_bytes -= slot.accepted.map_or(0, |datagram| datagram.len());
+            self.base = self.base.next();
+        }
+        self.start = self.start.max(seq);
+    }
+
+    /// As [`Log::skip_to`]; what is known of its author is not lost with the first entry, which others keep.
+    pub fn go_on_behind(&mut self, seq: Seq) {
+        self.lacks_first |= self.have == Seq(0);
+        self.skip_to(seq);
+    }
+
+    /// Whether its first entry is wanted although it begins behind it.
+    pub fn lacks_first(&self) -> bool {
+        self.lacks_first
+    }
+
+    /// It has come, or is in the store.
+    pub fn has_first(&mut self) {
+        self.lacks_first = false;
+    }
+
+    /// Whether an entry is signed by the author of this log.
+    pub fn is_signed_by_author(&self, entry: &Entry<'_>, signatures: &mut Signatures) -> bool {
+        entry.proof.is_some_and(|proof| self.signature_holds(&proof, signatures))
     }
 
     /// Slots up to here are not to be had: given up, or (live) dropped from the window.

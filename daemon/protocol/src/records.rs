@@ -18,6 +18,7 @@ use crate::{
     },
     people::Person,
     seal::{Key, KeyName},
+    session::retention::Holder,
 };
 use bytes::Bytes;
 use chalktalk_ipc::{HostId, InstanceId, OriginId, Position, SessionId, UserId};
@@ -137,6 +138,8 @@ pub enum Known {
     Lan(Option<[u8; 32]>),
     /// Bytes that a local user's logs take on the disk.
     Stored(OriginId, u64),
+    /// A host that is or was in a session; this host: when it was last here.
+    Holder(SessionId, HostId, Holder),
 }
 
 /// A session.
@@ -183,6 +186,16 @@ pub fn resume(id: SessionId, origin: OriginId, incarnation: u64, hash: [u8; 16])
 /// Bytes that a local user's logs take on the disk.
 pub fn stored(origin: OriginId, bytes: u64) -> Record {
     (key(b'q', &[&origin.0]), pack(&bytes))
+}
+
+/// A host that is or was in a session.
+pub fn holder(id: SessionId, host: HostId, holder: &Holder) -> Record {
+    (holder_key(id, host), pack(holder))
+}
+
+/// The key of that record.
+pub fn holder_key(id: SessionId, host: HostId) -> Vec<u8> {
+    key(b'h', &[&id.0, &host.0])
 }
 
 /// The life of the daemon that stops cleanly.
@@ -283,6 +296,7 @@ pub fn read(key: &[u8], value: &[u8]) -> Option<Known> {
             let (place, stand) = unpack(value)?;
             Known::Stand(SessionId(id(0)?), member, place, stand)
         }
+        b'h' => Known::Holder(SessionId(id(0)?), HostId(id(16)?), unpack(value)?),
         b'q' => Known::Stored(OriginId(id(0)?), unpack(value)?),
         _ => return None,
     })
@@ -345,6 +359,8 @@ mod tests {
         let datagram = Bytes::from_static(b"sealed");
         assert_eq!(back(locked(s, place.log, place.seq, &datagram)), Known::Locked(s, datagram));
         let origin = OriginId([4; 16]);
+        let at = Holder { seen: 3, held: 4 };
+        assert_eq!(back(holder(s, HostId([9; 16]), &at)), Known::Holder(s, HostId([9; 16]), at));
         assert_eq!(back(stored(origin, 5)), Known::Stored(origin, 5));
         assert_eq!(back(resume(s, origin, 9, [5; 16])), Known::Resume(s, origin, 9, [5; 16]));
         let log = LogId { origin: OriginId([6; 16]), epoch: Epoch(2) };

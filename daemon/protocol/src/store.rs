@@ -37,6 +37,25 @@ pub enum Write {
         /// Opaque to the store.
         key: Vec<u8>,
     },
+    /// Drop the entries of a log up to a slot, but for the first.
+    DropEntries {
+        /// Session of the log.
+        session: SessionId,
+        /// The log.
+        log: LogId,
+        /// The last slot to go.
+        upto: Seq,
+    },
+    /// Drop the oldest entries of a session, in the order of their stamps, first and last entries of logs excepted, and tell
+    /// `Node::dropped` once what is gone: a portion of these at a time.
+    Retain {
+        /// The session.
+        session: SessionId,
+        /// At least so many bytes, if there are.
+        excess: u64,
+        /// None of a later stamp.
+        stamp: u64,
+    },
 }
 
 /// Writes that become durable together.
@@ -48,7 +67,7 @@ pub struct Batch {
     pub writes: Vec<Write>,
 }
 
-/// What the store holds of one log: a run without gaps, from `first` to `last`.
+/// What the store holds of one log: a run without gaps, from `first` to `last`, and perhaps the first entry besides.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct StoredLog {
     /// Session of the log.
@@ -61,6 +80,8 @@ pub struct StoredLog {
     pub last: Seq,
     /// Highest Lamport stamp in it.
     pub stamp: u64,
+    /// Whether the first entry is held.
+    pub genesis: bool,
 }
 
 /// What the store holds at start.
@@ -70,4 +91,6 @@ pub struct Restored {
     pub records: Vec<(Vec<u8>, Vec<u8>)>,
     /// Every log, in order of session, origin and epoch.
     pub logs: Vec<StoredLog>,
+    /// Bytes of each session's entries.
+    pub sizes: Vec<(SessionId, u64)>,
 }

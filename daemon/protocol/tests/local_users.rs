@@ -280,7 +280,7 @@ fn what_a_user_has_stored_is_known_after_a_restart() {
             }
         }
     }
-    let restored = Restored { records: records.into_iter().collect(), logs: vec![] };
+    let restored = Restored { records: records.into_iter().collect(), ..Restored::default() };
     let later = World::restored(restored, 2);
     assert!(later.node.has_stored_all(later.ana) && !later.node.has_stored_all(later.ben));
 }

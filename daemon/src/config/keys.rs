@@ -27,7 +27,7 @@ pub struct Key {
 }
 
 /// The keys, in the order of the manual page.
-pub const KEYS: [Key; 18] = [
+pub const KEYS: [Key; 20] = [
     Key {
         table: "",
         name: "name",
@@ -169,6 +169,26 @@ pub const KEYS: [Key; 18] = [
         live: false,
     },
     Key {
+        table: "retention",
+        name: "chat",
+        kind: "MiB",
+        default: "1024",
+        example: "256",
+        meaning: "What the messages of one chat session may take on the disk. Beyond it the oldest are dropped, as soon as everybody who is waited for holds them; newcomers do not see them any more. Sessions by invitation and those of other apps are kept whole.",
+        reason: "More than a lifetime of talk, and less than a day of a program that has gone mad.",
+        live: true,
+    },
+    Key {
+        table: "retention",
+        name: "away",
+        kind: "days",
+        default: "30",
+        example: "14",
+        meaning: "For how long a host that was in a session is waited for before what it lacks is dropped.",
+        reason: "A long holiday.",
+        live: true,
+    },
+    Key {
         table: "apps",
         name: "allow",
         kind: "list of app ids",
@@ -271,7 +291,7 @@ pub fn example(commented: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Quota;
+    use crate::config::{Quota, Retention};
 
     #[test]
     fn the_defaults_of_the_table_are_those_that_hold() {
@@ -281,6 +301,9 @@ mod tests {
         assert_eq!(of("quota.sessions"), quota.sessions.to_string());
         assert_eq!(of("quota.stored"), quota.stored.to_string());
         assert_eq!(of("quota.files"), quota.files.to_string());
+        let keep = Retention::default();
+        assert_eq!(of("retention.chat"), keep.chat.to_string());
+        assert_eq!(of("retention.away"), keep.away.to_string());
         assert_eq!(of("port"), crate::net::PORT.to_string());
         assert_eq!(of("groups.v4"), format!("\"{}\"", crate::net::GROUP4));
         assert_eq!(of("groups.v6"), format!("\"{}\"", crate::net::GROUP6));

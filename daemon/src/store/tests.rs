@@ -68,6 +68,7 @@ fn what_was_stored_is_there_after_a_restart() {
         first: Seq(first),
         last: Seq(last),
         stamp,
+        genesis: first == 1,
     };
     assert_eq!(restored.logs, [run(1, 7, 1, 40, 400), run(1, 8, 1, 1, 15), run(2, 7, 3, 3, 99)]);
     let some = store.read(session(1), log(7), Seq(38), usize::MAX).unwrap();
@@ -88,6 +89,46 @@ fn reads_are_bounded_and_stop_at_a_gap() {
     assert_eq!(read(1, datagram(1, 1, 1).len() + datagram(1, 1, 2).len()), 2);
     assert_eq!(read(4, usize::MAX), 0);
     assert_eq!(store.read(session(2), log(1), Seq(1), 1000).unwrap(), Vec::<Bytes>::new());
+    std::fs::remove_dir_all(path).unwrap();
+}
+
+#[test]
+fn the_oldest_are_dropped_first_and_first_entries_stay() {
+    let path = folder("retain");
+    let (store, _, woken) = open(&path);
+    let size = |entries: &[(u8, u64)]| {
+        entries.iter().map(|(l, seq)| datagram(1, *l, *seq).len() as u64).sum::<u64>()
+    };
+    store.submit(batch(
+        1,
+        (1..=9).flat_map(|seq| [entry(1, 1, seq, seq * 10), entry(1, 2, seq, seq * 10 + 5)]).collect(),
+    ));
+    store.submit(batch(2, vec![entry(2, 1, 1, 1), entry(2, 1, 2, 2)]));
+    let excess = size(&[(1, 2), (2, 2), (1, 3)]);
+    store.submit(batch(3, vec![Write::Retain { session: session(1), excess, stamp: u64::MAX }]));
+    wait_for(&store, &woken, 3);
+    let upto = vec![(log(1), Seq(3)), (log(2), Seq(2))];
+    assert_eq!(store.take_dropped(), [Dropped { session: session(1), bytes: excess, upto }]);
+    assert_eq!(store.take_dropped(), []);
+    // None of a later stamp, whatever is asked for.
+    store.submit(batch(4, vec![Write::Retain { session: session(1), excess: u64::MAX, stamp: 44 }]));
+    store.submit(batch(5, vec![Write::DropEntries { session: session(1), log: log(1), upto: Seq(7) }]));
+    wait_for(&store, &woken, 5);
+    assert_eq!(store.take_dropped()[0].upto, [(log(1), Seq(4)), (log(2), Seq(3))]);
+    assert_eq!(store.read(session(1), log(1), Seq(1), usize::MAX).unwrap(), [datagram(1, 1, 1)]);
+    assert_eq!(store.read(session(1), log(1), Seq(8), usize::MAX).unwrap().len(), 2);
+    let kept = store.read_before(session(1), None, 99).unwrap();
+    assert_eq!(kept.len(), 3 + 7, "what was dropped is in no history");
+    store.close().unwrap();
+    let (store, restored, _) = open(&path);
+    let run = |l, first| (log(l), Seq(first), Seq(9), true);
+    let found: Vec<_> = restored.logs.iter().take(2).map(|l| (l.log, l.first, l.last, l.genesis)).collect();
+    assert_eq!(found, [run(1, 8), run(2, 4)]);
+    let kept = [(1, 1), (1, 8), (1, 9), (2, 1)].into_iter().chain((4..=9).map(|seq| (2, seq)));
+    let sizes =
+        [(session(1), size(&kept.collect::<Vec<_>>())), (session(2), 2 * datagram(2, 1, 1).len() as u64 + 1)];
+    assert_eq!(restored.sizes, sizes);
+    drop(store);
     std::fs::remove_dir_all(path).unwrap();
 }
 

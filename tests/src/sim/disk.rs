@@ -7,6 +7,7 @@ use bytes::Bytes;
 use chalktalk_ipc::SessionId;
 use chalktalk_protocol::{
     ids::{LogId, Seq},
+    node::Dropped,
     store::{Batch, Restored, StoredLog, Write},
 };
 use std::collections::{BTreeMap, VecDeque};
@@ -17,6 +18,7 @@ pub struct Disk {
     records: BTreeMap<Vec<u8>, Vec<u8>>,
     entries: BTreeMap<(SessionId, LogId, Seq), (u64, Bytes)>,
     flying: VecDeque<Batch>,
+    dropped: Vec<Dropped>,
     /// The last batch that the sync under way covers.
     syncing: Option<u64>,
 }
@@ -49,6 +51,7 @@ impl Disk {
     /// The power fails: a few batches may have reached the disk although nobody was told so.
     pub fn crash(&mut self, chance: &mut Chance) {
         self.syncing = None;
+        self.dropped.clear();
         while chance.yes(0.5) {
             let Some(batch) = self.flying.pop_front() else { break };
             self.apply(batch);
@@ -59,6 +62,7 @@ impl Disk {
     /// Everything handed over becomes durable: what a clean stop waits for.
     pub fn flush(&mut self) {
         self.syncing = None;
+        self.dropped.clear();
         while let Some(batch) = self.flying.pop_front() {
             self.apply(batch);
         }
@@ -85,6 +89,11 @@ impl Disk {
                     last.last = *seq;
                     last.stamp = last.stamp.max(*stamp);
                 }
+                // A first entry, and what was dropped behind it.
+                Some(last) if last.last == Seq(1) => {
+                    (last.first, last.last) = (*seq, *seq);
+                    last.stamp = last.stamp.max(*stamp);
+                }
                 Some(_) => {} // behind a gap: not part of the run
                 None => logs.push(StoredLog {
                     session: *session,
@@ -92,10 +101,49 @@ impl Disk {
                     first: *seq,
                     last: *seq,
                     stamp: *stamp,
+                    genesis: *seq == Seq(1),
                 }),
             }
         }
-        Restored { records, logs }
+        let mut sizes = BTreeMap::<SessionId, u64>::new();
+        for ((session, _, _), (_, datagram)) in &self.entries {
+            *sizes.entry(*session).or_default() += datagram.len() as u64;
+        }
+        Restored { records, logs, sizes: sizes.into_iter().collect() }
+    }
+
+    /// Bytes of a session's entries.
+    pub fn size(&self, session: SessionId) -> u64 {
+        let of = self.entries.iter().filter(|((of, _, _), _)| *of == session);
+        of.map(|(_, (_, datagram))| datagram.len() as u64).sum()
+    }
+
+    /// What was dropped since this was last asked.
+    pub fn take_dropped(&mut self) -> Vec<Dropped> {
+        std::mem::take(&mut self.dropped)
+    }
+
+    fn drop_oldest(&mut self, session: SessionId, excess: u64, stamp: u64) {
+        let mut places: Vec<(u64, LogId, Seq)> = self
+            .entries
+            .iter()
+            .filter(|((of, log, seq), (at, _))| {
+                let goes_on = self.entries.contains_key(&(session, *log, seq.next()));
+                *of == session && *seq > Seq(1) && *at <= stamp && goes_on
+            })
+            .map(|((_, log, seq), (at, _))| (*at, *log, *seq))
+            .collect();
+        places.sort();
+        let (mut bytes, mut upto) = (0, BTreeMap::new());
+        for (_, log, seq) in places {
+            if bytes >= excess {
+                break;
+            }
+            let gone = self.entries.remove(&(session, log, seq));
+            bytes += gone.map_or(0, |(_, datagram)| datagram.len() as u64);
+            upto.insert(log, seq);
+        }
+        self.dropped.push(Dropped { session, bytes, upto: upto.into_iter().collect() });
     }
 
     fn apply(&mut self, batch: Batch) {
@@ -110,6 +158,11 @@ impl Disk {
                 Write::ForgetRecord { key } => {
                     self.records.remove(&key);
                 }
+                Write::DropEntries { session, log, upto } => {
+                    self.entries
+                        .retain(|(s, l, seq), _| (*s, *l) != (session, log) || *seq == Seq(1) || *seq > upto);
+                }
+                Write::Retain { session, excess, stamp } => self.drop_oldest(session, excess, stamp),
             }
         }
     }

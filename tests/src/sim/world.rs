@@ -29,7 +29,7 @@ use chalktalk_protocol::{
     frame::Header,
     ids::{LogId, Seq},
     net::{Arrival, Link, LinkId, Way},
-    node::LOBBY,
+    node::{Keep, LOBBY},
     store::Restored,
 };
 use std::{
@@ -81,6 +81,8 @@ pub struct World {
     pub apps: Vec<App>,
     /// The network.
     pub network: Network,
+    /// How much of the past hosts keep that are started from now on.
+    pub keep: Keep,
     /// Hosts that need not come to hold what the others do.
     pub apart: BTreeSet<usize>,
     /// The source of chance.
@@ -109,6 +111,7 @@ impl World {
             hosts: Vec::new(),
             apps: Vec::new(),
             network: Network::new(Faults::none()),
+            keep: Keep::default(),
             apart: BTreeSet::new(),
             chance: Chance::new(seed),
             ledger: Ledger::default(),
@@ -173,6 +176,7 @@ impl World {
         found.life += 1;
         let mut config = NodeConfig::new(&format!("host{host}"), found.seed, rng_seed, found.life);
         config.window = 256;
+        config.keep = self.keep;
         let restored = if found.life == 1 { Restored::default() } else { found.disk.restored() };
         let mut node = Node::new(config, restored, now, 1_000_000 + now.as_nanos() / 1_000_000);
         let mut origin = found.seed;
@@ -428,6 +432,16 @@ impl World {
     /// How many messages an app has heard in a session.
     pub fn heard(&self, app: usize, session: SessionId) -> usize {
         self.ledger.heard(app, session)
+    }
+
+    /// How many entries an app was told are lost in a session.
+    pub fn lost(&self, app: usize, session: SessionId) -> u64 {
+        self.apps[app].seats.get(&session).map_or(0, |seat| seat.lost)
+    }
+
+    /// The first program on a host.
+    pub fn chat_of(&self, host: usize) -> usize {
+        self.apps.iter().position(|app| app.host == host).expect("there is one")
     }
 
     /// A counter, over all hosts and lives.

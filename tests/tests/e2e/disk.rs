@@ -2,7 +2,7 @@
 
 use crate::sessions::TEST_APP;
 use chalktalk_ipc::{
-    Event, RefusalCode, SessionId,
+    AppId, Event, RefusalCode, SessionId,
     request::{From, SessionKind},
 };
 use chalktalk_tests::{app::App, lab::Lab, programs::SOON, runner::Test, tests, wait};
@@ -11,6 +11,7 @@ use std::{collections::BTreeSet, process::Command, time::Duration};
 pub(crate) const TESTS: &[Test] = tests![
     a_full_disk_refuses_kept_sessions_and_recovers_by_itself,
     a_disk_filled_to_the_last_byte_stops_nobody,
+    what_is_beyond_the_quota_goes_and_newcomers_begin_behind_it,
     a_failed_commit_ends_the_daemon_and_the_next_life_has_all_that_was_stored,
 ];
 
@@ -78,6 +79,42 @@ fn a_full_disk_refuses_kept_sessions_and_recovers_by_itself() {
         let all = ["after", "before", "by command", "meanwhile"].map(str::to_owned);
         assert_eq!(texts, all.into(), "and nothing that was refused");
     }
+}
+
+fn what_is_beyond_the_quota_goes_and_newcomers_begin_behind_it() {
+    let lab = Lab::new(3);
+    let daemons = [lab.host(1).daemon(), lab.host(2).daemon()];
+    let chat = AppId::chat();
+    let [author, other] = [1, 2].map(|n| lab.host(n).app(chat.as_str()));
+    let ops = author.enter("#ops", From::Start);
+    other.enter("#ops", From::Start);
+    let said = |n: u32| format!("{n} {}", "x".repeat(1000));
+    author.publish_each(ops, (0..3000).map(said));
+    other.await_text(ops, &said(2999));
+    let entries = |app: &App| app.sessions().iter().find(|s| s.session == ops).map(|s| s.entries);
+    let before = entries(&author).unwrap();
+    for (n, daemon) in [1, 2].into_iter().zip(&daemons) {
+        let path = lab.host(n).dir().join("config/chalktalk/config.toml");
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, "[retention]\nchat = 1\n").unwrap();
+        // The digests of both have to agree before; they do when all is quiet.
+        wait::until(6 * SOON, "the oldest to be dropped", || {
+            daemon.signal(rustix::process::Signal::HUP);
+            std::thread::sleep(Duration::from_millis(200)); // not the whole time reading its configuration
+            entries(if n == 1 { &author } else { &other }).is_some_and(|now| now < before / 2)
+        });
+    }
+    let kept = lab.host(1).history("#ops");
+    assert!((300..1500).contains(&kept.len()) && kept.last() == Some(&said(2999)), "{}", kept.len());
+    assert!(!kept.contains(&said(0)));
+    let _third = lab.host(3).daemon();
+    let late = lab.host(3).app(chat.as_str());
+    late.enter("#ops", From::Start);
+    late.await_text(ops, &said(2999));
+    author.publish(ops, "and on it goes");
+    late.await_text(ops, "and on it goes");
+    let seen = late.texts(ops);
+    assert!(!seen.contains(&said(0)) && seen.len() > 300, "{}", seen.len());
 }
 
 fn a_disk_filled_to_the_last_byte_stops_nobody() {

@@ -2,7 +2,7 @@
 //!
 //! Invariant: seeds are wiped from memory when they have been used.
 
-use super::Quota;
+use super::{Keep, Quota};
 use crate::paths::Mode;
 use std::net::SocketAddr;
 use zeroize::Zeroize;
@@ -30,6 +30,8 @@ pub struct NodeConfig {
     pub quota: Option<Quota>,
     /// Whether others are told which apps are registered here.
     pub tell_apps: bool,
+    /// How much of the past is kept.
+    pub keep: Keep,
 }
 
 impl NodeConfig {
@@ -46,6 +48,7 @@ impl NodeConfig {
             window: 1000,
             quota: None,
             tell_apps: true,
+            keep: Keep::default(),
         }
     }
 }

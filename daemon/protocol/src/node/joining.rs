@@ -199,6 +199,7 @@ impl Node {
                 .collect();
             hosts.into_iter().for_each(|(host, reach)| {
                 session.set_host(host, Some(reach), now);
+                session.remember(host, &mut self.out);
             });
         }
         if joined {

@@ -24,6 +24,7 @@ mod probing;
 mod quota;
 mod refusing;
 mod restoring;
+mod retention;
 mod sending;
 mod together;
 
@@ -62,13 +63,17 @@ use std::{
     time::Duration,
 };
 
-use self::sending::LAZY_WRITES;
+use self::{retention::Keeping, sending::LAZY_WRITES};
 use zeroize::Zeroizing;
+
+/// Bytes of entries that are read from the store for a reader at a time.
+const FETCHED: usize = 256 * 1024;
 
 pub use config::{NodeConfig, UserSeeds};
 pub use inviting::Wish;
 pub use local::{Attach, PublishError};
 pub use quota::Quota;
+pub use retention::{Dropped, Keep};
 pub use together::StartWish;
 
 /// The room that exists on every LAN and that everybody has joined.
@@ -203,13 +208,14 @@ pub struct Node {
     /// Since when writes that nobody waits for are held back.
     writes_since: Option<Instant>,
     written: quota::Written,
+    keeping: Keeping,
     /// Whether the disk has room.
     storing: bool,
 }
 
 impl Node {
     /// A node as the store remembers it. `wall`: ms since 1970 at `now`.
-    pub fn new(mut config: NodeConfig, restored: Restored, now: Instant, wall: u64) -> Self {
+    pub fn new(mut config: NodeConfig, mut restored: Restored, now: Instant, wall: u64) -> Self {
         let host_key = SigningKey::from_bytes(&config.host_seed);
         let host = crypto::host_id(&host_key.verifying_key());
         let mut rng = rand_chacha::ChaCha20Rng::from_seed(config.rng_seed);
@@ -279,6 +285,7 @@ impl Node {
             wall_at_start: wall.saturating_sub(now.as_nanos() / 1_000_000),
             writes_since: None,
             written: quota::Written::default(),
+            keeping: Keeping::new(config.keep, std::mem::take(&mut restored.sizes), now),
             storing: true,
         };
         node.restore(restored, config.former, now);
@@ -389,6 +396,7 @@ impl Node {
         self.send_invitations();
         self.answer_probes();
         self.time_together();
+        self.time_retention();
         self.beat(false);
         self.settle();
     }
@@ -411,7 +419,7 @@ impl Node {
             self.directory.next_timeout(),
             self.launcher.next_timeout(),
         ];
-        parts.into_iter().flatten().chain([self.heartbeat.next_timeout()]).min()
+        parts.into_iter().flatten().chain([self.heartbeat.next_timeout(), self.keeping.next_timeout()]).min()
     }
 
     /// Everything up to this batch is on the disk.
@@ -452,6 +460,10 @@ impl Node {
         entries: Vec<Bytes>,
     ) {
         self.at(now);
+        if entries.is_empty() && self.keeping.is_dropping(session) {
+            self.actions.push_back(Action::Fetch { instance, session, log, from, bytes: FETCHED });
+            return;
+        }
         if let Some(found) = self.sessions.get_mut(&session) {
             found.fetched(instance, log, from, entries);
             self.out.ready.insert(instance);
@@ -531,6 +543,7 @@ impl Node {
         self.out.urgent = true;
         for session in self.sessions.values_mut() {
             session.save_positions(&mut self.out);
+            session.save_holders(&mut self.out);
         }
         let (key, value) = records::clean_stop(self.incarnation);
         self.out.writes.push(Write::Record { key, value });
@@ -570,7 +583,7 @@ impl Node {
             Outcome::Idle | Outcome::Waiting => false,
             Outcome::More => true,
             Outcome::Fetch(log, from) => {
-                self.actions.push_back(Action::Fetch { instance, session, log, from, bytes: 256 * 1024 });
+                self.actions.push_back(Action::Fetch { instance, session, log, from, bytes: FETCHED });
                 false
             }
         }

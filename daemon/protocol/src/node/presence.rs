@@ -219,6 +219,10 @@ impl Node {
             let is_in = announced(self, id) == Some(true);
             let session = self.sessions.get_mut(&id).expect("just listed");
             if session.set_host(host, reach.filter(|_| is_in), self.out.now) {
+                match is_in {
+                    true => session.remember(host, &mut self.out),
+                    false => session.forget(host, &mut self.out),
+                }
                 session.plan_rotation(&self.out);
                 self.on_roster_changed(id);
             }
@@ -288,6 +292,9 @@ impl Node {
     /// A host left or fell silent.
     pub(super) fn on_host_gone(&mut self, host: HostId) {
         let now = self.out.now;
+        let was_in = |session: &&mut crate::session::Session| session.present().any(|other| other == host);
+        let remembered = self.sessions.values_mut().filter(was_in);
+        remembered.for_each(|session| session.remember(host, &mut self.out));
         let left: Vec<_> =
             self.sessions.values_mut().filter_map(|s| s.set_host(host, None, now).then(|| s.id())).collect();
         for id in left {

@@ -91,6 +91,12 @@ impl Node {
                     }
                 }
                 Known::Stand(id, member, place, stand) => self.restore_stand(id, member, place, stand),
+                Known::Holder(id, host, holder) => {
+                    let (here, wall, away) = (self.host, self.out.wall, self.keeping.keep.away);
+                    if let Some(session) = self.sessions.get_mut(&id) {
+                        session.restore_holder(host, holder, here, wall, away);
+                    }
+                }
                 Known::Number(id, _, instance, number) => {
                     if let Some(session) = self.sessions.get_mut(&id) {
                         session.restore_number(instance, number);

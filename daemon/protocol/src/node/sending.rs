@@ -66,10 +66,12 @@ impl Node {
         let mut writes = std::mem::take(&mut self.out.writes);
         self.batch += 1;
         self.count_written(self.batch, &mut writes);
+        self.keeping.count(&writes);
         let mut ends = BTreeMap::new();
         for write in &writes {
             if let Write::Entry { session, log, seq, .. } = write {
-                ends.insert((*session, *log), *seq);
+                let end = ends.entry((*session, *log)).or_insert(*seq);
+                *end = (*end).max(*seq);
             }
         }
         let ends = ends.into_iter().map(|((session, log), seq)| (session, log, seq)).collect();

@@ -215,11 +215,11 @@ impl Reader {
         self.cursors.iter().filter_map(|(log, cursor)| Some((*log, cursor.last?)))
     }
 
-    /// Entries that [`Outcome::Fetch`] asked for; none means they are gone.
-    pub fn fetched(&mut self, log: LogId, from: Seq, entries: Vec<Bytes>) {
+    /// Entries that [`Outcome::Fetch`] asked for; none means they are gone, unless the log says itself where it begins by now.
+    pub fn fetched(&mut self, log: LogId, from: Seq, entries: Vec<Bytes>, dropped: bool) {
         let upto = self.fetching.take();
         if let Some(cursor) = self.cursors.get_mut(&log).filter(|cursor| cursor.next == from) {
-            if entries.is_empty() {
+            if entries.is_empty() && !dropped {
                 cursor.gone = upto.unwrap_or_default();
             }
             cursor.loaded = entries.into();
@@ -532,7 +532,7 @@ mod tests {
         let (mut reader, logs) = reading((Seq(4), 0));
         assert_eq!(deliver(&mut reader, &logs), (Outcome::Fetch(LOG, Seq(4)), vec![]));
         assert_eq!(deliver(&mut reader, &logs), (Outcome::Waiting, vec![]));
-        reader.fetched(LOG, Seq(4), vec![]);
+        reader.fetched(LOG, Seq(4), vec![], false);
         assert_eq!(deliver(&mut reader, &logs), (Outcome::Idle, vec![(4, 10)]));
         assert_eq!(deliver(&mut reader, &logs), (Outcome::Idle, vec![]));
     }
@@ -541,7 +541,7 @@ mod tests {
     fn what_was_read_before_is_not_lost() {
         let (mut reader, logs) = reading((Seq(10), u16::MAX));
         assert_eq!(deliver(&mut reader, &logs), (Outcome::Fetch(LOG, Seq(10)), vec![]));
-        reader.fetched(LOG, Seq(10), vec![]);
+        reader.fetched(LOG, Seq(10), vec![], false);
         assert_eq!(deliver(&mut reader, &logs), (Outcome::Idle, vec![]));
     }
 }

@@ -17,6 +17,7 @@ mod reading;
 mod receiving;
 pub mod repair;
 pub mod reports;
+pub mod retention;
 mod timing;
 pub mod writer;
 mod writing;
@@ -44,6 +45,7 @@ use members::Members;
 use progress::{LogProgress, Progress};
 use repair::Repair;
 use reports::Reports;
+use retention::Retention;
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
@@ -146,6 +148,7 @@ pub struct Session {
     storing: bool,
     /// Notices whose key has not come yet.
     unread_notices: BTreeMap<(LogId, Seq), Bytes>,
+    retention: Retention,
 }
 
 impl Session {
@@ -185,6 +188,7 @@ impl Session {
             stamp: 0,
             storing: true,
             unread_notices: BTreeMap::new(),
+            retention: Retention::default(),
         }
     }
 
@@ -257,8 +261,11 @@ impl Session {
 
     /// A log that the store holds.
     pub fn restore_log(&mut self, stored: &StoredLog, author: Option<Author>) {
-        let StoredLog { log: id, first, last, stamp, .. } = *stored;
+        let StoredLog { log: id, first, last, stamp, genesis, .. } = *stored;
         let mut log = Log::restored(id, first, last, stamp);
+        if genesis {
+            log.has_first();
+        }
         if let Some(author) = author {
             log.set_author(author, Instant::ZERO, &mut Signatures::default());
         }
@@ -345,6 +352,7 @@ impl Session {
                 let datagram = log.entry(Seq(seq)).expect("just accepted").clone();
                 let stamp =
                     u64::from_le_bytes(datagram[72..80].try_into().expect("accepted entries are whole"));
+                self.retention.on_entry(stamp);
                 out.writes.push(Write::Entry { session: self.id, log: id, seq: Seq(seq), stamp, datagram });
             }
         } else {

@@ -263,8 +263,10 @@ impl Session {
 
     /// Entries that a delivery had asked the store for.
     pub fn fetched(&mut self, instance: InstanceId, log: LogId, from: Seq, entries: Vec<Bytes>) {
+        // What has been dropped meanwhile is known to the log: nothing is to be concluded from its not being found.
+        let dropped = self.logs.get(&log).is_some_and(|log| log.start() >= from);
         if let Some(reader) = self.readers.get_mut(&instance) {
-            reader.fetched(log, from, entries);
+            reader.fetched(log, from, entries, dropped);
         }
     }
 }

@@ -53,6 +53,10 @@ impl Session {
         if let Some(author) = claimed {
             log.set_author(author, out.now, &mut out.signatures);
         }
+        if entry.genesis && log.lacks_first() {
+            self.take_first(entry, datagram, out);
+        }
+        let log = self.logs.get_mut(&id).expect("still there");
         if entry.stamp > self.stamp.saturating_add(1 << 32) {
             out.counters.add("drop.stamp", 1);
             return true;
@@ -140,6 +144,9 @@ impl Session {
     pub fn on_announcement(&mut self, host: HostId, item: &SessionItem, history: bool, out: &mut Outbox) {
         self.on_rows(host, &item.rows, history, out);
         let digest = self.digest();
+        if item.digest == digest {
+            self.on_same(host);
+        }
         let Some(present) = self.present.get_mut(&host) else { return };
         if item.digest != digest && out.now >= present.ask_at {
             present.ask_at = out.now + ASK_AGAIN;
@@ -198,6 +205,7 @@ impl Session {
                 log.skip_to(upto);
                 self.on_accepted(id, upto, out);
             }
+            self.doubt_past(row, out.now);
             let grace = self.gaps.grace(members, &mut out.rng);
             let log = self.logs.get_mut(&id).expect("still there");
             log.note_head(row.seq, out.now, grace);

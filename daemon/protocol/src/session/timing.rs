@@ -7,6 +7,7 @@ use crate::{
     control::{self, Nack, Report, Row},
     frame::Kind,
     ids::{LogId, Seq},
+    log::Log,
     outbox::{CatchUpWish, Outbox},
     time::Instant,
 };
@@ -50,6 +51,7 @@ impl Session {
             self.readers.iter_mut().filter_map(|(id, reader)| reader.take_due(out.now).then_some(*id));
         out.ready.extend(goes_on);
         self.rotate_if_due(out);
+        self.time_retention(out);
         self.probe(out);
         for id in self.reports.take_due(out.now) {
             let Some(log) = self.logs.get(&id) else { continue };
@@ -89,6 +91,7 @@ impl Session {
             probes,
             self.tell_at,
             self.save_at,
+            self.retention.next_timeout(),
             self.members.as_ref().and_then(Members::next_timeout),
         ];
         parts.into_iter().flatten().chain(flow).min()
@@ -113,9 +116,10 @@ impl Session {
     pub(super) fn wish_catch_up(&mut self, out: &mut Outbox) {
         let mut providers: Vec<(u64, HostId)> = Vec::new();
         let mut wants = BTreeMap::<LogId, Seq>::new();
+        let firsts = || self.logs.values().filter(|log| log.lacks_first()).map(Log::id);
         for (host, present) in &self.present {
             let useful: Vec<_> = present.rows.values().filter(|row| self.lacks(row)).collect();
-            if !useful.is_empty() {
+            if !useful.is_empty() || firsts().any(|id| present.rows.contains_key(&id)) {
                 providers.push((rendezvous(out.host, *host), *host));
             }
             for row in useful {
@@ -127,14 +131,16 @@ impl Session {
             return;
         }
         providers.sort();
-        let runs = wants.iter().map(|(id, last)| (*id, self.logs[id].have().next(), *last)).collect();
+        let behind = wants.iter().map(|(id, last)| (*id, self.logs[id].have().next(), *last));
+        let runs = firsts().map(|id| (id, Seq(1), Seq(1))).chain(behind).collect();
         self.gaps.on_catch_up(wants.keys().map(|id| &self.logs[id]));
         let providers = providers.into_iter().map(|(_, host)| host).collect();
         out.catch_ups.push(CatchUpWish { session: self.id, wants: runs, providers });
     }
 
     pub(super) fn lacks(&self, row: &Row) -> bool {
-        self.logs.get(&row.log()).is_some_and(|log| log.have() < row.seq && log.has_gap())
+        let has_next = |log: &Log| row.first <= log.have().next() && log.have() < row.seq;
+        self.logs.get(&row.log()).is_some_and(|log| has_next(log) && log.has_gap())
     }
 
     /// A catch-up has ended, well or not.

@@ -162,7 +162,9 @@ impl World {
         }
         let Some(node) = &mut found.node else { return };
         let (upto, again) = found.disk.synced();
+        let dropped = found.disk.take_dropped();
         node.stored(now, upto);
+        dropped.iter().for_each(|dropped| node.dropped(now, dropped));
         if again {
             self.begin_sync(host);
         }
