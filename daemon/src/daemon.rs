@@ -5,13 +5,17 @@
 //!
 //! Invariant: nothing is told *stored* before the store has said so, and when the store fails, the daemon ends.
 
+mod catching;
+mod surroundings;
+mod turn;
+
 use crate::{
-    agent::{Agent, AgentNews},
+    agent::Agent,
     blobs::Blobs,
-    catchup::{self, CatchUps, Outcome},
+    catchup::{self, CatchUps},
     clients::Clients,
     config::{Discovery, Options, Settings},
-    health::{Shell, Watch},
+    health::Watch,
     identity::{State, account_name, host_name, own_name, random_seed},
     local::{Admission, Bounds, Local, go_on_listening, listen},
     lock::Lock,
@@ -19,12 +23,11 @@ use crate::{
     net::{
         Network, Tokens,
         door::{self, Door},
-        interfaces::{Change, Interfaces},
+        interfaces::Interfaces,
     },
-    outputs,
     places::{Places, Service},
     pulse::Pulse,
-    requests, shares,
+    shares,
     signals::Signals,
     store::{Space, Store},
     supervisor::Supervisor,
@@ -32,23 +35,24 @@ use crate::{
     trace::Trace,
 };
 use anyhow::Context;
-use chalktalk_ipc::{InstanceId, SessionId, UserId, request::Topic};
+use catching::Asking;
+use chalktalk_ipc::request::Topic;
 use chalktalk_protocol::{
     Instant,
     blob::wire,
-    ids::{LogId, Seq},
-    net::{Arrival, LinkId, Transmit, Way},
+    net::Transmit,
     node::{Action, Node, NodeConfig, Quota},
 };
 use mio::{Events, Poll, Token, Waker, net::TcpStream};
 use std::{
-    collections::BTreeMap,
-    net::{IpAddr, SocketAddr},
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
     os::unix::net::UnixListener,
     path::PathBuf,
     sync::Arc,
     time::{self, Duration, SystemTime, UNIX_EPOCH},
 };
+use surroundings::{report_agent, report_failed};
 
 const TIMER: Token = Token(0);
 const SIGNALS: Token = Token(1);
@@ -125,15 +129,9 @@ pub struct Daemon {
     config: PathBuf,
     /// Reads of the store for programs whose user has had a share of the turn.
     put_off: Vec<Action>,
+    /// What has changed that the core does not know of.
+    news: BTreeSet<Topic>,
     _lock: Lock,
-}
-
-struct Asking {
-    session: SessionId,
-    wants: Vec<(LogId, Seq, Seq)>,
-    providers: Vec<SocketAddr>,
-    /// All that were ever among them: nobody is asked twice.
-    named: Vec<SocketAddr>,
 }
 
 impl Daemon {
@@ -182,6 +180,7 @@ impl Daemon {
             window: u32::try_from(2 * network.receive_buffer() / BUFFERED).unwrap_or(u32::MAX),
             quota: shared.then(|| quota(&settings)),
             tell_apps: settings.apps.announce,
+            keep: settings.keep.into(),
         };
         let now = Instant::after_start(start.elapsed());
         let mut node = Node::new(config, restored, now, wall_clock());
@@ -231,6 +230,7 @@ impl Daemon {
             options: options.clone(),
             config: places.config,
             put_off: Vec::new(),
+            news: BTreeSet::new(),
             _lock: lock,
             poll,
             timer,
@@ -256,13 +256,14 @@ impl Daemon {
             if links.is_empty() { "none yet".into() } else { links.join(" ") },
             self.network.receive_buffer() >> 10,
         );
-        log::info(format_args!("{about}"));
+        log::info("ready", format_args!("{about}"));
         self.supervisor.ready(&about);
     }
 
     /// Says that it runs with new keys for this host, because another one had the old ones.
     pub fn note_new_keys(&mut self) {
         self.anew = true;
+        self.news.insert(Topic::Warnings);
     }
 
     /// Runs until it is told to end, or cannot go on as it is.
@@ -278,9 +279,12 @@ impl Daemon {
             more = self.turn()?;
             self.supervisor.on_turn(time::Instant::now());
             if self.draws_keys {
-                log::warn(format_args!(
-                    "another host has this one's key, since a disk was copied: beginning anew with other keys"
-                ));
+                log::warn(
+                    "cloned",
+                    format_args!(
+                        "another host has this one's key, since a disk was copied: beginning anew with other keys"
+                    ),
+                );
                 return self.stop().map(|()| End::Anew);
             }
         }
@@ -369,329 +373,9 @@ impl Daemon {
         }
     }
 
-    /// Reads the configuration again. One with a mistake in it changes nothing.
-    fn reload(&mut self, now: time::Instant) {
-        self.supervisor.reloading();
-        match Settings::read(&self.options, &self.config) {
-            Ok(settings) => self.follow(now, settings),
-            Err(e) => log::warn(format_args!("the configuration stays as it was: {e}")),
-        }
-        self.announce();
-    }
-
-    fn follow(&mut self, shell_now: time::Instant, settings: Settings) {
-        let old = &self.clients.settings;
-        if (old.port, old.groups, &old.name) != (settings.port, settings.groups, &settings.name) {
-            log::warn(format_args!("port, groups and name hold from the next start on"));
-        }
-        let now = self.now();
-        let shared = self.node.is_shared();
-        self.interfaces.set_wishes(shell_now, settings.wishes.clone());
-        self.network.listen_only_to(only_peers(&settings));
-        let quota = shared.then(|| quota(&settings));
-        self.node.set_wishes(now, settings.wishes.mode.into(), settings.peers.clone(), quota);
-        self.node.set_tell_apps(now, settings.apps.announce);
-        if shared {
-            self.local.set_bounds(bounds(&settings));
-        }
-        self.clients.settings = settings;
-    }
-
-    /// One turn: inputs, then time, then outputs. True: there is more to do at once.
-    fn turn(&mut self) -> anyhow::Result<bool> {
-        self.look_at_clocks();
-        self.look_at_disk();
-        let mut more = self.take_stored()?;
-        self.take_requests();
-        // What programs say leaves before anything else is done.
-        more |= self.give_writes_and_bursts();
-        let has_room = self.store.has_room();
-        if has_room {
-            more |= self.take_datagrams();
-        }
-        more |= self.take_catch_ups(has_room)?;
-        self.take_time()?;
-        more |= self.give_to_programs()?;
-        more |= self.hold_back_floods();
-        more |= self.local.flush(time::Instant::now());
-        // Nobody waits for a report as a program waits for its message. What the programs' needs brought up goes along.
-        more |= self.give_writes_and_bursts();
-        if let Some(trace) = &mut self.trace {
-            trace.flush();
-        }
-        let now = self.now();
-        requests::part_with_closed(now, &mut self.local, &mut self.clients, &mut self.node, &mut self.blobs);
-        more |= requests::park(&mut self.clients, &self.store);
-        Ok(more || outputs::can_deliver(&self.node, &mut self.local, &self.clients))
-    }
-
-    fn take_stored(&mut self) -> anyhow::Result<bool> {
-        let stored = self.store.completed().context("a write failed; some messages may not be on disk")?;
-        if let Some(batch) = stored {
-            let now = self.now();
-            self.node.stored(now, batch);
-        }
-        Ok(stored.is_some())
-    }
-
-    fn take_requests(&mut self) {
-        let now = self.now();
-        let world = requests::World {
-            node: &mut self.node,
-            store: &self.store,
-            network: &self.network,
-            interfaces: &self.interfaces,
-            watch: &self.watch,
-            state: &self.state,
-            blobs: &mut self.blobs,
-            anew: self.anew,
-        };
-        requests::take(now, &mut self.local, &mut self.clients, world);
-    }
-
-    fn take_datagrams(&mut self) -> bool {
-        let now = self.now();
-        let (node, trace) = (&mut self.node, &mut self.trace);
-        self.network.receive(DATAGRAMS, |arrival, datagram| {
-            if let Some(trace) = trace {
-                trace.received(arrival, datagram);
-            }
-            node.handle_datagram(now, arrival, datagram);
-        })
-    }
-
-    fn take_catch_ups(&mut self, has_room: bool) -> anyhow::Result<bool> {
-        let (shell_now, now) = (time::Instant::now(), self.now());
-        let (node, store) = (&mut self.node, &self.store);
-        let mut failed = None;
-        let mut more = self.catch_ups.serve(shell_now, |session, log, from, bytes| {
-            let cached = node.cached(session, log, from, bytes);
-            if !cached.is_empty() {
-                return cached;
-            }
-            store.read(session, log, from, bytes).unwrap_or_else(|e| {
-                failed = Some(e);
-                Vec::new()
-            })
-        });
-        if let Some(e) = failed {
-            return Err(e).context("the store cannot be read");
-        }
-        let link = self.network.links().first().map_or(LinkId(0), |link| link.id);
-        let budget = if has_room { CATCH_UP_BYTES } else { 0 };
-        more |= self.catch_ups.receive(shell_now, budget, |from, datagram| {
-            node.handle_datagram(now, Arrival { link, way: Way::Stream, from }, datagram);
-        });
-        for (id, outcome) in self.catch_ups.take_finished() {
-            self.on_caught_up(id, outcome);
-        }
-        Ok(more)
-    }
-
-    /// A provider is through, or the next one is asked.
-    fn on_caught_up(&mut self, id: u64, outcome: Outcome) {
-        let Some(mut asking) = self.asking.remove(&id) else { return };
-        if let Outcome::Busy(others) = &outcome {
-            let fresh = others.iter().filter(|at| !asking.named.contains(at) && self.node.is_host_at(**at));
-            let fresh: Vec<SocketAddr> = fresh.copied().collect();
-            asking.named.extend(&fresh);
-            asking.providers.extend(fresh);
-        }
-        if outcome == Outcome::Done || asking.providers.is_empty() {
-            let now = self.now();
-            self.node.caught_up(now, asking.session);
-        } else {
-            self.ask(asking);
-        }
-    }
-
-    fn ask(&mut self, mut asking: Asking) {
-        if asking.providers.is_empty() {
-            let now = self.now();
-            return self.node.caught_up(now, asking.session);
-        }
-        let provider = asking.providers.remove(0);
-        let want = |(log, from, to): &(LogId, Seq, Seq)| catchup::Want { log: *log, from: *from, to: *to };
-        let wants = asking.wants.iter().map(want).collect();
-        let port = self.network.own_port();
-        let request = catchup::Request { session: asking.session, port, wants };
-        self.asked += 1;
-        self.catch_ups.ask(time::Instant::now(), self.asked, provider, &request);
-        self.asking.insert(self.asked, asking);
-    }
-
-    fn take_time(&mut self) -> anyhow::Result<()> {
-        let now = time::Instant::now();
-        let change = self.interfaces.handle_timeout(now)?;
-        self.on_interfaces(change);
-        self.local.handle_timeout(now);
-        self.catch_ups.handle_timeout(now);
-        self.door.handle_timeout(now);
-        if let Some(agent) = &mut self.agent {
-            report_agent(&agent.handle_timeout(now));
-        }
-        let core_now = self.now();
-        let shell = Shell { network: &self.network, interfaces: &self.interfaces };
-        self.watch.handle_timeout(now, core_now, &self.node, shell);
-        let now = self.now();
-        if self.node.poll_timeout().is_some_and(|at| at <= now) {
-            self.node.handle_timeout(now);
-        }
-        Ok(())
-    }
-
-    /// Whether this host has slept, or this process was stopped: then the network has gone on without it.
-    fn look_at_clocks(&mut self) {
-        let due = self.due();
-        let Some(away) = self.pulse.beat(due) else { return };
-        log::info(format_args!(
-            "away for {:.1} s; telling the others that this host is there again",
-            away.as_secs_f64()
-        ));
-        let links = self.network.links().to_vec();
-        let renewed: Vec<LinkId> = links.iter().map(|link| link.id).collect();
-        report_failed(self.network.set_links(links, &renewed));
-        let now = self.now();
-        self.node.woke(now);
-    }
-
-    /// Others may fill the disk, and free it.
-    fn look_at_disk(&mut self) {
-        let now = time::Instant::now();
-        if self.look_at_disk <= now {
-            self.look_at_disk = now + LOOK_AT_DISK;
-            self.store.space();
-        }
-        let space = self.store.last_space();
-        if std::mem::replace(&mut self.space, space) != space {
-            match space {
-                Space::Low => {
-                    log::warn(format_args!("the disk is nearly full: kept sessions take nothing more"))
-                }
-                Space::Enough => log::info(format_args!("the disk has room again")),
-            }
-            let now = self.now();
-            self.node.set_storing(now, space == Space::Enough);
-        }
-    }
-
-    fn on_interfaces(&mut self, change: Option<Change>) {
-        let Some(change) = change else { return };
-        let names: Vec<&str> = change.links.iter().map(|link| link.name.as_str()).collect();
-        log::info(format_args!(
-            "interfaces in use: {}",
-            if names.is_empty() { "none".into() } else { names.join(" ") }
-        ));
-        report_failed(self.network.set_links(change.links.clone(), &change.renewed));
-        let now = self.now();
-        self.node.set_links(now, change.links);
-    }
-
-    /// Datagrams to the network, and what must be kept to the store: at once, side by side.
-    fn give_writes_and_bursts(&mut self) -> bool {
-        let started = self.now();
-        for _ in 0..BURSTS {
-            let now = self.now();
-            if self.node.is_shared() && now.since(started) > SENDING {
-                self.give_writes();
-                return true;
-            }
-            let next = self.unsent.take().or_else(|| Some((self.node.poll_transmit(now)?, 0)));
-            let Some((transmit, from)) = next else {
-                self.give_writes();
-                return false;
-            };
-            let gone = from + self.network.send(&transmit.route, &transmit.datagrams[from..]);
-            if let Some(trace) = &mut self.trace {
-                trace.sent(&transmit.route, &transmit.datagrams[from..gone]);
-            }
-            self.give_writes();
-            if gone < transmit.datagrams.len() {
-                // The socket says when it has room again.
-                self.unsent = Some((transmit, gone));
-                return false;
-            }
-        }
-        true
-    }
-
-    fn give_writes(&mut self) {
-        while let Some(batch) = self.node.poll_write() {
-            self.store.submit(batch);
-        }
-    }
-
-    fn give_to_programs(&mut self) -> anyhow::Result<bool> {
-        let mut more = false;
-        let mut put_off = std::mem::take(&mut self.put_off).into_iter();
-        while let Some(action) = put_off.next().or_else(|| self.node.poll_action()) {
-            match action {
-                Action::Fetch { instance, .. } if !self.has_share(instance) => self.put_off.push(action),
-                Action::Fetch { instance, session, log, from, bytes } => {
-                    let started = time::Instant::now();
-                    let entries =
-                        self.store.read(session, log, from, bytes).context("the store cannot be read")?;
-                    let now = self.now();
-                    self.node.fetched(now, instance, session, log, from, entries);
-                    if let Some(uid) = self.uid_of(instance) {
-                        self.local.shares.take(uid, started.elapsed());
-                    }
-                    more = true;
-                }
-                Action::CatchUp { session, providers, wants } => {
-                    self.ask(Asking { session, wants, named: providers.clone(), providers })
-                }
-                Action::Notify(instance, event) => {
-                    outputs::notify(&mut self.local, &self.clients, instance, event)
-                }
-                Action::DrawKeys => self.draws_keys = true,
-                Action::NotifyAgent(user, event) => {
-                    outputs::notify_agent(&mut self.local, &self.clients, user, event)
-                }
-            }
-        }
-        self.blobs.take_news(&self.node, |connection, transfer, told| {
-            outputs::tell_transfer(&mut self.local, connection, transfer, told);
-        });
-        let now = self.now();
-        outputs::deliver(now, &mut self.node, &mut self.local, &self.clients);
-        let changed = self.node.take_changed();
-        if changed.contains(&Topic::Who) {
-            let people = self.node.who(UserId::NIL);
-            self.clients.set_hosts(people.into_iter().map(|person| (person.host_id, person.host)));
-        }
-        outputs::tell_changed(&mut self.local, &self.clients, &changed);
-        Ok(more || !self.put_off.is_empty())
-    }
-
-    fn uid_of(&mut self, instance: InstanceId) -> Option<u32> {
-        let connection = self.clients.connection(instance)?;
-        self.local.get(connection).map(|connection| connection.peer.uid)
-    }
-
-    fn has_share(&mut self, instance: InstanceId) -> bool {
-        self.uid_of(instance).is_none_or(|uid| self.local.shares.has_left(uid))
-    }
-
-    /// Users whose programs have published more than the network or the disk takes are not listened to for a while, so
-    /// that what waits has a bound. True: somebody is listened to again.
-    fn hold_back_floods(&mut self) -> bool {
-        let mut again = false;
-        for uid in self.local.shares.active() {
-            let Some(user) = self.clients.user(uid) else { continue };
-            let flooded = match self.node.is_shared() {
-                true => self.node.pending(user) > PENDING,
-                false => !self.store.has_room(),
-            };
-            again |= self.local.shares.is_paused(uid) && !flooded;
-            self.local.shares.pause(uid, flooded);
-        }
-        again
-    }
-
     /// Says farewell on the network, and has everything on disk.
     fn stop(&mut self) -> anyhow::Result<()> {
-        log::info(format_args!("ending"));
+        log::info("ending", format_args!("ending"));
         let now = self.now();
         self.node.stop(now);
         self.give_writes_and_bursts();
@@ -737,23 +421,4 @@ fn bounds(settings: &Settings) -> Bounds {
 fn wall_clock() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
-}
-
-fn report_failed(failed: Vec<(LinkId, std::io::Error)>) {
-    for (link, error) in failed {
-        log::warn(format_args!("interface {}: the group cannot be entered: {error}", link.0));
-    }
-}
-
-fn report_agent(news: &Option<AgentNews>) {
-    match news {
-        Some(AgentNews::Started(pid)) => log::info(format_args!("the agent runs (process {pid})")),
-        Some(AgentNews::Ended(status)) => {
-            log::warn(format_args!("the agent ended ({status}); it is started again"))
-        }
-        Some(AgentNews::Failed(e)) => log::warn(format_args!(
-            "chalktalk-agent cannot be started ({e}); no program can be opened until it is installed beside chalktalkd or on the PATH"
-        )),
-        None => {}
-    }
 }

@@ -43,10 +43,16 @@ impl Watch {
         self.next
     }
 
-    /// Looks, if it is time, and says what is new in the log.
-    pub fn handle_timeout(&mut self, shell_now: time::Instant, now: Instant, node: &Node, shell: Shell<'_>) {
+    /// Looks, if it is time, and says what is new in the log. True: something is wrong that was not, or no longer.
+    pub fn handle_timeout(
+        &mut self,
+        shell_now: time::Instant,
+        now: Instant,
+        node: &Node,
+        shell: Shell<'_>,
+    ) -> bool {
         if self.next > shell_now {
-            return;
+            return false;
         }
         self.next = shell_now + LOOK;
         let refused = shell.network.counters().refused;
@@ -57,13 +63,17 @@ impl Watch {
         let codes: BTreeSet<String> = serious.iter().map(|finding| finding.code.clone()).collect();
         for finding in &serious {
             if !self.said.contains(&finding.code) {
-                log::warn(format_args!("{}: {}; {}", finding.code, finding.cause, finding.fix));
+                log::warn_with(
+                    &finding.code,
+                    format_args!("{}: {}; {}", finding.code, finding.cause, finding.fix),
+                    &[("CAUSE", &finding.cause), ("FIX", &finding.fix)],
+                );
             }
         }
         for code in self.said.difference(&codes) {
-            log::info(format_args!("{code}: is over"));
+            log::info(code, format_args!("{code}: is over"));
         }
-        self.said = codes;
+        std::mem::replace(&mut self.said, codes) != self.said
     }
 
     /// What is seriously wrong, for the status.

@@ -17,6 +17,10 @@ use interprocess::{
     os::unix::{local_socket::ListenerOptionsExt, uds_local_socket},
 };
 use mio::{Interest, Registry, Token, unix::SourceFd};
+use rustix::{
+    io::Errno,
+    net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with},
+};
 use std::{
     collections::{BTreeMap, VecDeque},
     fs, io,
@@ -24,7 +28,7 @@ use std::{
         fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd},
         unix::{
             fs::{FileTypeExt, PermissionsExt},
-            net::{UnixListener, UnixStream},
+            net::UnixListener,
         },
     },
     path::{Path, PathBuf},
@@ -265,9 +269,22 @@ fn clear_the_way(path: &Path) -> Result<(), ListenError> {
         }
         Ok(_) => {}
     }
-    match UnixStream::connect(path) {
-        Ok(_) => in_the_way("is a socket at which another program answers: end that program"),
-        Err(_) => fs::remove_file(path).map_err(io_error),
+    match is_left_behind(path) {
+        Ok(true) => fs::remove_file(path).map_err(io_error),
+        Ok(false) => in_the_way("is a socket of another program: end that program, or move it away"),
+        Err(e) => Err(io_error(e)),
+    }
+}
+
+/// Whether a socket is one that a dead daemon has left: one of streams, at which nobody listens. A program that is too busy to
+/// answer is there all the same.
+fn is_left_behind(path: &Path) -> io::Result<bool> {
+    let nonblocking = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, nonblocking, None)?;
+    match connect(&socket, &SocketAddrUnix::new(path)?) {
+        Err(Errno::CONNREFUSED) => Ok(true),
+        Ok(()) | Err(Errno::AGAIN | Errno::PROTOTYPE | Errno::INPROGRESS) => Ok(false),
+        Err(e) => Err(e.into()),
     }
 }
 

@@ -28,8 +28,14 @@ fn main() -> ExitCode {
     match run(&options) {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {
-            log::error(format_args!("{e:#}"));
-            ExitCode::from(exit_status(&e))
+            let status = exit_status(&e);
+            let code = match status {
+                USAGE => "configuration",
+                REFUSED => "refused",
+                _ => "failed",
+            };
+            log::error(code, format_args!("{e:#}"));
+            ExitCode::from(status)
         }
     }
 }

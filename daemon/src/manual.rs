@@ -21,6 +21,12 @@ It must not start as things are: the state belongs to another user, is damaged, 
 daemon, or something that is not its own is in the way of its socket. Nothing was changed; the message says what to do.
 .SH SIGNALS
 SIGTERM and SIGINT end it, with everything on disk. SIGHUP has it read its configuration again.
+.SH LOG
+Standard error, a line each; in the journal with a level and fields. \\fBerror\\fR: it has ended, and its operator has to act.
+\\fBwarning\\fR: it goes on, and its operator should look (\\fBjournalctl \\-p warning \\-u chalktalkd\\fR). \\fBinfo\\fR: what happened, for
+whoever wants to know when. \\fBCHALKTALK_CODE\\fR is a short name that stays, the same as in \\fBchalktalk doctor\\fR and
+\\fBchalktalk status\\fR; findings have \\fBCHALKTALK_CAUSE\\fR and \\fBCHALKTALK_FIX\\fR besides
+(\\fBjournalctl CHALKTALK_CODE=not\\-heard\\-by\\fR).
 .SH FILES
 The system's service: \\fI/etc/chalktalk/config.toml\\fR, \\fI/var/lib/chalktalk\\fR, \\fI/run/chalktalk/chalktalkd.sock\\fR. A user's own
 daemon: \\fI~/.config/chalktalk/config.toml\\fR, \\fI~/.local/state/chalktalk\\fR, \\fI$XDG_RUNTIME_DIR/chalktalk/chalktalkd.sock\\fR.

@@ -121,7 +121,7 @@ impl Engine {
         // Without it, it is merely less polite.
         let _ = rustix::process::setpriority_process(None, NICE);
         if let Err(e) = self.tools.files.scan() {
-            log::warn(format_args!("files that were kept cannot be read: {e}"));
+            log::warn("files", format_args!("files that were kept cannot be read: {e}"));
         }
         let mut events = Events::with_capacity(256);
         let mut more = false;
@@ -130,7 +130,7 @@ impl Engine {
             if let Err(e) = self.poll.poll(&mut events, timeout)
                 && e.kind() != io::ErrorKind::Interrupted
             {
-                log::warn(format_args!("files are no longer moved: {e}"));
+                log::warn("files", format_args!("files are no longer moved: {e}"));
                 return;
             }
             for event in &events {
@@ -205,7 +205,7 @@ impl Engine {
                     Refusal::new(RefusalCode::BadRequest, "the file was dropped while it was fetched");
                 ids.collect::<Vec<_>>().into_iter().for_each(|id| self.end(id, Err(refusal.clone())));
                 if let Err(e) = self.tools.files.remove(session, blob) {
-                    log::warn(format_args!("a file that was dropped cannot be removed: {e}"));
+                    log::warn("files", format_args!("a file that was dropped cannot be removed: {e}"));
                 }
             }
             Order::Finished { fetch, result } => {
@@ -259,7 +259,7 @@ impl Engine {
                 tools.order(Order::TakenIn(transfer));
             };
             if let Err(e) = thread::Builder::new().name("taking in".into()).spawn(work) {
-                log::warn(format_args!("no thread can be started for a file of user {user:?}: {e}"));
+                log::warn("files", format_args!("no thread can be started for a file of user {user:?}: {e}"));
                 self.taking.remove(&transfer);
                 self.tools.tell(News::Put { transfer, result: Err(taking::disk(e)) });
             }

@@ -1,6 +1,7 @@
 use super::*;
 use chalktalk_ipc::{Call, FrameKind, Request, codec::put_frame, socket::connect_to};
 use mio::{Events, Poll};
+use std::os::unix::net::UnixStream;
 use std::{
     io::{Read, Write},
     os::unix::fs::PermissionsExt,
@@ -216,7 +217,7 @@ fn what_is_in_the_way_and_not_ours_stays() {
     assert_eq!(fs::read_to_string(&path).unwrap(), "a letter");
     fs::remove_file(&path).unwrap();
     let foreign = UnixListener::bind(&path).unwrap();
-    assert!(refused().contains("another program answers"), "{}", refused());
+    assert!(refused().contains("is a socket of another program"), "{}", refused());
     assert!(UnixStream::connect(&path).is_ok(), "it still can be reached");
     drop(foreign);
     listen(&path, Admission::Only(me())).unwrap();
