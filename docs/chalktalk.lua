@@ -2,7 +2,8 @@
 -- A trace is written by `chalktalkd --trace FILE`; live traffic shows as well:
 --     tshark -X lua_script:docs/chalktalk.lua -r FILE
 --     wireshark -X lua_script:docs/chalktalk.lua FILE
--- What is behind the header is signed and in part sealed; of entries and host frames the fields in clear are shown.
+-- What is behind the header is signed and in part sealed; of entries and host frames the fields in clear are shown. Of streams (TCP:
+-- catch-ups, P29, and blobs, P91) what the asker begins with; live captures have them, traces do not.
 
 local chalktalk = Proto("chalktalk", "Chalktalk")
 
@@ -19,6 +20,7 @@ local f = {
     genesis = ProtoField.bool("chalktalk.genesis", "Genesis", 8, nil, 2),
     urge = ProtoField.bool("chalktalk.urge", "Urge", 8, nil, 4),
     statement = ProtoField.bool("chalktalk.statement", "Statement", 8, nil, 8),
+    notice = ProtoField.bool("chalktalk.notice", "Notice", 8, nil, 16),
     header = ProtoField.uint8("chalktalk.header", "Header length"),
     length = ProtoField.uint16("chalktalk.length", "Length"),
     session = ProtoField.bytes("chalktalk.session", "Session"),
@@ -32,6 +34,12 @@ local f = {
     body = ProtoField.bytes("chalktalk.body", "Body"),
     hostkey = ProtoField.bytes("chalktalk.hostkey", "Host key"),
     signature = ProtoField.bytes("chalktalk.signature", "Signature"),
+    stream = ProtoField.string("chalktalk.stream", "Stream"),
+    runs = ProtoField.uint16("chalktalk.runs", "Runs wanted"),
+    port = ProtoField.uint16("chalktalk.port", "Own port"),
+    first = ProtoField.uint64("chalktalk.first", "First slot"),
+    last = ProtoField.uint64("chalktalk.last", "Last slot"),
+    nonce = ProtoField.bytes("chalktalk.nonce", "Nonce"),
 }
 chalktalk.fields = f
 
@@ -68,7 +76,7 @@ function chalktalk.dissector(buffer, pinfo, root)
     tree:add(f.kind, buffer(3, 1))
     local flags = tree:add(f.flags, buffer(4, 1))
     if kind == 1 then
-        for _, flag in ipairs({ f.signed, f.genesis, f.urge, f.statement }) do flags:add(flag, buffer(4, 1)) end
+        for _, flag in ipairs({ f.signed, f.genesis, f.urge, f.statement, f.notice }) do flags:add(flag, buffer(4, 1)) end
     end
     tree:add(f.header, buffer(5, 1))
     tree:add_le(f.length, buffer(6, 2))
@@ -87,6 +95,40 @@ function chalktalk.dissector(buffer, pinfo, root)
     pinfo.cols.info = (kinds[kind] or "unknown") .. about .. (sealed and " (sealed)" or "")
     return buffer:len()
 end
+
+-- What an asker begins a stream with.
+local function stream(buffer, pinfo, root)
+    if buffer:len() < 23 then return false end
+    local magic = buffer(0, 4):string()
+    if magic ~= "CTCU" and magic ~= "CTBL" then return false end
+    local what = magic == "CTCU" and "catch-up" or "blob"
+    pinfo.cols.protocol = "Chalktalk"
+    pinfo.cols.info = what .. " asked for"
+    local tree = root:add(chalktalk, buffer())
+    tree:add(f.stream, buffer(0, 4), what)
+    tree:add(f.version, buffer(4, 1))
+    tree:add(f.session, buffer(5, 16))
+    if magic == "CTBL" then
+        if buffer:len() >= 41 then
+            tree:add_le(f.key, buffer(21, 4))
+            tree:add(f.nonce, buffer(25, 16))
+        end
+        return true
+    end
+    local runs = buffer(21, 2):le_uint()
+    tree:add_le(f.runs, buffer(21, 2))
+    if buffer:len() >= 25 then tree:add_le(f.port, buffer(23, 2)) end
+    for run = 0, runs - 1 do
+        local at = 25 + run * 36
+        if buffer:len() < at + 36 then break end
+        tree:add(f.origin, buffer(at, 16))
+        tree:add_le(f.epoch, buffer(at + 16, 4))
+        tree:add_le(f.first, buffer(at + 20, 8))
+        tree:add_le(f.last, buffer(at + 28, 8))
+    end
+    return true
+end
+chalktalk:register_heuristic("tcp", stream)
 
 -- The group's port, and the own ports of 64 daemons behind it. Another port: Decode As, or the heuristic, which goes by the magic.
 local ports = DissectorTable.get("udp.port")

@@ -1,4 +1,5 @@
-//! A host that runs a whole system: systemd as process 1, over an overlay of this machine's root file system.
+//! A host that runs a whole system: systemd as process 1, over an overlay of a clean Debian root ([`ROOT`], as `.ci/run` makes
+//! it), or where there is none, of this machine's root file system.
 //!
 //! It has process ids, mounts, control groups, a bus and logins of its own, and the network of a lab's host. What is
 //! installed or written in it is in memory and vanishes with it. Needs root.
@@ -24,6 +25,9 @@ const LONG: Duration = Duration::from_secs(90);
 
 /// Users of every booted host: name and uid.
 pub const PEOPLE: [(&str, u32); 2] = [("ana", 7001), ("ben", 7002)];
+
+/// Names a folder with a clean Debian root: what the packages depend on and nothing more.
+pub const ROOT: &str = "CHALKTALK_DEBIAN_ROOT";
 
 /// Where the packages are inside.
 const PACKAGES: &str = "/opt/packages";
@@ -57,10 +61,10 @@ const TARGET: &str = "[Unit]\nDescription=what a host of the lab runs\nRequires=
 /// What a desktop does when it has started: its target brings `graphical-session.target` up.
 const DESKTOP: &str = "[Unit]\nDescription=a desktop\nBindsTo=graphical-session.target\n";
 
-/// Moves the process below `unshare` into a root of its own and becomes systemd. Arguments: folder, name.
+/// Moves the process below `unshare` into a root of its own and becomes systemd. Arguments: folder, name, root.
 const INIT: &str = r#"
 set -eu
-mount -t overlay overlay -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" "$1/root"
+mount -t overlay overlay -o "lowerdir=$3,upperdir=$1/upper,workdir=$1/work" "$1/root"
 cd "$1/root"
 mount -t proc proc proc
 mount -t sysfs sysfs sys
@@ -105,10 +109,10 @@ impl Booted {
         fs::create_dir_all(&group).expect("a group of our own");
         let mut command = Command::new("/bin/sh");
         let enter = format!(
-            "echo $$ > {}/cgroup.procs; exec unshare --mount --uts --ipc --pid --cgroup --fork --kill-child=SIGKILL --propagation private /bin/sh -c \"$INIT\" init \"$1\" \"$2\"",
+            "echo $$ > {}/cgroup.procs; exec unshare --mount --uts --ipc --pid --cgroup --fork --kill-child=SIGKILL --propagation private /bin/sh -c \"$INIT\" init \"$1\" \"$2\" \"$3\"",
             group.display()
         );
-        command.args(["-c", &enter, "boot"]).arg(dir).arg(host.label());
+        command.args(["-c", &enter, "boot"]).arg(dir).arg(host.label()).arg(root());
         command.env("INIT", INIT).env("PATH", tool::search_path());
         let process = host.spawn("systemd", command);
         let init = wait::for_some(LONG, "the system's process 1", || first_child(process.pid()));
@@ -293,7 +297,7 @@ fn lay_out(upper: &Path, name: &str) {
         PEOPLE.iter().map(|(name, uid)| line(name, *uid)).collect::<String>()
     };
     let add = |path: &str, lines: String| {
-        let there = fs::read_to_string(Path::new("/").join(path)).unwrap_or_default();
+        let there = fs::read_to_string(root().join(path)).unwrap_or_default();
         write(path, &(there + &lines));
     };
     add(
@@ -314,6 +318,11 @@ fn lay_out(upper: &Path, name: &str) {
     {
         fs::copy(package.path(), packages.join(package.file_name())).expect("the lab's own folder");
     }
+}
+
+/// What lies below the systems.
+pub fn root() -> PathBuf {
+    std::env::var_os(ROOT).map(PathBuf::from).filter(|path| path.is_dir()).unwrap_or_else(|| "/".into())
 }
 
 fn capital(name: &str) -> String {
@@ -340,7 +349,7 @@ fn groups() -> Result<(), Missing> {
             ("/usr/lib/systemd/user/dbus.socket", "dbus-user-session"),
             ("/usr/share/pam-configs/systemd", "libpam-systemd"),
         ] {
-            if !Path::new(file).exists() {
+            if !root().join(&file[1..]).exists() {
                 return Err(Missing(format!("{file} is missing (package {package})")));
             }
         }

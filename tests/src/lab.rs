@@ -110,6 +110,24 @@ impl Lab {
         &self.hosts[n - 1]
     }
 
+    /// The kernel's switch keeps these hosts apart from each other, as access points do with their clients; everybody else still
+    /// reaches them.
+    pub fn keep_apart(&self, hosts: &[usize]) {
+        for n in hosts {
+            run("bridge", &["-n", &self.bridge, "link", "set", "dev", &format!("p{n}"), "isolated", "on"]);
+        }
+    }
+
+    /// The kernel's switch sends multicast on only where somebody has asked for it (IGMP and MLD snooping), and takes itself for
+    /// the querier, but asks nobody: what hosts have asked for is forgotten after a second.
+    pub fn snoop_without_a_querier(&self) {
+        let slow = ["mcast_query_interval", "100000000", "mcast_startup_query_interval", "100000000"];
+        let short = ["mcast_query_response_interval", "1", "mcast_membership_interval", "100"];
+        let on = ["mcast_querier", "1", "mcast_snooping", "1"];
+        let start = ["-n", &self.bridge, "link", "set", "br0", "type", "bridge"];
+        run("ip", &[&start[..], &slow, &short, &on].concat());
+    }
+
     /// The switch of our own, in a lab that has one.
     pub fn switch(&self) -> &Switch {
         self.switch.as_ref().expect("a lab wired with Wire::Faulty")

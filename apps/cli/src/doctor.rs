@@ -12,12 +12,15 @@ use crate::{
 };
 use chalktalk_client::{Client, ClientError};
 use chalktalk_ipc::{
-    event::{Finding, Health, NeighbourHealth},
+    event::{Finding, Health, NeighbourHealth, Warning},
     socket::{SYSTEM_SOCKET, candidates},
     text::{label, printable},
 };
 use serde::Serialize;
-use std::{fs, io, os::unix::net::UnixStream, path::Path, process::Command, thread, time::Duration};
+use std::{
+    collections::BTreeSet, fs, io, os::unix::net::UnixStream, path::Path, process::Command, thread,
+    time::Duration,
+};
 
 /// Longest report: what fits a small window.
 const LINES: usize = 15;
@@ -59,6 +62,9 @@ fn look(client: &Client) -> Result<Health, ClientError> {
     thread::sleep(PROBE);
     let mut health = client.health()?;
     let status = client.status()?;
+    let told: BTreeSet<String> = health.findings.iter().map(|finding| finding.code.clone()).collect();
+    let untold = status.warnings.iter().filter(|warning| !told.contains(&warning.code));
+    health.findings.extend(untold.map(of_daemon));
     if !status.agent {
         let fix = if status.state.starts_with("/var/lib/") {
             "systemctl --user start chalktalk-agent.service"
@@ -73,6 +79,20 @@ fn look(client: &Client) -> Result<Health, ClientError> {
         ));
     }
     Ok(health)
+}
+
+/// What the daemon warns of that has nothing to do with the network, and what mends it.
+fn of_daemon(warning: &Warning) -> Finding {
+    let (serious, fix) = match warning.code.as_str() {
+        "disk-full" => (true, "df -h, then remove what is not needed there"),
+        "quota" => (
+            true,
+            "raise `stored` below [quota] in /etc/chalktalk/config.toml, then: sudo systemctl reload chalktalkd",
+        ),
+        "cloned" => (false, "nothing, if the same people use both; else: chalktalk identity import FILE"),
+        _ => (true, "journalctl --unit chalktalkd --lines 20"),
+    };
+    finding(&warning.code, serious, warning.text.clone(), fix)
 }
 
 /// Why no daemon can be asked.

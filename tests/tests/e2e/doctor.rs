@@ -3,7 +3,7 @@
 //! Each test is one fault, looked at from where a person would: the host that has the trouble.
 
 use chalktalk_tests::{
-    lab::{Host, Lab, tool},
+    lab::{Host, Lab, skip, tool},
     programs::{Daemon, SOON},
     runner::Test,
     tests, wait,
@@ -16,7 +16,10 @@ pub(crate) const TESTS: &[Test] = tests![
     a_firewall_on_the_other_side,
     one_way_only,
     clients_kept_apart,
+    all_clients_kept_apart,
     a_switch_that_filters_multicast,
+    a_clock_that_is_off,
+    a_cloned_identity,
     the_wrong_interface,
     only_a_container_interface,
     another_mtu,
@@ -45,6 +48,9 @@ fn examine(host: &Host) -> (Vec<String>, Value) {
 fn finds(host: &Host, code: &str) -> Value {
     wait::for_some(6 * SOON, &format!("{code} to be found on {}", host.label()), || {
         let (codes, report) = examine(host);
+        if codes.iter().any(|found| found == code) {
+            println!("{code}: {codes:?}");
+        }
         codes.iter().any(|found| found == code).then_some(report)
     })
 }
@@ -134,19 +140,66 @@ fn one_way_only() {
     finds(lab.host(3), "host-not-heard");
 }
 
+/// Two on the air that cannot hear each other, and one on the wire that hears both.
 fn clients_kept_apart() {
     let lab = Lab::new(3);
-    lab.host(1).be_deaf_to(Some(lab.host(2)));
-    lab.host(2).be_deaf_to(Some(lab.host(1)));
+    lab.keep_apart(&[1, 2]);
     let _daemons: Vec<Daemon> = lab.hosts().iter().map(Host::daemon).collect();
     let report = finds(lab.host(1), "host-not-heard");
     assert!(report.to_string().contains("keeps its clients apart"), "{report}");
 }
 
+/// Nobody is left who could tell of the others: it says what it can be.
+fn all_clients_kept_apart() {
+    let lab = Lab::new(3);
+    lab.keep_apart(&[1, 2, 3]);
+    let _daemons: Vec<Daemon> = lab.hosts().iter().map(Host::daemon).collect();
+    let report = finds(lab.host(1), "alone");
+    assert!(report.to_string().contains("the access point keeps its clients apart"), "{report}");
+}
+
 fn a_switch_that_filters_multicast() {
     let (lab, _daemons) = three();
-    lab.host(1).lose_multicast();
-    finds(lab.host(1), "multicast-lost");
+    lab.snoop_without_a_querier();
+    let report = finds(lab.host(1), "multicast-lost");
+    assert!(report.to_string().contains("snooping without a querier"), "{report}");
+    // Nothing is lost meanwhile.
+    lab.host(1).send("#lobby", "by broadcast");
+    wait::until(SOON, "the message", || lab.host(2).history("#lobby").contains(&"by broadcast".to_owned()));
+}
+
+fn a_clock_that_is_off() {
+    let library = ["x86_64-linux-gnu", "aarch64-linux-gnu"]
+        .map(|machine| format!("/usr/lib/{machine}/faketime/libfaketime.so.1"));
+    let Some(library) = library.iter().find(|path| std::path::Path::new(path).exists()) else {
+        skip("libfaketime is missing (package libfaketime)");
+    };
+    let lab = Lab::new(3);
+    let late = [("LD_PRELOAD", library.as_str()), ("FAKETIME", "-2h"), ("FAKETIME_DONT_FAKE_MONOTONIC", "1")];
+    let _late = lab.host(1).daemon_with_environment(&late);
+    let _others = [lab.host(2).daemon(), lab.host(3).daemon()];
+    let report = finds(lab.host(1), "clock-off");
+    assert!(report.to_string().contains("this host's clock is"), "{report}");
+    let elsewhere = finds(lab.host(2), "clock-off");
+    assert!(elsewhere.to_string().contains("h1"), "{elsewhere}");
+}
+
+/// The disk of one was copied to the other.
+fn a_cloned_identity() {
+    let lab = Lab::new(2);
+    let mut first = lab.host(1).daemon();
+    first.stop();
+    let (from, to) = (lab.host(1).dir().join("state"), lab.host(2).dir());
+    tool::run("cp", &["-a", from.to_str().unwrap(), to.to_str().unwrap()]);
+    let _one = lab.host(1).daemon();
+    let _other = lab.host(2).daemon();
+    let found = wait::for_some(6 * SOON, "the copy to be named", || {
+        [1, 2]
+            .into_iter()
+            .map(|n| examine(lab.host(n)))
+            .find(|(codes, _)| codes.contains(&"cloned".to_owned()))
+    });
+    assert!(found.1.to_string().contains("a disk was copied"), "{}", found.1);
 }
 
 fn the_wrong_interface() {

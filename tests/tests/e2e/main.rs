@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod bad_input;
+mod bad_start;
 mod blobs;
 mod board;
 mod board_window;
@@ -65,6 +66,7 @@ fn main() -> ExitCode {
         terminal::TESTS,
         other_languages::TESTS,
         bad_input::TESTS,
+        bad_start::TESTS,
         chat::TESTS,
         board::TESTS,
         board_window::TESTS,

@@ -26,12 +26,19 @@ fn one_package_makes_it_work_for_everybody_and_removal_leaves_nothing() {
         &format!("systemd-analyze verify --man=no {units} 2>&1 | grep -i chalktalk"),
     ]);
     assert_eq!(said.out, Vec::<String>::new(), "systemd has nothing to say about the units");
+    let fields = "journalctl --no-pager --output=json --unit chalktalkd.service CHALKTALK_CODE=ready";
+    let entry: serde_json::Value = serde_json::from_str(host.sh(fields).lines().next().unwrap()).unwrap();
+    assert_eq!(
+        (&entry["PRIORITY"], &entry["SYSLOG_IDENTIFIER"]),
+        (&"6".into(), &"chalktalkd".into()),
+        "{entry}"
+    );
+    assert!(entry["MESSAGE"].as_str().unwrap().starts_with("ready: socket /run/chalktalk"), "{entry}");
     for user in ["ana", "ben"] {
         let sent = host.run_as(user, &["chalktalk", "send", "#lobby", &format!("hello from {user}")]);
         assert_eq!(sent.code(), 0, "{}", sent.log);
     }
-    let manuals =
-        "chalktalkd.8 chalktalkd.toml.5 chalktalk.1 chalktalk-send.1 chalktalk-agent.1 chalktalk-chat.1";
+    let manuals = "chalktalkd.8 chalktalkd.toml.5 chalktalk-user.toml.5 chalktalk.1 chalktalk-send.1 chalktalk-agent.1 chalktalk-chat.1";
     host.sh(&format!("for page in {manuals}; do test -s /usr/share/man/man${{page##*.}}/$page.gz; done"));
     host.sh("bash -n /usr/share/bash-completion/completions/chalktalk; test -s /usr/share/zsh/vendor-completions/_chalktalk; test -s /usr/share/fish/vendor_completions.d/chalktalk.fish");
 

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 pub(crate) const TESTS: &[Test] = tests![
     a_crash_is_over_within_a_second_and_a_hang_within_two_and_a_half,
     twelve_crashes_in_a_row_are_no_end,
+    a_busy_machine_is_not_taken_for_a_hang,
 ];
 
 /// How often a time is taken where the best counts: the machine may be busy with something else.
@@ -37,6 +38,22 @@ fn a_crash_is_over_within_a_second_and_a_hang_within_two_and_a_half() {
         println!("after {signal}, programs are answered again after {} ms", best.as_millis());
         assert!(best < promise, "{best:?} after {signal}");
     }
+}
+
+/// Four programs that take all they can get, and one that talks: late turns are turns.
+fn a_busy_machine_is_not_taken_for_a_hang() {
+    let lab = Lab::new(1);
+    let host = Booted::with_chalktalk(lab.host(1));
+    let pid = host.main_pid("chalktalkd");
+    let _load: Vec<_> = (0..4).map(|_| host.start_as("ben", &["sh", "-c", "while :; do :; done"])).collect();
+    let mut sender = host.start_as("ana", &["chalktalk", "send", "#lobby", "-"]);
+    for n in 0..300 {
+        sender.say(&format!("line {n}"));
+        std::thread::sleep(Duration::from_millis(20)); // several periods of the watchdog, on purpose
+    }
+    sender.end_input();
+    assert!(sender.await_end(6 * SOON).success(), "{}", sender.log());
+    assert_eq!(host.main_pid("chalktalkd"), pid, "{}", host.journal("chalktalkd.service"));
 }
 
 fn twelve_crashes_in_a_row_are_no_end() {
