@@ -121,11 +121,14 @@ impl Lab {
     /// The kernel's switch sends multicast on only where somebody has asked for it (IGMP and MLD snooping), and takes itself for
     /// the querier, but asks nobody: what hosts have asked for is forgotten after a second.
     pub fn snoop_without_a_querier(&self) {
-        let slow = ["mcast_query_interval", "100000000", "mcast_startup_query_interval", "100000000"];
-        let short = ["mcast_query_response_interval", "1", "mcast_membership_interval", "100"];
-        let on = ["mcast_querier", "1", "mcast_snooping", "1"];
+        // Who asks for IPv6 groups needs an address that is not still being looked at.
+        run("ip", &["-n", &self.bridge, "addr", "add", "fe80::b/64", "dev", "br0", "nodad"]);
         let start = ["-n", &self.bridge, "link", "set", "br0", "type", "bridge"];
-        run("ip", &[&start[..], &slow, &short, &on].concat());
+        let slow = ["mcast_query_interval", "100000000", "mcast_startup_query_interval", "100000000"];
+        let short = ["mcast_query_response_interval", "10", "mcast_membership_interval", "100"];
+        run("ip", &[&start[..], &slow, &short].concat());
+        // Only then: a querier counts once its first answers are due.
+        run("ip", &[&start[..], &["mcast_querier", "1", "mcast_snooping", "1"]].concat());
     }
 
     /// The switch of our own, in a lab that has one.

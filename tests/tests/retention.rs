@@ -68,12 +68,12 @@ fn a_host_that_has_dropped_starts_again_with_what_is_left() {
     world.publish(chats[0], lobby(), 200, 1000);
     world.converge(MINUTE);
     world.run(3 * MINUTE);
-    for host in 0..2 {
+    for (host, chat) in chats.into_iter().enumerate() {
         world.crash(host);
         world.run(MINUTE);
         world.start(host);
         world.run(MINUTE);
-        world.publish(chats[host], lobby(), 50, 1000);
+        world.publish(chat, lobby(), 50, 1000);
         world.converge(MINUTE);
     }
     world.run(3 * MINUTE);
