@@ -2,7 +2,7 @@
 //!
 //! An entry may go when every host seen in the session of late holds it. What a host holds is told by its digest (P37): where it
 //! is ours, the host holds all that we hold, so one number, a Lamport stamp, says it for all logs. The shell's store drops in
-//! the order of stamps. The first entry of a log stays: it says whose log it is, and newcomers need it (P119, P120).
+//! the order of stamps. The first entry of a log stays: it says whose log it is, and newcomers need it (P121, P122).
 //!
 //! Invariant: what a host is said to hold, it has said itself, of exactly the entries that are held here.
 
