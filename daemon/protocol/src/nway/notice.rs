@@ -164,8 +164,8 @@ impl Notice {
 
 /// A text on one line, free of what could mislead, of at most so many bytes.
 pub fn short(given: &str, most: usize) -> String {
-    let words: Vec<&str> = given.split_whitespace().collect();
-    let clean = text::printable(&words.join(" "));
+    let words = given.split_whitespace().map(text::printable).filter(|word| !word.is_empty());
+    let clean = words.collect::<Vec<String>>().join(" ");
     let mut end = clean.len().min(most);
     while !clean.is_char_boundary(end) {
         end -= 1;
@@ -241,6 +241,18 @@ mod tests {
             read.title.len() <= MAX_LABEL && read.title.chars().all(|c| !c.is_control() && c != '\u{202e}')
         );
         assert_eq!(read.text().split(' ').take(2).collect::<Vec<_>>(), ["invite", "nway"]);
+    }
+
+    #[test]
+    fn a_text_that_was_made_fit_stays_as_it_is() {
+        for given in ["a \u{202e} b", " \r\n a\u{85}b \u{2028}", "\u{1b}[1m x", "é é é é", "", "\u{202e}"]
+        {
+            for most in 0..20 {
+                let once = short(given, most);
+                assert!(once.len() <= most && short(&once, most) == once, "{given:?} in {most}: {once:?}");
+            }
+        }
+        assert_eq!(short("10 %\r100 %  done", 99), "10 % 100 % done");
     }
 
     #[test]
