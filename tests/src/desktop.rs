@@ -50,8 +50,13 @@ impl Desktop {
         };
         wait::until(OPEN, "a display", || this.xdotool(&["getdisplaygeometry"]).is_some());
         this.show(arguments);
-        this.does(&format!("windowsize {} {width} {height}", this.id));
+        this.resize([width, height]);
         this
+    }
+
+    /// Gives the window this size, in pixels.
+    pub fn resize(&self, [width, height]: [u32; 2]) {
+        self.does(&format!("windowsize {} {width} {height}", self.id));
     }
 
     /// Opens the window (again).

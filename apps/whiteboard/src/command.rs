@@ -19,7 +19,7 @@ use chalktalk_ipc::{
 };
 use std::{
     fs,
-    io::{self, Read, Write},
+    io::{self, IsTerminal, Read, Write},
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -53,6 +53,9 @@ const QUIET_NEWCOMER: Duration = Duration::from_millis(700);
 
 /// How long nothing may move while a drawing is being stored.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Who waits at a terminal is told so often how far it is.
+const TELL_EVERY: Duration = Duration::from_secs(1);
 
 /// Around what is exported, in board units.
 const MARGIN: f32 = 16.0;
@@ -326,7 +329,7 @@ fn settle(
 /// Publishes everything and waits until it is on this host's disk.
 fn publish_all(client: &Client, sitting: &mut Sitting, events: &Events) -> Result<(), CommandError> {
     let mut moved = Instant::now();
-    let mut before = None;
+    let (mut before, mut told) = (None, Instant::now());
     loop {
         let number = sitting.publish()?;
         while let Ok(event) = events.try_recv() {
@@ -346,7 +349,12 @@ fn publish_all(client: &Client, sitting: &mut Sitting, events: &Events) -> Resul
             Ok(()) | Err(ClientError::TimedOut(_) | ClientError::Disconnected) => {}
             Err(e) => return Err(e.into()),
         }
-        let now = Some(client.progress(sitting.session())?);
+        let progress = client.progress(sitting.session())?;
+        if told.elapsed() > TELL_EVERY && io::stderr().is_terminal() {
+            told = Instant::now();
+            eprintln!("{} messages of the drawing are stored", progress.stored);
+        }
+        let now = Some(progress);
         if now != before {
             (before, moved) = (now, Instant::now());
         } else if moved.elapsed() > PATIENCE {

@@ -23,6 +23,8 @@ struct Open {
     own: usize,
     /// What was shown of the strokes of others, to be told when it is on the screen.
     shown: Option<Vec<(u32, usize)>>,
+    /// Points here and at others that were shown last.
+    last: (usize, Vec<(u32, usize)>),
 }
 
 impl Gauge {
@@ -32,7 +34,7 @@ impl Gauge {
     /// It cannot be made.
     pub fn into_file(path: &Path) -> io::Result<Self> {
         let file = BufWriter::new(File::create(path)?);
-        Ok(Self(Some(Open { file, began: 0, own: 0, shown: None })))
+        Ok(Self(Some(Open { file, began: 0, own: 0, shown: None, last: Default::default() })))
     }
 
     /// A frame begins: the one before is on the screen.
@@ -77,8 +79,10 @@ impl Gauge {
     ) -> bool {
         let Some(open) = &mut self.0 else { return false };
         let shown: Vec<(u32, usize)> = pens.collect();
-        let moves = !shown.is_empty() || open.own > 0;
-        open.shown = Some(shown);
+        let now_shown = (open.own, shown);
+        let moves = now_shown != open.last;
+        open.shown = Some(now_shown.1.clone());
+        open.last = now_shown;
         let (work, own, began) = (now() - open.began, open.own, open.began);
         let line = format!(
             "{{\"frame\":{began},\"work\":{work},\"own\":{own},\"objects\":{objects},\"complete\":{complete}}}"

@@ -9,6 +9,7 @@ use crate::{
     lab::{Host, Lab},
     wait,
 };
+use chalktalk_ipc::{InstanceId, request::From};
 use serde_json::Value;
 use std::{
     fs,
@@ -33,20 +34,21 @@ pub(super) fn board(disk: &Path, each: &mut impl FnMut(Row)) {
     let lab = Lab::on_disk(3, disk.join("board"));
     let _daemons = lab.start_daemons();
     lab.rate(RATE);
-    opening(&lab, each);
-    wire(&lab, each);
+    draw(lab.host(1), "#large", &strokes(LARGE));
+    opening(&lab, "#large", "drawn at once", each);
+    draw_by_hand(lab.host(1));
+    opening(&lab, "#by-hand", "drawn one by one", each);
     drawing(&lab, "#large", "on 50,000 objects", each);
     draw(lab.host(1), "#ordinary", &strokes(ORDINARY));
     together(&lab, each);
 }
 
 /// Somebody who has never seen a board opens it.
-fn opening(lab: &Lab, each: &mut impl FnMut(Row)) {
-    draw(lab.host(1), "#large", &strokes(LARGE));
+fn opening(lab: &Lab, board: &str, how: &str, each: &mut impl FnMut(Row)) {
     let host = lab.host(2);
     let gauge = host.dir().join("opening.jsonl");
     let began = now();
-    let arguments = ["#large", "--headless", "--gauge", gauge.to_str().expect("paths here are plain")];
+    let arguments = [board, "--headless", "--gauge", gauge.to_str().expect("paths here are plain")];
     let mut window = host.spawn("a newcomer", host.program("chalktalk-whiteboard", &arguments));
     let mut opened = 0;
     wait::until(PATIENCE, "all objects at the newcomer", || {
@@ -56,33 +58,42 @@ fn opening(lab: &Lab, each: &mut impl FnMut(Row)) {
             .find(|line| whole(line))
             .and_then(|line| line["frame"].as_u64())
             .unwrap_or(0);
-        opened > 0
+        opened > began
     });
     let took = (opened - began) as f64 / 1e6;
-    let row = Row::new("board of 50,000 objects: open at a newcomer", took, "s");
+    let row = Row::new(format!("board of 50,000 objects, {how}: open at a newcomer"), took, "s");
     each(row.goal(Bound::AtMost(3.0)).alarm(Bound::AtMost(20.0)));
-    each(Row::new("board of 50,000 objects: memory", window.memory() as f64 / 1024.0, "MiB"));
+    let memory = window.memory() as f64 / 1024.0;
+    each(Row::new(format!("board of 50,000 objects, {how}: memory"), memory, "MiB"));
     window.stop();
 }
 
-/// What strokes cost on the wire when each is drawn by itself.
-fn wire(lab: &Lab, each: &mut impl FnMut(Row)) {
-    let host = lab.host(1);
-    draw(host, "#wire", &strokes(1));
-    let exported = |points: usize| {
-        let xs: Vec<String> =
-            (0..points).map(|i| format!("[{},{}]", i as f64 * 4.7, (i as f64 * 0.4).sin() * 30.0)).collect();
-        format!(
-            r#"{{"format":"chalktalk-board","objects":[{{"kind":"stroke","points":[{}]}}]}}"#,
-            xs.join(",")
-        )
+/// As many rectangles, each a message of its own, as hands make them.
+fn draw_by_hand(host: &Host) {
+    let app = host.app("chalktalk.whiteboard");
+    let session = app.enter("#by-hand", From::Now);
+    let message = |n: usize| {
+        // Operations of the actor 7 at this time: one new object with kind, place and size.
+        let mut bytes = vec![1];
+        bytes.extend(7u64.to_le_bytes());
+        let mut time = n as u64 + 1;
+        while time >= 0x80 {
+            bytes.push(time as u8 | 0x80);
+            time >>= 7;
+        }
+        bytes.extend([time as u8, 0, 3, 1, 1, 4, 3, 8]);
+        bytes.extend([(n % 224 * 24) as f32, (n / 224 * 18) as f32].iter().flat_map(|c| c.to_le_bytes()));
+        bytes.extend([4, 8]);
+        bytes.extend([20f32, 12.0].iter().flat_map(|c| c.to_le_bytes()));
+        bytes
     };
-    let before = host.sent();
-    for _ in 0..10 {
-        draw(host, "#wire", &exported(60));
+    let mut last = 0;
+    for first in (0..LARGE).step_by(500) {
+        let messages: Vec<Vec<u8>> = (first..first + 500).map(message).collect();
+        let slices: Vec<&[u8]> = messages.iter().map(Vec::as_slice).collect();
+        last = app.publish_all(session, InstanceId::NIL, &slices);
     }
-    let sent = (host.sent() - before).bytes as f64 / 10.0;
-    each(Row::new("a stroke of 60 points: bytes from its host, with all it says meanwhile", sent, "B"));
+    app.await_stored(session, last);
 }
 
 /// Draws on a board in a window.

@@ -6,13 +6,14 @@ use chalktalk_tests::{
     runner::Test,
     tests, wait,
 };
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 pub(crate) const TESTS: &[Test] = tests![
     what_is_drawn_in_one_window_is_on_every_board,
     a_window_killed_in_the_middle_of_a_stroke_harms_nothing,
     what_is_copied_on_one_board_is_pasted_on_another,
     people_talk_beside_the_board,
+    everyone_is_brought_to_where_one_looks,
     three_people_draw_something_together,
 ];
 
@@ -138,6 +139,34 @@ fn people_talk_beside_the_board() {
     wait::until(OPEN, "the same at the other", || said(lab.host(2)));
 }
 
+/// Where the newest object of a kind lies on a host's board.
+fn place(host: &Host, kind: &str) -> Option<[f64; 2]> {
+    let output = host.chalktalk(&["board", "export", "#plans", "-"]);
+    let board: serde_json::Value = serde_json::from_str(&output.out.join("\n")).ok()?;
+    let newest = board["objects"].as_array()?.iter().rfind(|object| object["kind"] == kind)?;
+    Some([newest["at"][0].as_f64()?, newest["at"][1].as_f64()?])
+}
+
+fn everyone_is_brought_to_where_one_looks() {
+    let (lab, _daemons) = Lab::talking(2);
+    enter(&lab);
+    let ana = Desktop::open(lab.host(1), "#plans", SCREEN);
+    let ben = Desktop::open(lab.host(2), "#plans", SCREEN);
+    draws(&ana, "r", "rectangle");
+    let before = place(lab.host(1), "rectangle").unwrap();
+    // Ana moves her view away, and draws at the same place of her screen.
+    ana.does("key h mousemove 400 400 mousedown 1 mousemove 500 450 mousemove 700 600 mouseup 1");
+    draws(&ana, "d", "diamond");
+    let there = place(lab.host(1), "diamond").unwrap();
+    assert!((there[0] - before[0]).abs() > 100.0, "{before:?} {there:?}");
+    wait::until(OPEN, "Ben's screen to show the same part", || {
+        ana.does("mousemove 600 500 key b sleep 0.3");
+        draws(&ben, "o", "ellipse");
+        place(lab.host(2), "ellipse")
+            .is_some_and(|at| (0..2).all(|axis| (at[axis] - there[axis]).abs() < 3.0))
+    });
+}
+
 /// What three people draw in three windows is in all of them; with `CHALKTALK_PICTURES`, a folder, one can look at it there.
 fn three_people_draw_something_together() {
     let (lab, _daemons) = Lab::talking(3);
@@ -168,9 +197,34 @@ fn three_people_draw_something_together() {
         for desk in &desks {
             desk.picture(&folder.join(format!("together-{}.png", desk.host.index())));
         }
+        album(&desks[0], &folder);
     }
     desks[1].does("mouseup 1");
     desks[2].does("mouseup 1");
     let strokes = count(lab.host(3), "stroke");
     wait::until(OPEN, "the last stroke at the first", || count(lab.host(1), "stroke") == strokes.max(2));
+}
+
+/// Pictures of what else a window shows, to be looked at.
+fn album(desk: &Desktop, folder: &Path) {
+    let scenes = [
+        ("talk", "key c sleep 0.5"),
+        ("dark", "key c key shift+d sleep 0.5"),
+        ("help", "key shift+d key question sleep 0.5"),
+        ("chosen", "key Escape key v key ctrl+a sleep 0.5"),
+        ("authors", "key Escape key w key g sleep 0.7"),
+        ("person", "key Escape key g mousemove 982 36 click 1 sleep 0.5"),
+        ("palette", "key Escape mousemove 640 120 click 1 key ctrl+k sleep 0.5 type --delay 30 repl"),
+        ("replay", "key Return sleep 1.2"),
+        ("narrow", "key Escape sleep 0.3"),
+    ];
+    for (name, acts) in scenes {
+        desk.does(acts);
+        if name == "narrow" {
+            desk.resize([900, 640]);
+        }
+        desk.does("mousemove 640 420 sleep 0.5");
+        desk.picture(&folder.join(format!("window-{name}.png")));
+    }
+    desk.resize(SCREEN);
 }

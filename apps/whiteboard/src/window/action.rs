@@ -120,6 +120,13 @@ impl Action {
         ALL.into_iter().map(|(name, key, action)| (name, key.map(written).unwrap_or_default(), action))
     }
 
+    /// Whether it is for looking alone: what can be done while the past is played.
+    pub(super) fn is_for_looking(self) -> bool {
+        use Action::{Authors, Dark, Fit, Help, Palette, Talk, ZoomIn, ZoomOut, ZoomReset};
+        let view = [ZoomIn, ZoomOut, ZoomReset, Fit, Dark, Authors, Talk, Palette, Help];
+        view.contains(&self) || self == Self::Take(Tool::Hand)
+    }
+
     /// What a key means; `None`: nothing.
     pub(super) fn of_key(key: Key, modifiers: Modifiers) -> Option<Self> {
         // A question mark is typed with shift on many keyboards, and without it on some; so are plus and equals.

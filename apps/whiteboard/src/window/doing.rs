@@ -34,6 +34,9 @@ const BESIDE: [f32; 2] = [20.0, 20.0];
 impl App {
     /// Does something.
     pub(super) fn act(&mut self, action: Action, ctx: &Context) {
+        if self.replay.is_some() && !action.is_for_looking() {
+            return self.say("This is the past: close the replay to draw (Escape)");
+        }
         let chosen = self.chosen();
         match action {
             Action::Take(tool) => self.desk.take(tool),

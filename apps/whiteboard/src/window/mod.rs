@@ -51,7 +51,8 @@ pub fn run(sitting: Sitting, events: Events, waker: Waker, gauge: Gauge) -> Resu
         .with_app_id("chalktalk-whiteboard")
         .with_inner_size([1280.0, 800.0])
         .with_min_inner_size([640.0, 420.0]);
-    let options = eframe::NativeOptions { viewport, ..Default::default() };
+    // Noise against bands in gradients, of which there are none here, is dear without a graphics card.
+    let options = eframe::NativeOptions { viewport, dithering: false, ..Default::default() };
     let start = move |cc: &eframe::CreationContext<'_>| {
         theme::set_up(&cc.egui_ctx);
         // There is one window a process.

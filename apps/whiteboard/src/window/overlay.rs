@@ -27,7 +27,8 @@ type Key = (i32, i32);
 #[derive(Default)]
 pub(super) struct Overlay {
     raster: Raster,
-    pieces: BTreeMap<Key, TextureHandle>,
+    /// None: there is nothing in this piece.
+    pieces: BTreeMap<Key, Option<TextureHandle>>,
     shapes: Vec<Shape>,
     /// Where the pieces lie, and how they look: corner of the view, pixels a unit, dark.
     seen: ([f32; 2], f32, bool),
@@ -91,18 +92,20 @@ impl Overlay {
                 [SIDE, SIDE],
                 Colour::NONE,
             );
+            let piece = self.pieces.entry(key).or_default();
+            if rgba.iter().all(|byte| *byte == 0) {
+                *piece = None;
+                continue;
+            }
             let image = ColorImage::from_rgba_premultiplied([usize::from(SIDE); 2], &rgba);
-            match self.pieces.get_mut(&key) {
+            match piece {
                 Some(texture) => texture.set(image, TextureOptions::LINEAR),
-                None => {
-                    let texture = screen.ctx().load_texture("overlay", image, TextureOptions::LINEAR);
-                    self.pieces.insert(key, texture);
-                }
+                None => *piece = Some(screen.ctx().load_texture("overlay", image, TextureOptions::LINEAR)),
             }
         }
         self.shapes = shapes;
         let whole = Rect::from_min_max(pos2(0.0, 0.0), pos2(1.0, 1.0));
-        for (key, texture) in &self.pieces {
+        for (key, texture) in self.pieces.iter().filter_map(|(key, piece)| Some((key, piece.as_ref()?))) {
             let corner = view.canvas.min + vec2(key.0 as f32, key.1 as f32) * f32::from(SIDE) / pixels;
             let size = Vec2::splat(f32::from(SIDE) / pixels);
             screen.image(texture.id(), Rect::from_min_size(corner, size), whole, Color32::WHITE);

@@ -36,7 +36,8 @@ type Key = (i32, i32);
 struct Level {
     /// Pixels a unit.
     scale: f32,
-    ready: HashMap<Key, TextureHandle>,
+    /// None: there is nothing but paper.
+    ready: HashMap<Key, Option<TextureHandle>>,
     asked: BTreeSet<Key>,
     stale: BTreeSet<Key>,
 }
@@ -52,7 +53,8 @@ struct Job {
 struct Done {
     level: u64,
     key: Key,
-    rgba: Vec<u8>,
+    /// None: there is nothing but paper.
+    rgba: Option<Vec<u8>>,
 }
 
 /// The tiles of a board.
@@ -169,9 +171,10 @@ impl Tiles {
     fn take_done(&mut self, ctx: &Context) {
         let level = self.wanted.load(Ordering::Relaxed);
         for done in self.done.try_iter().filter(|done| done.level == level) {
-            let side = usize::from(SIDE);
-            let image = ColorImage::from_rgba_premultiplied([side, side], &done.rgba);
-            let texture = ctx.load_texture("tile", image, TextureOptions::LINEAR);
+            let texture = done.rgba.map(|rgba| {
+                let image = ColorImage::from_rgba_premultiplied([usize::from(SIDE); 2], &rgba);
+                ctx.load_texture("tile", image, TextureOptions::LINEAR)
+            });
             self.level.asked.remove(&done.key);
             self.level.ready.insert(done.key, texture);
         }
@@ -183,7 +186,7 @@ fn put(screen: &Screen, view: View, level: &Level, wanted: impl Fn(&Key) -> bool
     let whole = Rect::from_min_max(pos2(0.0, 0.0), pos2(1.0, 1.0));
     for (key, texture) in level.ready.iter().filter(|(key, _)| wanted(key)) {
         let place = view.rect(tile(*key, side));
-        if place.intersects(view.canvas) {
+        if let Some(texture) = texture.as_ref().filter(|_| place.intersects(view.canvas)) {
             screen.image(texture.id(), place, whole, Color32::WHITE);
         }
     }
@@ -202,8 +205,8 @@ struct Worker {
     ctx: Context,
 }
 
-/// Pictures of shapes that are kept between tiles.
-const PICTURES: usize = 60_000;
+/// Pictures of shapes that are kept between tiles: some 5 KB each, and drawn anew in 10 µs.
+const PICTURES: usize = 20_000;
 
 impl Worker {
     fn run(self) {
@@ -227,7 +230,8 @@ impl Worker {
             let paper = theme::paper(job.dark);
             let pictures_drawn = drawn.iter().map(|picture| &**picture);
             let images = self.images.lock().unwrap_or_else(PoisonError::into_inner);
-            let rgba = raster.draw(pictures_drawn, &images, corner, job.scale, [SIDE, SIDE], paper);
+            let draw = || raster.draw(pictures_drawn, &images, corner, job.scale, [SIDE, SIDE], paper);
+            let rgba = (!drawn.is_empty()).then(draw);
             drop(images);
             if self.finished.send(Done { level: job.level, key: job.key, rgba }).is_err() {
                 return;
