@@ -47,10 +47,16 @@ fn hint(app: &App, ctx: &Context) {
 
 fn said(app: &App, ctx: &Context) {
     let Some(what) = app.said() else { return };
-    floating(ctx, "said", Align2::CENTER_BOTTOM, vec2(0.0, -18.0), |ui| {
-        ui.set_max_width(460.0);
-        ui.label(what);
-    });
+    floating(
+        ctx,
+        "said",
+        Align2::CENTER_BOTTOM,
+        vec2(0.0, if app.replay.is_some() { -74.0 } else { -18.0 }),
+        |ui| {
+            ui.set_max_width(460.0);
+            ui.label(what);
+        },
+    );
 }
 
 fn writing(app: &mut App, ctx: &Context) {

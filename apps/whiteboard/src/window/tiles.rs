@@ -11,7 +11,7 @@ use crate::{
     render::{Mark, Painter, Picture, Raster},
 };
 use eframe::egui::{
-    Color32, ColorImage, Context, Painter as Screen, Rect, TextureHandle, TextureOptions, pos2,
+    Color32, ColorImage, Context, Painter as Screen, Rect, TextureHandle, TextureOptions, Vec2, pos2,
 };
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -115,10 +115,10 @@ impl Tiles {
             |axis: usize| (part.min[axis] / side).floor() as i32..=(part.max[axis] / side).floor() as i32;
         let seen: Vec<Key> = range(1).flat_map(|y| range(0).map(move |x| (x, y))).collect();
         if seen.iter().any(|key| !self.level.ready.contains_key(key)) {
-            put(screen, view, &self.before, |_| true);
+            put(screen, view, &self.before, false, |_| true);
         }
         let exact = (scale - view.zoom * pixels).abs() < 1e-4;
-        put(screen, view, &self.level, |key| seen.contains(key));
+        put(screen, view, &self.level, exact, |key| seen.contains(key));
         // A picture in the middle of zooming is wanted by nobody a moment later.
         for key in seen.iter().filter(|_| exact) {
             let wanted = !self.level.ready.contains_key(key) || self.level.stale.contains(key);
@@ -181,15 +181,32 @@ impl Tiles {
     }
 }
 
-fn put(screen: &Screen, view: View, level: &Level, wanted: impl Fn(&Key) -> bool) {
+/// Shows tiles of a level. `exact`: a pixel of a tile is one of the screen, and is put exactly onto one.
+fn put(screen: &Screen, view: View, level: &Level, exact: bool, wanted: impl Fn(&Key) -> bool) {
     let side = f32::from(SIDE) / level.scale.max(1e-6);
     let whole = Rect::from_min_max(pos2(0.0, 0.0), pos2(1.0, 1.0));
     for (key, texture) in level.ready.iter().filter(|(key, _)| wanted(key)) {
-        let place = view.rect(tile(*key, side));
+        let place = if exact {
+            whole_pixels(view, *key, screen.ctx().pixels_per_point())
+        } else {
+            view.rect(tile(*key, side))
+        };
         if let Some(texture) = texture.as_ref().filter(|_| place.intersects(view.canvas)) {
             screen.image(texture.id(), place, whole, Color32::WHITE);
         }
     }
+}
+
+/// Where a tile lies, moved by less than a pixel so that its pixels are those of the screen.
+fn whole_pixels(view: View, (x, y): Key, pixels: f32) -> Rect {
+    let side = f64::from(SIDE);
+    let scale = f64::from(view.zoom) * f64::from(pixels);
+    let at = |corner: f32, canvas: f32, key: i32| {
+        let origin = (f64::from(canvas) * f64::from(pixels) - f64::from(corner) * scale).round();
+        ((origin + f64::from(key) * side) / f64::from(pixels)) as f32
+    };
+    let min = pos2(at(view.corner[0], view.canvas.min.x, x), at(view.corner[1], view.canvas.min.y, y));
+    Rect::from_min_size(min, Vec2::splat(f32::from(SIDE) / pixels))
 }
 
 fn tile((x, y): Key, side: f32) -> Bounds {
