@@ -54,10 +54,8 @@ fn a_program_is_started_answered_and_ended_from_the_chat() {
     }
     await_line(&at_ana, &["/cancel Friday nap calls it off"]);
     await_line(&at_ben, &["/accept Friday nap takes part"]);
-    eprintln!("{}", at_ben.screen());
     at_ben.type_line("/accept Friday nap");
     [&at_ana, &at_ben].iter().for_each(|terminal| await_line(terminal, &["in ana, ben"]));
-    eprintln!("{}", at_ben.screen());
     assert!(!line(&at_ben, &["#Friday nap"]), "it is no room:\n{}", at_ben.screen());
     let sessions = ana.facts(&["sessions"]);
     let id =
@@ -71,7 +69,6 @@ fn a_program_is_started_answered_and_ended_from_the_chat() {
         await_line(terminal, &["■ Ended: Friday nap, ana, ben"]);
         await_line(terminal, &["■ Friday nap", "ended"]);
     }
-    eprintln!("{}", at_ben.screen());
     // Calling off and declining.
     at_ana.type_line("/start org.example.sleeper");
     await_line(&at_ben, &["/accept Sleeper takes part"]);
