@@ -9,7 +9,7 @@
 
 use crate::{
     crypto::SIGNATURE,
-    frame::{HEADER, Header, Kind, MAX_DATAGRAM, Malformed},
+    frame::{HEADER, Header, Kind, MAX_DATAGRAM, Malformed, SAFE_DATAGRAM},
     ids::{Epoch, LogId, Seq},
     seal::Ring,
 };
@@ -21,6 +21,9 @@ pub const PREFIX: usize = HEADER + 48;
 
 /// The longest body.
 pub const MAX_BODY: usize = MAX_DATAGRAM - PREFIX;
+
+/// The longest body, as it travels, of what is said of membership and app sessions: it takes every link as it is.
+pub const MAX_SAID: usize = SAFE_DATAGRAM - PREFIX;
 
 /// Entries that one signature covers besides its own: the hash list must fit one datagram, and a lost signature must
 /// not hold back much.
@@ -218,7 +221,7 @@ impl Draft {
     }
 
     fn saying(says: u8, body: &[u8], overhead: usize) -> Self {
-        let mut draft = Self { says, ..Self::new(InstanceId::NIL, overhead) };
+        let mut draft = Self { says, ..Self::new(InstanceId::NIL, overhead) }.within(SAFE_DATAGRAM);
         draft.push(body);
         draft
     }

@@ -100,10 +100,18 @@ pub struct Log {
     own: bool,
     restored: Seq,
     former: Option<(Epoch, Seq)>,
-    /// Up to where it counts; `None`: all of it.
-    limit: Option<Seq>,
     /// Whether it begins somewhere behind its first entry, which is not held either.
     lacks_first: bool,
+    limits: Limits,
+}
+
+/// How far a log matters, going by who is in; `None`: all of it.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Limits {
+    /// What is behind this is neither told of nor handed over.
+    pub counted: Option<Seq>,
+    /// What is behind this is neither asked for nor taken.
+    pub taken: Option<Seq>,
 }
 
 impl Log {
@@ -128,8 +136,8 @@ impl Log {
             own: false,
             restored: Seq(0),
             former: None,
-            limit: None,
             lacks_first: false,
+            limits: Limits::default(),
         }
     }
 
@@ -162,13 +170,13 @@ impl Log {
 
     /// End of the run that others are told of: what is stored of what counts.
     pub fn counted(&self) -> Seq {
-        self.limit.map_or(self.stored(), |limit| limit.min(self.stored()))
+        self.limits.counted.map_or(self.stored(), |limit| limit.min(self.stored()))
     }
 
-    /// Says up to where it counts: what is behind is neither asked for nor taken.
-    pub fn set_limit(&mut self, limit: Option<Seq>) {
-        self.limit = limit;
-        let Some(limit) = limit else { return };
+    /// Says how far it matters.
+    pub fn set_limits(&mut self, limits: Limits) {
+        self.limits = limits;
+        let Some(limit) = limits.taken else { return };
         self.head = self.head.min(limit.max(self.have));
         while self.base.0 + self.slots.len() as u64 > self.head.0 {
             let Some(slot) = self.slots.pop_back() else { break };
@@ -185,7 +193,8 @@ impl Log {
     /// End of the run that local apps may be handed. Of what is written here only what is safe: the rest may go down
     /// with this host, and be published again.
     pub fn readable(&self) -> Seq {
-        if self.own { self.stored() } else { self.have }
+        let held = if self.own { self.stored() } else { self.have };
+        self.limits.counted.map_or(held, |limit| limit.min(held))
     }
 
     /// End of what the store held when the log was restored.
@@ -278,7 +287,7 @@ impl Log {
         if entry.seq <= self.have || entry.seq <= self.base {
             return Received::Duplicate;
         }
-        if self.limit.is_some_and(|limit| entry.seq > limit) {
+        if self.limits.taken.is_some_and(|limit| entry.seq > limit) {
             return Received::Refused(NO_MEMBER);
         }
         self.note_head(if entry.proof.is_some() { entry.seq } else { entry.seq.next() }, now, grace);
@@ -313,7 +322,7 @@ impl Log {
 
     /// Learns that the log reaches at least to `head`.
     pub fn note_head(&mut self, head: Seq, now: Instant, grace: Duration) {
-        let head = self.limit.map_or(head, |limit| head.min(limit));
+        let head = self.limits.taken.map_or(head, |limit| head.min(limit));
         if head > self.head && !self.frozen {
             self.head = head;
             self.extend_slots(now + grace);

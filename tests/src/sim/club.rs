@@ -103,7 +103,7 @@ impl Club {
             8 => self.remove(),
             9 => self.leave(),
             10 if self.partitions => self.fall_apart(),
-            11 | 12 => self.world.network.heal(),
+            11 | 12 => self.heal(),
             13 if self.crashes => self.down(World::crash),
             14 if self.crashes => self.down(World::stop),
             15 | 16 => self.restart(),
@@ -114,6 +114,7 @@ impl Club {
     fn invite(&mut self) {
         let (Some(member), other) = (self.some_member(), self.some_host()) else { return };
         if self.world.try_invite(member, self.room, other) {
+            self.world.tell(format_args!("host {member} invites {other}"));
             self.out_since.remove(&other);
         }
     }
@@ -127,14 +128,23 @@ impl Club {
         let asked: Vec<usize> = (0..self.chats.len()).filter(|host| self.invited(*host)).collect();
         if !asked.is_empty() {
             let host = self.chance.pick(&asked);
-            self.world.accept_from(self.chats[host], self.room, From::Saved);
+            self.enter(host);
             self.world.shake(self.chats[host]); // whoever asked them may not have been in any more
         }
+    }
+
+    fn enter(&mut self, host: usize) {
+        self.world.tell(format_args!("host {host} accepts"));
+        if !self.history {
+            self.world.excuse(self.chats[host], self.room); // some of it is not for them
+        }
+        self.world.accept_from(self.chats[host], self.room, From::Saved);
     }
 
     fn decline(&mut self) {
         let host = self.some_host();
         if self.invited(host) {
+            self.world.tell(format_args!("host {host} declines"));
             self.world.decline(host, self.room);
             self.put_out(host);
         }
@@ -143,6 +153,7 @@ impl Club {
     fn remove(&mut self) {
         let (Some(member), other) = (self.some_member(), self.some_host()) else { return };
         if member != other && self.world.try_remove(member, self.room, other) {
+            self.world.tell(format_args!("host {member} removes {other}"));
             self.put_out(other);
         }
     }
@@ -152,6 +163,7 @@ impl Club {
             return;
         };
         self.put_out(member);
+        self.world.tell(format_args!("host {member} leaves"));
         self.world.leave_room(member, self.room);
     }
 
@@ -164,7 +176,13 @@ impl Club {
     fn fall_apart(&mut self) {
         let islands: Vec<_> =
             (0..self.chats.len()).map(|host| (host, self.chance.below(2) as usize)).collect();
+        self.world.tell(format_args!("the network falls apart: {islands:?}"));
         self.world.network.partition(islands);
+    }
+
+    fn heal(&mut self) {
+        self.world.tell(format_args!("the network heals"));
+        self.world.network.heal();
     }
 
     fn down(&mut self, how: fn(&mut World, usize)) {
@@ -199,17 +217,14 @@ impl Club {
         (0..self.chats.len()).for_each(|_| self.restart());
         self.world.run(SETTLED);
         self.notice_who_is_out();
-        (0..self.chats.len()).filter(|host| self.invited(*host)).collect::<Vec<_>>().into_iter().for_each(
-            |host| {
-                self.world.accept_from(self.chats[host], self.room, From::Saved);
-            },
-        );
+        let asked: Vec<usize> = (0..self.chats.len()).filter(|host| self.invited(*host)).collect();
+        asked.into_iter().for_each(|host| self.enter(host));
         self.world.run(SETTLED);
         // Who was asked in by somebody who was not in any more is in nothing, and waits for what cannot come.
-        let (members, waiting): (Vec<usize>, Vec<usize>) = (0..self.chats.len())
-            .filter(|host| self.is_in(*host))
-            .partition(|host| self.world.standing(*host, self.room) == Some(Standing::Member));
-        self.world.apart.extend(waiting);
+        let (members, others): (Vec<usize>, Vec<usize>) = (0..self.chats.len()).partition(|host| {
+            self.is_in(*host) && self.world.standing(*host, self.room) == Some(Standing::Member)
+        });
+        self.world.apart.extend(others);
         self.check_agreement(&members);
         let before = self.world.written().len();
         for member in &members {

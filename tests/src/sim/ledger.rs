@@ -68,6 +68,7 @@ pub struct Ledger {
     volatile: BTreeSet<[u8; 16]>,
     heard: BTreeMap<(usize, SessionId, InstanceId), Heard>,
     slots: BTreeMap<(SessionId, LogId, Seq), [u8; 16]>,
+    excused: BTreeSet<(usize, SessionId)>,
 }
 
 impl Ledger {
@@ -162,13 +163,19 @@ impl Ledger {
         if number < heard.upto && !message.redelivered {
             return Err(format!("{} after {}", told(), heard.upto));
         }
-        let expects = heard.upto > 0 || reading.whole;
+        let excused = self.excused.contains(&(reading.app, message.session));
+        let expects = (heard.upto > 0 || reading.whole) && !excused;
         let missing = (heard.upto + 1..number).find(|n| visible(*n) && !heard.numbers.contains(n));
         if let Some(missing) = missing.filter(|_| expects && !stream.shaken) {
             return Err(format!("{} before {missing}", told()));
         }
         heard.upto = heard.upto.max(number);
         Ok(())
+    }
+
+    /// A reader was out for a while, and is not owed what was said meanwhile: there are gaps in what it hears.
+    pub fn excuse(&mut self, app: usize, session: SessionId) {
+        self.excused.insert((app, session));
     }
 
     /// A reader that does not keep its positions starts anew.

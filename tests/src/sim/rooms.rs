@@ -10,12 +10,12 @@ use chalktalk_ipc::{
     request::{From, SessionKind},
 };
 use chalktalk_protocol::{
-    entry::Entry,
+    entry,
     ids::{LogId, Seq},
     members::membership::Standing,
     node::{Node, Wish},
 };
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, btree_map::Entry};
 
 /// An entry with messages, as its author's host sent it first.
 #[derive(Clone, Debug)]
@@ -49,7 +49,7 @@ impl World {
 
     pub(super) fn note_written(&mut self, from: usize, datagram: &Bytes) {
         let Some(session) = self.watch.session else { return };
-        let Ok(entry) = Entry::from_datagram(datagram) else { return };
+        let Ok(entry) = entry::Entry::from_datagram(datagram) else { return };
         let first = entry.session == session && self.watch.seen.insert((entry.log, entry.seq));
         if !first || entry.statement || entry.genesis {
             return;
@@ -107,6 +107,11 @@ impl World {
     /// A program's messages may be void from now on: its user is out.
     pub fn shake(&mut self, app: usize) {
         self.ledger.shake(self.apps[app].instance);
+    }
+
+    /// A program's user comes back in: what was said meanwhile may not be for them.
+    pub fn excuse(&mut self, app: usize, session: SessionId) {
+        self.ledger.excuse(app, session);
     }
 
     /// Ends the run if this does not hold.
@@ -217,7 +222,7 @@ impl World {
 
     /// Whether a host can read an entry.
     pub fn can_read(&self, host: usize, datagram: &[u8]) -> bool {
-        let entry = Entry::from_datagram(datagram).expect("an entry");
+        let entry = entry::Entry::from_datagram(datagram).expect("an entry");
         let mut scratch = Vec::new();
         self.hosts[host].node.as_ref().is_some_and(|node| node.open_entry(entry, &mut scratch).is_some())
     }
@@ -230,7 +235,12 @@ impl World {
         let target = session.to_string();
         let mut seat = Seat::new(&target, true, kind, from);
         seat.next = self.ledger.published(session, self.apps[app].instance) + 1;
-        self.apps[app].seats.entry(session).or_insert(seat);
+        if let Entry::Vacant(free) = self.apps[app].seats.entry(session) {
+            free.insert(seat);
+            if kind == SessionKind::Live {
+                self.ledger.forget(app, session); // nobody remembers how far it had read
+            }
+        }
         self.open_seat(app, session);
         self.pump(self.apps[app].host);
     }

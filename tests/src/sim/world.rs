@@ -451,6 +451,11 @@ impl World {
         now.sum::<u64>() + before.sum::<u64>()
     }
 
+    /// Notes something in the trace.
+    pub fn tell(&mut self, what: std::fmt::Arguments<'_>) {
+        self.trace.note(self.now, what);
+    }
+
     /// The hash of everything that happened.
     pub fn trace_hash(&self) -> String {
         self.trace.hash()

@@ -5,7 +5,7 @@
 //!
 //! Invariant: what [`open`] returns was sealed to this user, about exactly this.
 
-use crate::{entry::MAX_BODY, seal::Key};
+use crate::{entry::MAX_SAID, seal::Key};
 use chalktalk_ipc::{SessionId, UserId};
 use ed25519_dalek::{SigningKey, VerifyingKey};
 use hpke::{
@@ -24,7 +24,7 @@ const ENCAPPED: usize = 32;
 pub const KEY_ENVELOPE: usize = 32 + OVERHEAD;
 
 /// Envelopes with keys in one entry.
-const PER_ENTRY: usize = MAX_BODY / KEY_ENVELOPE;
+const PER_ENTRY: usize = MAX_SAID / KEY_ENVELOPE;
 
 /// Seals bytes to a user. `None`: their key is no point of the curve, or a degenerate one.
 pub fn seal(to: &UserId, about: &[u8], plain: &[u8], rng: &mut ChaCha20Rng) -> Option<Vec<u8>> {
@@ -121,7 +121,7 @@ mod tests {
         let (key, maker) = (Key::new([9; 32]), users[0]);
         let bodies = hand_out(&key, SESSION, maker, &users, &mut rng);
         assert_eq!(bodies.len(), 40usize.div_ceil(PER_ENTRY));
-        assert!(bodies.iter().all(|body| body.len() <= MAX_BODY));
+        assert!(bodies.iter().all(|body| body.len() <= MAX_SAID));
         let got = |mine: &SigningKey, session, maker| {
             bodies.iter().find_map(|body| take_out(mine, session, maker, body)).map(|key| key.name())
         };

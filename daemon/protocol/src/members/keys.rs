@@ -7,7 +7,7 @@
 //! Invariant: nothing is sealed for members under a key that somebody has who is not in.
 
 use super::{
-    membership::Membership,
+    membership::{KeyFacts, Membership},
     statement::{Former, Secret, Statement},
 };
 use crate::seal::{Key, KeyName};
@@ -88,9 +88,17 @@ impl Keys {
         self.held.values()
     }
 
-    /// The key to write under: the newest that all who are in have, and nobody else. `None`: one has to be made.
+    /// The key to write under: the newest that all who are in have, and nobody else. `None`: one has to be made. One that was
+    /// handed on is never used again: whoever got a later one since has it, too.
     pub fn sending(&self, membership: &Membership) -> Option<&Held> {
-        let usable = self.held.iter().filter_map(|(name, held)| {
+        let latest = || self.held.iter().filter(|(name, _)| !self.wrapped.contains(*name));
+        // Of two keys made at once somebody who came later may have one only: then the next one hands on both.
+        let known_to_all =
+            |facts: &KeyFacts| membership.entitled().all(|user| facts.recipients.contains(&user));
+        if latest().filter_map(|(name, _)| membership.key(name)).any(|facts| !known_to_all(facts)) {
+            return None;
+        }
+        let usable = latest().filter_map(|(name, held)| {
             let facts = membership.key(name).filter(|facts| membership.suits(facts))?;
             held.session.as_ref()?;
             Some(((facts.number, Reverse(*name)), held))
@@ -151,7 +159,7 @@ mod tests {
         let log = LogId { origin: OriginId([1; 16]), epoch: Epoch(1) };
         let rotate = |(i, (n, number, recipients)): (usize, &(u8, u64, &[u8]))| {
             let recipients = recipients.iter().map(|n| UserId([*n; 32])).collect();
-            let statement = Statement::Rotate { number: *number, recipients, former: vec![] };
+            let statement = Statement::Rotate { number: *number, recipients, former: vec![], gone: vec![] };
             let place = Place { stamp: i as u64, log, seq: Seq(i as u64 + 2) };
             (place, Said { author: UserId([1; 32]), under: name(*n), statement })
         };
@@ -170,11 +178,11 @@ mod tests {
 
     #[test]
     fn the_newest_key_that_all_and_only_members_have_is_used() {
-        let all = membership(&[(1, 0, &[1]), (2, 3, &[1]), (3, 4, &[1, 9]), (4, 5, &[])]);
-        assert_eq!(used(&holding(&[1, 2, 3, 4]), &all), Some(name(2)));
-        assert_eq!(used(&holding(&[1, 3, 4]), &all), Some(name(1)), "one has not arrived here");
-        assert_eq!(used(&holding(&[3, 4]), &all), None);
-        assert_eq!(next_number(&all), 6);
+        let all = membership(&[(1, 0, &[1]), (2, 3, &[1]), (3, 4, &[1, 9])]);
+        assert_eq!(used(&holding(&[1, 2, 3]), &all), Some(name(2)));
+        assert_eq!(used(&holding(&[1, 3]), &all), Some(name(1)), "one has not arrived here");
+        assert_eq!(used(&holding(&[3]), &all), None);
+        assert_eq!(next_number(&all), 5);
     }
 
     #[test]
@@ -211,9 +219,52 @@ mod tests {
         };
         assert_eq!(keys.heads(true).len(), 2);
         let former = vec![Former::Session(Secret::of(&key(1)))];
-        assert!(!keys.learn(&Statement::Rotate { number: 1, recipients: vec![], former }), "known already");
+        assert!(
+            !keys.learn(&Statement::Rotate { number: 1, recipients: vec![], former, gone: vec![] }),
+            "known already"
+        );
         assert_eq!(secrets(keys.heads(true)), [Secret::of(&key(2))]);
         assert_eq!(secrets(keys.heads(false)), [Secret::of(&membership_key(&key(2)))]);
+    }
+
+    #[test]
+    fn a_key_that_was_handed_on_is_not_used_again() {
+        // Somebody (9) was asked in, was given the second key and with it the first, and is out again.
+        let all = membership(&[(1, 0, &[1]), (2, 1, &[1, 9])]);
+        let mut keys = holding(&[1, 2]);
+        assert_eq!(used(&keys, &all), Some(name(1)));
+        let former = vec![Former::Session(Secret::of(&key(1)))];
+        keys.learn(&Statement::Rotate { number: 1, recipients: vec![], former, gone: vec![] });
+        assert_eq!(used(&keys, &all), None, "a third one is due");
+    }
+
+    #[test]
+    fn of_two_keys_made_at_once_both_are_handed_on_to_who_has_one_only() {
+        let log = LogId { origin: OriginId([1; 16]), epoch: Epoch(1) };
+        let people = |n: &[u8]| n.iter().map(|n| UserId([*n; 32])).collect();
+        let rotate = |number, n: &[u8]| Statement::Rotate {
+            number,
+            recipients: people(n),
+            former: vec![],
+            gone: vec![],
+        };
+        let invite = Statement::Invite { user: UserId([2; 32]) };
+        let lines =
+            [(1, 1, rotate(1, &[1])), (2, 2, rotate(1, &[1])), (3, 1, invite), (4, 3, rotate(2, &[1, 2]))];
+        let said = lines.into_iter().map(|(stamp, under, statement)| {
+            let place = Place { stamp, log, seq: Seq(stamp + 1) };
+            (place, Said { author: UserId([1; 32]), under: name(under), statement })
+        });
+        let said: BTreeMap<Place, Said> = said.collect();
+        let before: BTreeMap<Place, Said> = said.clone().into_iter().take(3).collect();
+        let before = Membership::of(UserId([1; 32]), true, &before);
+        assert_eq!(used(&holding(&[1, 2]), &before), None, "2 has not got the second");
+        let mut keys = holding(&[1, 2, 3]);
+        for n in [1, 2] {
+            let former = vec![Former::Session(Secret::of(&key(n)))];
+            keys.learn(&Statement::Rotate { number: 2, recipients: vec![], former, gone: vec![] });
+        }
+        assert_eq!(used(&keys, &Membership::of(UserId([1; 32]), true, &said)), Some(name(3)));
     }
 
     #[test]
@@ -221,7 +272,7 @@ mod tests {
         let mut newcomer = holding(&[9]);
         let (session, membership) = (Secret::of(&key(1)), Secret::of(&membership_key(&key(2))));
         let former = vec![Former::Session(session), Former::Membership(membership, 7)];
-        assert!(newcomer.learn(&Statement::Rotate { number: 1, recipients: vec![], former }));
+        assert!(newcomer.learn(&Statement::Rotate { number: 1, recipients: vec![], former, gone: vec![] }));
         let held: Vec<bool> = [name(1), name(2)].iter().map(|n| newcomer.held[n].session.is_some()).collect();
         assert_eq!(held, [true, false]);
         assert_eq!(newcomer.heads(true).len(), 1);

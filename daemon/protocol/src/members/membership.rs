@@ -6,16 +6,22 @@
 //!
 //! Invariant: [`Membership::of`] is a function of the set of statements, and of nothing else.
 
-use super::statement::{Place, Said, Statement};
+use super::statement::{Cut, Gone, Place, Said, Statement};
 use crate::{
     ids::{LogId, Seq},
     seal::KeyName,
 };
 use chalktalk_ipc::UserId;
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+};
 
 /// Statements of one log that count. Who rotates once a day needs twenty years for so many; a flood ends here.
 pub const MAX_PER_LOG: usize = 8192;
+
+/// People who are out of whom a new key says so: six statements of them at the most.
+const MOST_GONE: usize = 24;
 
 /// How somebody stands to the session.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -38,6 +44,8 @@ struct Person {
     inviter: UserId,
     /// What of their logs stands, once they are out.
     cut: BTreeMap<LogId, Seq>,
+    /// What of them stands whatever comes, from when they were in before.
+    stood: BTreeMap<LogId, Seq>,
     /// The stamps between which they were in before.
     before: Vec<(u64, u64)>,
 }
@@ -60,6 +68,8 @@ pub struct Membership {
     history: bool,
     people: BTreeMap<UserId, Person>,
     keys: BTreeMap<KeyName, KeyFacts>,
+    /// Who was out as makers of keys knew, by statements of these stamps that are not known here.
+    gone: BTreeSet<(UserId, u64)>,
 }
 
 impl Membership {
@@ -102,7 +112,28 @@ impl Membership {
         now || person.before.iter().any(|(from, to)| (*from..=*to).contains(&stamp))
     }
 
-    /// Everybody who shall have the key: members, and who has been asked in.
+    /// Everybody who shall have the key: members, and who has been asked in, but for those who are withheld it.
+    pub fn entitled(&self) -> impl Iterator<Item = UserId> + '_ {
+        self.in_or_invited().filter(|user| !self.is_withheld(user))
+    }
+
+    /// Whether somebody who is in, as far as is known here, was out by what the maker of a key had heard. They are not given what was
+    /// written since, until that is known here too, or somebody asks them in again.
+    pub fn is_withheld(&self, user: &UserId) -> bool {
+        let Some(person) = self.people.get(user) else { return false };
+        self.gone.range((*user, person.asked)..=(*user, u64::MAX)).next().is_some()
+    }
+
+    /// Who went out last, and the stamps of what put them out.
+    pub fn gone(&self) -> Gone {
+        let out = self.people.iter().filter(|(_, person)| matches!(person.standing, Standing::Out(_)));
+        let mut gone: Gone = out.map(|(user, person)| (*user, person.since)).collect();
+        gone.sort_by_key(|(user, since)| (Reverse(*since), *user));
+        gone.truncate(MOST_GONE);
+        gone
+    }
+
+    /// Everybody who is in, or has been asked in.
     pub fn in_or_invited(&self) -> impl Iterator<Item = UserId> + '_ {
         let counts = |person: &Person| matches!(person.standing, Standing::Member | Standing::Invited);
         self.people.iter().filter(move |(_, person)| counts(person)).map(|(user, _)| *user)
@@ -116,6 +147,7 @@ impl Membership {
     /// Who has been asked in and has not answered, and who asked.
     pub fn invited(&self) -> impl Iterator<Item = (UserId, UserId)> + '_ {
         let asked = self.people.iter().filter(|(_, person)| person.standing == Standing::Invited);
+        let asked = asked.filter(|(user, _)| !self.is_withheld(user));
         asked.map(|(user, person)| (*user, person.inviter))
     }
 
@@ -133,7 +165,7 @@ impl Membership {
         self.is_member(author)
             && match self.standing(user) {
                 None => true,
-                Some(Standing::Member | Standing::Invited) => false,
+                Some(Standing::Member | Standing::Invited) => self.is_withheld(user),
                 Some(Standing::Out(by)) => by == *user || by == *author || self.creator == *author,
             }
     }
@@ -162,7 +194,7 @@ impl Membership {
 
     /// Whether a key is known to exactly those who are in or asked in.
     pub fn suits(&self, facts: &KeyFacts) -> bool {
-        facts.recipients.iter().copied().eq(self.in_or_invited())
+        facts.recipients.iter().copied().eq(self.entitled())
     }
 
     fn is_cut(&self, user: UserId, log: LogId, seq: Seq) -> bool {
@@ -181,16 +213,26 @@ impl Membership {
             asked: 0,
             inviter: creator,
             cut: BTreeMap::new(),
+            stood: BTreeMap::new(),
             before: Vec::new(),
         };
         let people = BTreeMap::from([(creator, first)]);
-        let mut found = Self { creator, history, people, keys: BTreeMap::new() };
+        let mut found = Self { creator, history, people, keys: BTreeMap::new(), gone: BTreeSet::new() };
         let mut counts = BTreeMap::<LogId, usize>::new();
-        for (place, said) in statements.iter().filter(|(place, _)| !void.contains(place)) {
+        for (place, said) in statements {
+            if void.contains(place) {
+                found.note_given(said);
+                continue;
+            }
             let count = counts.entry(place.log).or_default();
             *count += 1;
             if *count <= MAX_PER_LOG {
                 found.apply(place, said);
+            }
+        }
+        for (place, said) in statements {
+            if let Statement::Remove { user, .. } | Statement::Decline { user } = said.statement {
+                found.gone.remove(&(user, place.stamp)); // known, and judged like all others
             }
         }
         found
@@ -198,8 +240,9 @@ impl Membership {
 
     fn apply(&mut self, place: &Place, said: &Said) {
         let author = said.author;
+        self.note_given(said);
         match &said.statement {
-            Statement::Invite { user } => self.invite(author, *user, said.under, place.stamp),
+            Statement::Invite { user } => self.invite(author, *user, place.stamp),
             Statement::Accept => {
                 if let Some(person) = self.people.get_mut(&author)
                     && person.standing == Standing::Invited
@@ -214,42 +257,61 @@ impl Membership {
             }
             Statement::Remove { user, cut } => {
                 if self.may_remove(&author, user) {
-                    self.put_out(*user, author, cut, place.stamp);
-                    if author == *user {
-                        self.put_out(*user, author, &[(place.log, place.seq)], place.stamp); // what says so stands itself
-                    }
+                    let itself = (author == *user).then_some((place.log, place.seq)); // what says so stands itself
+                    let cut: Cut = cut.iter().copied().chain(itself).collect();
+                    self.put_out(*user, author, &cut, place.stamp);
                 }
             }
-            Statement::Rotate { number, recipients, .. } => {
+            Statement::Rotate { number, recipients, gone, .. } => {
                 if self.is_member(&author) {
                     self.rotate(author, said.under, *number, recipients);
+                    self.gone.extend(gone.iter().filter(|(_, since)| *since < place.stamp));
                 }
             }
         }
     }
 
-    fn invite(&mut self, author: UserId, user: UserId, under: KeyName, since: u64) {
-        // Also where the word does not count, since others have been quicker or have put them out: they were given the key.
-        if self.history
-            && let Some(facts) = self.keys.get_mut(&under)
+    /// Who is asked in was given the key, also where the word does not count: since others have been quicker or have put them
+    /// out, or since whoever asked had been put out without knowing.
+    fn note_given(&mut self, said: &Said) {
+        if let Statement::Invite { user } = said.statement
+            && self.history
+            && let Some(facts) = self.keys.get_mut(&said.under)
         {
             facts.recipients.insert(user);
         }
+    }
+
+    fn invite(&mut self, author: UserId, user: UserId, since: u64) {
         if !self.may_invite(&author, &user) {
             return;
         }
-        let before = self.people.remove(&user).map_or(vec![], |person| person.before);
-        let (standing, asked) = (Standing::Invited, since);
-        let person = Person { standing, since, asked, inviter: author, cut: BTreeMap::new(), before };
-        self.people.insert(user, person);
+        let known = self.people.remove(&user).map(|mut person| {
+            if !matches!(person.standing, Standing::Out(_)) {
+                person.before.push((person.asked, since));
+            }
+            (person.cut, person.before)
+        });
+        let (stood, before) = known.unwrap_or_default();
+        let (standing, asked, cut) = (Standing::Invited, since, BTreeMap::new());
+        self.people.insert(user, Person { standing, since, asked, inviter: author, cut, stood, before });
     }
 
-    /// Somebody is out. Who says so again may know of more that they wrote while they were in.
+    /// Somebody is out. Others who say so again may know of more that they wrote while they were in. Their own word counts where
+    /// nobody else says anything: it may stand behind the cut, where not everybody looks.
     fn put_out(&mut self, user: UserId, by: UserId, cut: &[(LogId, Seq)], since: u64) {
         let person = self.people.get_mut(&user).expect("callers looked them up");
-        if !matches!(person.standing, Standing::Out(_)) {
-            person.before.push((person.asked, since));
-            (person.standing, person.since) = (Standing::Out(by), since);
+        match person.standing {
+            Standing::Out(_) if by == user => return,
+            Standing::Out(earlier) if earlier == user => {
+                (person.standing, person.cut) = (Standing::Out(by), person.stood.clone());
+            }
+            Standing::Out(_) => {}
+            Standing::Member | Standing::Invited => {
+                person.before.push((person.asked, since));
+                (person.standing, person.since) = (Standing::Out(by), since);
+                person.cut = person.stood.clone();
+            }
         }
         for (log, seq) in cut {
             let upto = person.cut.entry(*log).or_default();

@@ -17,7 +17,7 @@ const SETTLE: Duration = Duration::from_millis(50);
 const TURN: Duration = Duration::from_millis(300);
 
 /// Hosts beyond these all take the last turn.
-const MOST_TURNS: usize = 16;
+pub const MOST_TURNS: usize = 16;
 
 /// The plan of one host for one session.
 #[derive(Clone, Copy, Debug, Default)]

@@ -7,7 +7,7 @@
 
 use crate::{
     control,
-    entry::MAX_BODY,
+    entry::MAX_SAID,
     ids::{LogId, Seq},
     seal::{self, Key, KeyName},
 };
@@ -17,17 +17,24 @@ use serde_bytes::ByteArray;
 use std::fmt;
 use zeroize::Zeroize;
 
-/// Users that one rotation names: 34 bytes each, with [`MAX_FORMER`] keys in one sealed entry. More take more statements.
-pub const MAX_RECIPIENTS: usize = 30;
+/// Users that one rotation names: 34 bytes each, with [`MAX_FORMER`] keys and [`MAX_GONE`] people in one sealed entry that takes
+/// every link. More take more statements.
+pub const MAX_RECIPIENTS: usize = 20;
 
 /// Earlier keys that one rotation hands on. There is one, and after a partition one per side.
 pub const MAX_FORMER: usize = 4;
 
-/// Logs that one removal names: 35 bytes each at the most. More take more statements.
-pub const MAX_CUT: usize = 34;
+/// People that one rotation says are out: 44 bytes each at the most. More take more statements.
+pub const MAX_GONE: usize = 4;
+
+/// Logs that one removal names: 34 bytes each at the most. More take more statements.
+pub const MAX_CUT: usize = 30;
 
 /// How far each log of a removed user goes.
 pub type Cut = Vec<(LogId, Seq)>;
+
+/// People who are out, and the stamp of the statement that put them out.
+pub type Gone = Vec<(UserId, u64)>;
 
 /// One thing said about the membership, by the user whose log it stands in.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -59,6 +66,8 @@ pub enum Statement {
         recipients: Vec<UserId>,
         /// Keys before it, for who gets this one only.
         former: Vec<Former>,
+        /// Who was out last, and the stamp of what put them out: who has not heard of it must not hand on to them what follows.
+        gone: Gone,
     },
 }
 
@@ -110,7 +119,7 @@ impl Statement {
     /// The statement as the body of an entry.
     pub fn to_body(&self) -> Vec<u8> {
         let body = rmp_serde::to_vec(self).expect("our own types always encode");
-        debug_assert!(body.len() <= MAX_BODY - seal::OVERHEAD, "whoever makes it bounds its lists");
+        debug_assert!(body.len() <= MAX_SAID - seal::OVERHEAD, "whoever makes it bounds its lists");
         body
     }
 
@@ -119,8 +128,8 @@ impl Statement {
         let said: Self = control::read(body).ok()?;
         let bounded = match &said {
             Self::Remove { cut, .. } => cut.len() <= MAX_CUT,
-            Self::Rotate { recipients, former, .. } => {
-                recipients.len() <= MAX_RECIPIENTS && former.len() <= MAX_FORMER
+            Self::Rotate { recipients, former, gone, .. } => {
+                recipients.len() <= MAX_RECIPIENTS && former.len() <= MAX_FORMER && gone.len() <= MAX_GONE
             }
             _ => true,
         };
@@ -134,15 +143,22 @@ impl Statement {
         cuts.into_iter().map(|cut| Self::Remove { user, cut: cut.to_vec() }).collect()
     }
 
-    /// Says that there is a new key, in as many statements as its recipients and the keys before it need.
-    pub fn rotation(number: u64, recipients: &[UserId], former: &[Former]) -> Vec<Self> {
-        let parts = recipients.len().div_ceil(MAX_RECIPIENTS).max(former.len().div_ceil(MAX_FORMER)).max(1);
+    /// Says that there is a new key, in as many statements as its recipients, the keys before it and who is out need.
+    pub fn rotation(
+        number: u64,
+        recipients: &[UserId],
+        former: &[Former],
+        gone: &[(UserId, u64)],
+    ) -> Vec<Self> {
         let mut users = recipients.chunks(MAX_RECIPIENTS);
         let mut keys = former.chunks(MAX_FORMER);
+        let mut out = gone.chunks(MAX_GONE);
+        let parts = users.len().max(keys.len()).max(out.len()).max(1);
         let part = |_| Self::Rotate {
             number,
             recipients: users.next().unwrap_or_default().to_vec(),
             former: keys.next().unwrap_or_default().to_vec(),
+            gone: out.next().unwrap_or_default().to_vec(),
         };
         (0..parts).map(part).collect()
     }
@@ -173,8 +189,14 @@ pub struct Said {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::Epoch;
-    use chalktalk_ipc::OriginId;
+    use crate::{
+        entry::{self, Draft, MAX_COVERED},
+        frame::SAFE_DATAGRAM,
+        ids::Epoch,
+        seal::Ring,
+    };
+    use chalktalk_ipc::{OriginId, SessionId};
+    use ed25519_dalek::SigningKey;
 
     #[test]
     fn the_longest_statements_fit_an_entry_and_read_back() {
@@ -182,21 +204,37 @@ mod tests {
         let former = vec![Former::Membership(Secret(ByteArray::new([0xff; 32])), u32::MAX); 9];
         let log = LogId { origin: OriginId([0xff; 16]), epoch: Epoch(u32::MAX) };
         let heads = vec![(log, Seq(u64::MAX)); 40];
-        let said =
-            [Statement::rotation(u64::MAX, &users, &former), Statement::removal(users[0], &heads)].concat();
-        assert_eq!(said.len(), 4 + 2);
+        let gone = vec![(users[0], u64::MAX); 24];
+        let rotation = Statement::rotation(u64::MAX, &users, &former, &gone);
+        let said = [&rotation[..], &Statement::removal(users[0], &heads)].concat();
+        assert_eq!(said.len(), 6 + 2);
         for statement in said {
             let body = statement.to_body();
-            assert!(body.len() <= MAX_BODY - seal::OVERHEAD, "{}", body.len());
+            assert!(body.len() <= MAX_SAID - seal::OVERHEAD, "{}", body.len());
+            // Whatever else goes with it, it takes every link.
+            let key = SigningKey::from_bytes(&[1; 32]);
+            let place = entry::Place { session: SessionId([1; 16]), log, seq: Seq(2), stamp: 1, time: 0 };
+            let ring = Ring::of(Key::new([2; 32]));
+            let draft = || Draft::statement(&body, ring.overhead());
+            assert!(draft().finish(&place, &ring).len() <= SAFE_DATAGRAM);
+            let most = (0..MAX_COVERED).rev().find(|covered| draft().fits_signature(*covered));
+            if let Some(covered) = most {
+                let signed =
+                    draft().finish_signed(&place, false, [0; 16], &vec![[0; 16]; covered], &key, &ring);
+                assert!(signed.len() <= SAFE_DATAGRAM);
+            }
             assert_eq!(Statement::from_body(&body), Some(statement));
         }
-        assert_eq!(Statement::rotation(1, &[], &[]).len(), 1);
+        assert_eq!(Statement::rotation(1, &[], &[], &[]).len(), 1);
         assert_eq!(Statement::removal(users[0], &[]).len(), 1, "somebody who never wrote");
     }
 
     #[test]
     fn longer_lists_than_allowed_and_noise_are_nothing() {
-        let long = Statement::Rotate { number: 1, recipients: vec![UserId([1; 32]); 31], former: vec![] };
+        let rotate = |recipients, gone| Statement::Rotate { number: 1, recipients, former: vec![], gone };
+        let long = rotate(vec![UserId([1; 32]); MAX_RECIPIENTS + 1], vec![]);
+        let gone = rotate(vec![], vec![(UserId([1; 32]), 1); MAX_GONE + 1]);
+        assert_eq!(Statement::from_body(&rmp_serde::to_vec(&gone).unwrap()), None);
         assert_eq!(Statement::from_body(&rmp_serde::to_vec(&long).unwrap()), None);
         for body in [&b""[..], b"\x81", b"\xa6Invite", b"\xff\xff\xff\xff"] {
             assert_eq!(Statement::from_body(body), None);
@@ -206,7 +244,7 @@ mod tests {
     #[test]
     fn statements_show_no_key() {
         let former = Former::Session(Secret(ByteArray::new([0x5a; 32])));
-        let said = format!("{:?}", Statement::rotation(1, &[], &[former]));
+        let said = format!("{:?}", Statement::rotation(1, &[], &[former], &[]));
         assert!(!said.contains("90") && !said.contains("5a"), "{said}");
     }
 }

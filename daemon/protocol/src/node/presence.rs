@@ -227,10 +227,16 @@ impl Node {
                 self.on_roster_changed(id);
             }
         }
-        for item in items.iter().filter(|item| self.counts(host, item)).cloned().collect::<Vec<_>>() {
+        for item in items {
+            let counts = self.counts(host, item);
             let Some(mut session) = self.sessions.remove(&item.session) else { continue };
+            if !counts {
+                session.on_announced_aside(host, item, &mut self.out);
+                self.sessions.insert(item.session, session);
+                continue;
+            }
             let history = session.is_introduction(host, self.out.now) && session.pair.is_none();
-            session.on_announcement(host, &item, history, &mut self.out);
+            session.on_announcement(host, item, history, &mut self.out);
             session.tell_progress(&mut self.out);
             self.sessions.insert(item.session, session);
         }

@@ -2,7 +2,7 @@
 //!
 //! Invariant: a notice that was read is bounded, and what it shows people is fit to be shown.
 
-use crate::{control, entry::MAX_BODY, ids, seal};
+use crate::{control, entry::MAX_SAID, ids, seal};
 use chalktalk_ipc::{
     AppId, SessionId, UserId,
     nway::{MAX_DETAIL, Model, Part, Standing},
@@ -137,7 +137,7 @@ impl Notice {
     /// The notice as the body of an entry.
     pub fn to_body(&self) -> Vec<u8> {
         let body = rmp_serde::to_vec(self).expect("our own types always encode");
-        debug_assert!(body.len() <= MAX_BODY - seal::OVERHEAD, "whoever makes it bounds its texts");
+        debug_assert!(body.len() <= MAX_SAID - seal::OVERHEAD, "whoever makes it bounds its texts");
         body
     }
 
@@ -204,7 +204,7 @@ mod tests {
         };
         for said in [Notice::Invite(invite), Notice::Stand(stand), Notice::Cancel { session }] {
             let body = said.to_body();
-            assert!(body.len() <= MAX_BODY - seal::OVERHEAD, "{}", body.len());
+            assert!(body.len() <= MAX_SAID - seal::OVERHEAD, "{}", body.len());
             let read = Notice::from_body(&body);
             assert_eq!(read.map(|read| read.to_body()), Some(body));
         }

@@ -2,7 +2,7 @@
 //!
 //! Invariant: of kept sessions only what is stored is told.
 
-use super::{Session, lives::lives};
+use super::{Aside, Session, lives::lives};
 use crate::{
     control::{self, MAX_ROWS, Row, SessionItem, Vector},
     crypto::Author,
@@ -13,7 +13,7 @@ use crate::{
     time::Instant,
 };
 use chalktalk_ipc::{HostId, OriginId};
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 /// Rows of a session in one heartbeat.
 const ROWS_PER_BEAT: usize = 8;
@@ -23,6 +23,13 @@ const RECENT: Duration = Duration::from_secs(5);
 
 /// How often one host is told our vector because it asked.
 const ANSWER_AGAIN: Duration = Duration::from_millis(100);
+
+/// How often a host that does not count as present is told what there is.
+const TELL_AGAIN: Duration = Duration::from_millis(1000);
+
+/// Such hosts of which something is remembered, and logs of each: they are few, or somebody invents them.
+const MAX_ASIDE: usize = 64;
+pub(super) const MAX_ASIDE_ROWS: usize = 256;
 
 /// Logs in one session: more than any LAN has writers; beyond it somebody invents them.
 const MAX_LOGS: usize = 4096;
@@ -80,11 +87,35 @@ impl Session {
 
     /// Answers with the vector, but not so often that a small frame of one host could draw large ones to another.
     pub(super) fn answer_vector(&mut self, host: HostId, out: &mut Outbox) {
-        let Some(present) = self.present.get_mut(&host).filter(|present| out.now >= present.answer_at) else {
-            return;
-        };
-        present.answer_at = out.now + ANSWER_AGAIN;
-        self.send_vector(host, false, out);
+        let Some(present) = self.present.get_mut(&host) else { return self.tell_aside(host, out) };
+        if out.now >= present.answer_at {
+            present.answer_at = out.now + ANSWER_AGAIN;
+            self.send_vector(host, false, out);
+        }
+    }
+
+    /// A host that is in the session by its own word, and not by what is known here: one of the two does not know yet that somebody
+    /// has been put out, or asked in.
+    pub fn on_announced_aside(&mut self, host: HostId, item: &SessionItem, out: &mut Outbox) {
+        if item.digest != self.digest() {
+            self.tell_aside(host, out);
+        }
+    }
+
+    /// Tells such a host what there is.
+    fn tell_aside(&mut self, host: HostId, out: &mut Outbox) {
+        let Some(aside) = self.aside(host) else { return };
+        if aside.told.is_none_or(|at| out.now.since(at) >= TELL_AGAIN) {
+            aside.told = Some(out.now);
+            self.send_vector(host, false, out);
+        }
+    }
+
+    /// What is known of a host that does not count as present.
+    pub(super) fn aside(&mut self, host: HostId) -> Option<&mut Aside> {
+        let known = self.aside.contains_key(&host);
+        let free = known || self.members.is_some() && self.aside.len() < MAX_ASIDE;
+        free.then(|| self.aside.entry(host).or_insert(Aside { told: None, rows: BTreeMap::new() }))
     }
 
     pub(super) fn send_vector(&self, host: HostId, answer: bool, out: &mut Outbox) {
@@ -127,8 +158,12 @@ impl Session {
             if !self.may_write(author.user, id) {
                 continue;
             }
+            let limits = self.limits(author.user, id);
             let log = self.logs.get_mut(&id).expect("just listed");
             let before = log.have();
+            if log.author().is_none() {
+                log.set_limits(limits);
+            }
             if log.set_author(author.clone(), out.now, &mut out.signatures) {
                 self.on_accepted(id, before, out);
             }

@@ -463,7 +463,9 @@ impl Reader {
     fn tell_caught_up(&mut self, source: Source<'_>, sink: &mut impl FnMut(Delivery<'_>)) {
         let Some(upto) = &self.caught_up else { return };
         let held_back = |id| source.logs.get(id).is_none_or(|log| is_shut(Some(source.shut), log));
-        let done = upto.iter().all(|(log, seq)| *seq <= self.read_upto(*log) || held_back(log));
+        let readable = |id: &LogId| source.logs.get(id).map_or(Seq(0), Log::readable);
+        let done =
+            upto.iter().all(|(log, seq)| readable(log).min(*seq) <= self.read_upto(*log) || held_back(log));
         if done {
             self.caught_up = None;
             sink(Delivery::CaughtUp);

@@ -7,7 +7,7 @@ use super::{Own, Session, on_first_entry, receiving::author_of, writer::Writer};
 use crate::{
     entry::Entry,
     ids::{LogId, Seq},
-    log::Log,
+    log::{Limits, Log},
     members::{
         envelope,
         keys::{self, Held, Keys},
@@ -92,6 +92,16 @@ impl Members {
     /// The key that is written under now, if there is one.
     pub fn sending(&self) -> Option<&Key> {
         self.book.sending(&self.roll).and_then(|held| held.session.as_ref())
+    }
+
+    /// Whether there is more to be known of the membership than is known here: something was said that cannot be read yet, or
+    /// nothing says that a local user is in.
+    fn is_behind(&self, local: &BTreeSet<UserId>) -> bool {
+        !self.locked.is_empty() || local.iter().any(|user| !self.roll.is_member(user))
+    }
+
+    fn may_rotate(&self, user: &UserId) -> bool {
+        self.roll.is_member(user) && !self.roll.is_withheld(user)
     }
 
     /// Whether a local user may read what has this stamp, going by when they were in. A host that serves several has keys for
@@ -185,6 +195,14 @@ struct Opened {
 }
 
 impl Session {
+    /// How far a log matters. Who is behind takes what they can open, by whomever: the keys that tell who is in may stand in the
+    /// log of somebody who is known to be in only by what they open.
+    pub(super) fn limits(&self, user: UserId, log: LogId) -> Limits {
+        let Some(members) = &self.members else { return Limits::default() };
+        let counted = members.roll.limit(user, log);
+        Limits { counted, taken: counted.filter(|_| !members.is_behind(&self.joined)) }
+    }
+
     /// Somebody of this host is in it: what is sealed to them can be opened.
     pub fn add_identity(&mut self, user: UserId, key: SigningKey, out: &mut Outbox) {
         if let Some(members) = &mut self.members {
@@ -309,12 +327,8 @@ impl Session {
         members.book.closed(&members.roll).for_each(|key_id| self.keys.close(key_id));
         self.keys.send_under(members.sending().map(Key::name));
         self.keys.frame_under(members.frames.clone());
-        for (id, log) in &mut self.logs {
-            if let Some(user) = log.author().map(|author| author.user) {
-                log.set_limit(members.roll.limit(user, *id));
-            }
-        }
         self.own.values_mut().for_each(|own| members.prepare(&mut own.writer));
+        self.limit_logs();
         self.open_first_entries(out);
         self.read_notices(out);
         let Some(members) = &self.members else { return };
@@ -323,6 +337,16 @@ impl Session {
         out.ready.extend(self.readers.keys().copied());
         out.memberships.insert(self.id);
         self.plan_rotation(out);
+    }
+
+    fn limit_logs(&mut self) {
+        let author = |log: &Log| log.author().map(|author| author.user);
+        let users: Vec<(LogId, UserId)> =
+            self.logs.iter().filter_map(|(id, log)| Some((*id, author(log)?))).collect();
+        for (id, user) in users {
+            let limits = self.limits(user, id);
+            self.logs.get_mut(&id).expect("just listed").set_limits(limits);
+        }
     }
 
     /// First entries that had to wait for a key say who writes, and of the life before.
@@ -373,8 +397,12 @@ impl Session {
         let Some(members) = &mut self.members else { return };
         let under_way = self.own.values().any(|own| own.writer.is_ready(false));
         let missing = members.sending().is_none() && !under_way;
-        let may = self.own.values().any(|own| members.roll.is_member(&own.user));
-        let turn = may.then(|| rotation::turn(self.id, out.host, self.present.keys().copied()));
+        let may = self.own.values().any(|own| members.may_rotate(&own.user));
+        let turn = || match members.is_behind(&self.joined) {
+            true => rotation::MOST_TURNS, // others know better who is in
+            false => rotation::turn(self.id, out.host, self.present.keys().copied()),
+        };
+        let turn = may.then(turn);
         members.rotation.consider(missing, turn, out.now);
     }
 
@@ -399,18 +427,19 @@ impl Session {
     /// Makes a key for all who are in, and hands it out.
     pub fn rotate(&mut self, out: &mut Outbox) {
         let Some(members) = &mut self.members else { return };
-        let maker = self.own.values_mut().find(|own| members.roll.is_member(&own.user));
+        let maker = self.own.values_mut().find(|own| members.may_rotate(&own.user));
         let Some(own) = maker else { return };
         let mut secret = [0; 32];
         out.rng.fill_bytes(&mut secret);
         let key = Key::new(secret);
-        let recipients: Vec<UserId> = members.roll.in_or_invited().collect();
+        let recipients: Vec<UserId> = members.roll.entitled().collect();
         for body in envelope::hand_out(&key, self.id, own.user, &recipients, &mut out.rng) {
             own.writer.say(Ring::open(), body);
         }
         let membership = Ring::of(keys::membership_key(&key));
         let number = keys::next_number(&members.roll);
-        for statement in Statement::rotation(number, &recipients, &members.book.heads(members.history)) {
+        let (former, gone) = (members.book.heads(members.history), members.roll.gone());
+        for statement in Statement::rotation(number, &recipients, &former, &gone) {
             own.writer.say(membership.clone(), statement.to_body());
         }
         members.book.add(key);
@@ -419,19 +448,24 @@ impl Session {
     }
 
     /// Local users who are out by the word of somebody else, and whose. What was said before they came does not count, unless what
-    /// they came by is known here and does not count itself: who asked them in may not have been in any more.
+    /// they came by is known here not to count itself: who asked them in was not in any more.
     pub fn put_out_by_others(&self) -> Vec<(UserId, UserId)> {
         let Some(members) = &self.members else { return vec![] };
         let came = |user: &UserId| members.came.get(user).copied().unwrap_or(0);
-        let asked = |user: UserId| {
+        let knows_all = members.locked.is_empty() && self.logs.values().all(|log| !log.has_gap());
+        let in_vain = |user: UserId| {
             let mut said = members.said.iter().filter(|(place, _)| place.stamp == came(&user));
-            said.any(|(_, said)| said.statement == Statement::Invite { user })
+            knows_all
+                && said.any(|(_, said)| {
+                    let is_out = matches!(members.roll.standing(&said.author), Some(Standing::Out(_)));
+                    said.statement == Statement::Invite { user } && is_out
+                })
         };
         let out = |user: &UserId| match members.roll.standing(user) {
-            Some(Standing::Out(by)) if members.roll.since(user) > came(user) || asked(*user) => {
+            Some(Standing::Out(by)) if members.roll.since(user) > came(user) || in_vain(*user) => {
                 Some((*user, by))
             }
-            None if asked(*user) => Some((*user, members.creator)),
+            None if in_vain(*user) => Some((*user, members.creator)),
             _ => None,
         };
         self.joined.iter().filter_map(out).collect()

@@ -71,6 +71,15 @@ struct Present {
     window: u32,
 }
 
+/// A host that is in the session by its own word, and not by what is known here.
+#[derive(Debug)]
+struct Aside {
+    /// When it was told what there is.
+    told: Option<Instant>,
+    /// What it says it holds.
+    rows: BTreeMap<LogId, Row>,
+}
+
 /// A log that a local user writes now.
 struct Own {
     user: UserId,
@@ -131,6 +140,8 @@ pub struct Session {
     relearned: Vec<Relearned>,
     history: BTreeMap<LogId, Seq>,
     present: BTreeMap<HostId, Present>,
+    /// Hosts that have the frame key and do not count as present.
+    aside: BTreeMap<HostId, Aside>,
     moved: BTreeMap<LogId, Instant>,
     gaps: Gaps,
     repair: Repair,
@@ -176,6 +187,7 @@ impl Session {
             relearned: Vec::new(),
             history: BTreeMap::new(),
             present: BTreeMap::new(),
+            aside: BTreeMap::new(),
             moved: BTreeMap::new(),
             gaps: Gaps::default(),
             repair: Repair::new(now),
@@ -213,10 +225,10 @@ impl Session {
         (!self.joined.is_empty() || self.is_leaving()) && !self.elsewhere
     }
 
-    /// Whether this user's messages belong here.
+    /// Whether what this user writes is taken here.
     pub fn may_write(&self, user: UserId, log: LogId) -> bool {
-        self.pair.is_none_or(|(local, other)| user == local || user == other)
-            && self.members.as_ref().is_none_or(|members| members.roll().may_write(user, log))
+        let in_pair = self.pair.is_none_or(|(local, other)| user == local || user == other);
+        in_pair && self.limits(user, log).taken != Some(Seq(0))
     }
 
     /// Whether a local user is in it, or was.

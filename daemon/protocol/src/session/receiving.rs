@@ -2,7 +2,10 @@
 //!
 //! Invariant: nothing here trusts a frame further than its signature goes; unsigned control frames are hints.
 
-use super::{Present, Session, delivery::VolatileMessage, reports::Turn, writer::Genesis};
+use super::{
+    Aside, Present, Session, announcing::MAX_ASIDE_ROWS, delivery::VolatileMessage, reports::Turn,
+    writer::Genesis,
+};
 use crate::{
     control::{self, MAX_ROWS, Nack, Report, Row, SessionItem, Vector},
     crypto::Author,
@@ -48,9 +51,11 @@ impl Session {
             false => author.cloned(),
         };
         let claimed = claimed.filter(|author| author.origin == id.origin && self.may_write(author.user, id));
+        let claimed = claimed.map(|author| (self.limits(author.user, id), author));
         let log = self.logs.get_mut(&id).expect("log_for made it");
         let before = log.have();
-        if let Some(author) = claimed {
+        if let Some((limits, author)) = claimed {
+            log.set_limits(limits);
             log.set_author(author, out.now, &mut out.signatures);
         }
         if entry.genesis && log.lacks_first() {
@@ -159,6 +164,7 @@ impl Session {
         let changed = self.present.contains_key(&host) != reach.is_some();
         match reach {
             Some(Reach { window, .. }) => {
+                self.aside.remove(&host);
                 let fresh =
                     || Present { rows: BTreeMap::new(), ask_at: now, answer_at: now, since: now, window };
                 self.present.entry(host).or_insert_with(fresh).window = window;
@@ -194,6 +200,10 @@ impl Session {
             self.doubt(id, row.seq, out.now);
             if let Some(present) = self.present.get_mut(&host) {
                 present.rows.insert(id, *row);
+            } else if let Some(Aside { rows, .. }) = self.aside(host)
+                && (rows.len() < MAX_ASIDE_ROWS || rows.contains_key(&id))
+            {
+                rows.insert(id, *row);
             }
             let unseen = history && !self.history.contains_key(&id);
             let gone = self.gone(host, row, unseen);

@@ -117,9 +117,11 @@ impl Session {
         let mut providers: Vec<(u64, HostId)> = Vec::new();
         let mut wants = BTreeMap::<LogId, Seq>::new();
         let firsts = || self.logs.values().filter(|log| log.lacks_first()).map(Log::id);
-        for (host, present) in &self.present {
-            let useful: Vec<_> = present.rows.values().filter(|row| self.lacks(row)).collect();
-            if !useful.is_empty() || firsts().any(|id| present.rows.contains_key(&id)) {
+        let present = self.present.iter().map(|(host, present)| (host, &present.rows));
+        let aside = self.aside.iter().map(|(host, aside)| (host, &aside.rows));
+        for (host, rows) in present.chain(aside) {
+            let useful: Vec<_> = rows.values().filter(|row| self.lacks(row)).collect();
+            if !useful.is_empty() || firsts().any(|id| rows.contains_key(&id)) {
                 providers.push((rendezvous(out.host, *host), *host));
             }
             for row in useful {

@@ -232,8 +232,13 @@ impl Writer {
             draft.push(&rmp_serde::to_vec(&genesis).expect("our own types always encode"));
             self.sign(draft, &mut place, false, &[], &ring, &mut written);
         }
-        let statements = self.statements.drain(..self.statements.len().min(limit).min(MAX_COVERED)).collect();
+        let count = self.statements.len().min(limit).min(MAX_COVERED);
+        let statements = self.statements.drain(..count).collect();
         self.flush_said(statements, Draft::statement, &mut place, &mut written);
+        if count > 0 {
+            self.next = place.seq;
+            return (written, marks); // they may change what messages are sealed with
+        }
         if ring.can_send() {
             let room = limit.saturating_sub(written.len()).min(MAX_COVERED);
             let notices = self.notices.drain(..self.notices.len().min(room));
@@ -404,6 +409,18 @@ mod tests {
             assert_eq!((n, length), (i as u64 + 1, sizes[(i + 1) % sizes.len()]));
             assert!(first.is_none_or(|byte| byte == n as u8));
         }
+    }
+
+    #[test]
+    fn messages_do_not_leave_with_what_may_change_their_key() {
+        let mut writer = writer();
+        writer.push(InstanceId::NIL, author(1), &Outgoing::new(b"not for who is put out"));
+        writer.say(Ring::open(), b"somebody is out".to_vec());
+        let (written, marks) = writer.flush(SessionId([3; 16]), 32, 1, 0, &Ring::open());
+        let statements = written.iter().filter(|w| Entry::from_datagram(&w.datagram).unwrap().statement);
+        assert_eq!((statements.count(), marks.len()), (1, 0));
+        let (_, marks) = writer.flush(SessionId([3; 16]), 32, 1, 0, &Ring::open());
+        assert_eq!(marks.len(), 1);
     }
 
     #[test]

@@ -44,7 +44,8 @@ impl World {
     pub(in crate::sim) fn open_seat(&mut self, app: usize, session: SessionId) {
         let now = self.now;
         let App { host, user, instance, connection, ref habits, ref seats, .. } = self.apps[app];
-        let from = seats[&session].opening(habits.keeps);
+        let Some(seat) = seats.get(&session) else { return }; // its user has left meanwhile
+        let from = seat.opening(habits.keeps);
         if !habits.keeps {
             self.ledger.forget(app, session);
         }

@@ -23,7 +23,7 @@ fn remove(n: u8, upto: u64) -> Statement {
 
 fn rotate(number: u64, recipients: &[u8]) -> Statement {
     let recipients = recipients.iter().map(|n| user(*n)).collect();
-    Statement::Rotate { number, recipients, former: vec![] }
+    Statement::Rotate { number, recipients, former: vec![], gone: vec![] }
 }
 
 /// (stamp, author, slot in their log, number of the key, what).
@@ -167,6 +167,78 @@ fn two_removals_keep_what_either_remover_had_seen() {
         (6, 2, 4, 0, remove(3, 9)),
     ]);
     assert_eq!(all.limit(user(3), log(3)), Some(Seq(9)));
+}
+
+#[test]
+fn who_leaves_and_is_removed_at_once_has_written_what_the_others_say() {
+    let base = [(1, 1, 2, 0, invite(2)), (2, 2, 2, 0, Statement::Accept)];
+    let (left, removed) = ((5, 2, 9, 0, remove(2, 8)), (6, 1, 3, 0, remove(2, 3)));
+    // Who has heard of the removal does not look behind its cut any more: that must not matter.
+    let with = |lines: &[Line]| found(&[&base[..], lines].concat());
+    assert_eq!(with(&[left.clone(), removed.clone()]).people, with(std::slice::from_ref(&removed)).people);
+    let later = (7, 2, 9, 0, remove(2, 8));
+    assert_eq!(with(&[removed.clone(), later]).people, with(&[removed]).people);
+    assert_eq!(with(&[left]).limit(user(2), log(2)), Some(Seq(9)));
+}
+
+#[test]
+fn who_is_asked_in_again_and_declines_has_still_done_what_they_did() {
+    let all = found(&[
+        (1, 1, 2, 0, invite(2)),
+        (2, 2, 2, 0, Statement::Accept),
+        (3, 2, 3, 0, invite(3)),
+        (4, 3, 2, 0, Statement::Accept),
+        (5, 2, 4, 0, remove(2, 3)),
+        (6, 3, 3, 0, invite(2)),
+        (7, 3, 4, 0, Statement::Decline { user: user(2) }),
+    ]);
+    assert_eq!(everybody(&all), [1, 3], "3 is in by the word of 2");
+    assert_eq!(all.limit(user(2), log(2)), Some(Seq(4)));
+}
+
+#[test]
+fn a_key_is_known_to_whom_somebody_gave_it_who_had_been_put_out() {
+    let lines = [
+        (1, 1, 2, 7, rotate(0, &[1])),
+        (2, 1, 3, 7, invite(2)),
+        (3, 2, 2, 7, Statement::Accept),
+        (4, 1, 4, 7, remove(2, 2)),
+        (5, 2, 3, 7, invite(4)),
+        (6, 1, 5, 8, invite(2)),
+    ];
+    let all = found(&lines);
+    assert_eq!(everybody(&all), [1, 2]);
+    assert!(!all.suits(all.key(&[7; 16]).unwrap()), "4 has it, too");
+}
+
+#[test]
+fn who_left_gets_no_key_from_who_has_not_heard_of_it() {
+    let base = [
+        (1, 1, 2, 7, rotate(0, &[1])),
+        (2, 1, 3, 7, invite(2)),
+        (3, 1, 4, 7, invite(3)),
+        (4, 2, 2, 7, Statement::Accept),
+        (5, 3, 2, 7, Statement::Accept),
+    ];
+    let gone = |stamp| {
+        let recipients = vec![user(1), user(3)];
+        Statement::Rotate { number: 1, recipients, former: vec![], gone: vec![(user(2), stamp)] }
+    };
+    let with = |lines: &[Line]| found(&[&base[..], lines].concat());
+    let entitled = |membership: &Membership| membership.entitled().map(|user| user.0[0]).collect::<Vec<_>>();
+    let (left, key) = ((8, 2, 3, 7, remove(2, 2)), (9, 1, 5, 8, gone(8)));
+    let unheard = with(std::slice::from_ref(&key));
+    assert_eq!((everybody(&unheard), entitled(&unheard)), (vec![1, 2, 3], vec![1, 3]));
+    assert!(unheard.suits(unheard.key(&[8; 16]).unwrap()));
+    assert_eq!(entitled(&with(&[left, key.clone()])), [1, 3]);
+    // What is known, and does not count, is no reason; nor is what was before they came, or what a stranger says.
+    let in_vain = (8, 3, 3, 7, remove(2, 2));
+    assert_eq!(entitled(&with(&[in_vain, key.clone()])), [1, 2, 3]);
+    assert_eq!(entitled(&with(&[(9, 1, 5, 8, gone(1))])), [1, 2, 3]);
+    assert_eq!(entitled(&with(&[(9, 9, 5, 8, gone(8))])), [1, 2, 3]);
+    // Who says so without a reason: anybody may ask them in again.
+    let again = with(&[key, (10, 3, 3, 8, invite(2)), (11, 2, 3, 8, Statement::Accept)]);
+    assert_eq!((again.standing(&user(2)), entitled(&again)), (Some(Member), vec![1, 2, 3]));
 }
 
 #[test]
