@@ -4,7 +4,9 @@ use chalktalk_ipc::{
     FailReason, InstanceId,
     request::{From, SessionKind},
 };
-use chalktalk_tests::sim::{AgentHabits, Faults, Habits, Launches, World, lobby, swarm, swarm::Weather};
+use chalktalk_tests::sim::{
+    AgentHabits, Faults, Habits, Launches, World, club, lobby, swarm, swarm::Weather,
+};
 use std::{
     collections::BTreeSet,
     panic,
@@ -18,6 +20,9 @@ const SEEDS: u64 = 300;
 
 /// And in harsh weather.
 const HARSH_SEEDS: u64 = 100;
+
+/// Sessions by invitation with people who come and go.
+const CLUBS: u64 = 60;
 
 fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
@@ -392,12 +397,28 @@ fn every_seed_comes_right() {
     let usual = (0..SEEDS).map(|seed| (Weather::Usual, seed));
     let harsh = (0..HARSH_SEEDS).map(|seed| (Weather::Harsh, seed));
     let seeds: Vec<(Weather, u64)> = regressions.chain(usual).chain(harsh).collect();
+    let name = |(weather, seed)| format!("{weather}--seed {seed}");
+    live_through(&seeds, |(weather, seed)| drop(swarm::run(seed, weather, false)), name);
+}
+
+#[test]
+fn every_club_comes_right() {
+    let seeds: Vec<u64> = (0..CLUBS).collect();
+    live_through(&seeds, |seed| drop(club::run(seed, false)), |seed| format!("--club --seed {seed}"));
+}
+
+/// Lives through all worlds, two at a time, and names those that went wrong.
+fn live_through<T: Copy + Sync + std::panic::RefUnwindSafe>(
+    worlds: &[T],
+    run: impl Fn(T) + Sync + std::panic::RefUnwindSafe,
+    name: impl Fn(T) -> String + Sync,
+) {
     let next = AtomicUsize::new(0);
     let work = || {
         let mut failed = Vec::new();
-        while let Some((weather, seed)) = seeds.get(next.fetch_add(1, Ordering::Relaxed)) {
-            if panic::catch_unwind(|| swarm::run(*seed, *weather, false)).is_err() {
-                failed.push(format!("cargo run -p chalktalk-tests --bin sim -- {weather}--seed {seed}"));
+        while let Some(world) = worlds.get(next.fetch_add(1, Ordering::Relaxed)) {
+            if panic::catch_unwind(|| run(*world)).is_err() {
+                failed.push(format!("cargo run -p chalktalk-tests --bin sim -- {}", name(*world)));
             }
         }
         failed

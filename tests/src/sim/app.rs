@@ -8,7 +8,7 @@ use chalktalk_ipc::{
     request::{From, Role, SessionKind},
 };
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     time::Duration,
 };
 
@@ -205,6 +205,8 @@ pub struct App {
     pub failures: Vec<(SessionId, u64, FailReason)>,
     /// Volatile messages heard.
     pub volatile: u64,
+    /// Whose they were.
+    pub volatile_by: BTreeSet<UserId>,
     /// Delivered to every member present, per session, up to this number.
     pub delivered: BTreeMap<SessionId, u64>,
     /// Held by so many others, per session.
@@ -226,6 +228,7 @@ impl App {
             turn: false,
             failures: Vec::new(),
             volatile: 0,
+            volatile_by: BTreeSet::new(),
             delivered: BTreeMap::new(),
             held: BTreeMap::new(),
         }

@@ -7,6 +7,7 @@
 use super::{chance::Chance, swarm::draw_faults, world::World};
 use chalktalk_ipc::{
     SessionId,
+    event::SessionKey,
     request::{From, SessionKind},
 };
 use chalktalk_protocol::{frame::HEADER, members::membership::Standing};
@@ -217,14 +218,13 @@ impl Club {
         (0..self.chats.len()).for_each(|_| self.restart());
         self.world.run(SETTLED);
         self.notice_who_is_out();
+        self.check_agreement(&self.members());
         let asked: Vec<usize> = (0..self.chats.len()).filter(|host| self.invited(*host)).collect();
         asked.into_iter().for_each(|host| self.enter(host));
         self.world.run(SETTLED);
         // Who was asked in by somebody who was not in any more is in nothing, and waits for what cannot come.
-        let (members, others): (Vec<usize>, Vec<usize>) = (0..self.chats.len()).partition(|host| {
-            self.is_in(*host) && self.world.standing(*host, self.room) == Some(Standing::Member)
-        });
-        self.world.apart.extend(others);
+        let members = self.members();
+        self.world.apart.extend((0..self.chats.len()).filter(|host| !members.contains(host)));
         self.check_agreement(&members);
         let before = self.world.written().len();
         for member in &members {
@@ -243,14 +243,20 @@ impl Club {
         }
     }
 
-    /// All members name the same people, themselves among them.
+    /// Hosts whose users are in and know it.
+    fn members(&self) -> Vec<usize> {
+        let knows = |host: &usize| self.world.standing(*host, self.room) == Some(Standing::Member);
+        (0..self.chats.len()).filter(|host| self.is_in(*host)).filter(knows).collect()
+    }
+
+    /// All members name the same people, and write under the same key.
     fn check_agreement(&self, members: &[usize]) {
         let Some(first) = members.first() else { return };
         let roll = self.world.roll(*first, self.room);
         for member in members {
             let other = self.world.roll(*member, self.room);
-            self.world.require(other == roll, || {
-                format!("hosts {first} and {member} name other people: {roll:?} and {other:?}")
+            self.world.require(other == roll && other.1 != Some(SessionKey::Changing), || {
+                format!("hosts {first} and {member} do not agree: {roll:?} and {other:?}")
             });
         }
     }

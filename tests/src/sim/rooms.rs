@@ -6,7 +6,7 @@ use super::{app::Seat, ledger::Reading, world::World};
 use bytes::Bytes;
 use chalktalk_ipc::{
     Answer, SessionId, UserId,
-    event::InvitationSummary,
+    event::{InvitationSummary, SessionKey},
     request::{From, SessionKind},
 };
 use chalktalk_protocol::{
@@ -67,16 +67,17 @@ impl World {
         found.node.as_ref()?.standing(session, found.user)
     }
 
-    /// Who is in a session or asked in, as a host knows it: users, and whether they are only asked.
-    pub fn roll(&self, host: usize, session: SessionId) -> Vec<(UserId, bool)> {
+    /// Who is in a session or asked in, as a host knows it (users, and whether they are only asked), and the key that they write
+    /// under.
+    pub fn roll(&self, host: usize, session: SessionId) -> (Vec<(UserId, bool)>, Option<SessionKey>) {
         let found = &self.hosts[host];
         let facts = found.node.as_ref().map(|node| {
             node.membership_facts(found.user, &session.to_string(), &chalktalk_ipc::AppId::chat())
         });
-        let Some(Ok(Answer::Membership(facts))) = facts else { return vec![] };
+        let Some(Ok(Answer::Membership(facts))) = facts else { return (vec![], None) };
         let mut roll: Vec<(UserId, bool)> = facts.people.iter().map(|p| (p.user, p.invited)).collect();
         roll.sort();
-        roll
+        (roll, Some(facts.key))
     }
 
     /// A host's user asks somebody in, if they may.

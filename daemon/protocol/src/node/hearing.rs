@@ -101,8 +101,10 @@ impl Node {
                 false
             }
             Kind::Volatile => self.on_control(header, rest, |node, session, body: control::Volatile| {
-                if node.authors.get(&body.log.origin).is_none_or(|author| author.host != node.host) {
-                    session.on_volatile(header.destination, body, &mut node.out);
+                let author = node.authors.get(&body.log.origin);
+                if author.is_none_or(|author| author.host != node.host) {
+                    let author = author.map(|author| author.user);
+                    session.on_volatile(header.destination, body, author, &mut node.out);
                 }
             }),
             Kind::Failure => match control::read::<Failure>(rest) {

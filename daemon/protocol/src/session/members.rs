@@ -301,6 +301,7 @@ impl Session {
         }
         let (Some(members), Some(log)) = (&mut self.members, self.logs.get(&id)) else { return };
         let Some(author) = log.author().map(|author| author.user) else { return };
+        let was_behind = members.is_behind(&self.joined);
         let mut news = false;
         for seq in before.0 + 1..=have.0 {
             let Some(datagram) = log.entry(Seq(seq)) else { continue };
@@ -310,6 +311,9 @@ impl Session {
         }
         if news {
             self.on_membership(out);
+        } else if members.is_behind(&self.joined) != was_behind {
+            self.limit_logs();
+            out.memberships.insert(self.id); // by whom it takes logs has changed
         }
     }
 

@@ -3,8 +3,8 @@
 //! Invariant: nothing here trusts a frame further than its signature goes; unsigned control frames are hints.
 
 use super::{
-    Aside, Present, Session, announcing::MAX_ASIDE_ROWS, delivery::VolatileMessage, reports::Turn,
-    writer::Genesis,
+    Aside, Present, Session, announcing::MAX_ASIDE_ROWS, delivery::VolatileMessage, lives::lives,
+    reports::Turn, writer::Genesis,
 };
 use crate::{
     control::{self, MAX_ROWS, Nack, Report, Row, SessionItem, Vector},
@@ -12,7 +12,7 @@ use crate::{
     directory::Reach,
     entry::Entry,
     ids::Seq,
-    log::{Log, Received},
+    log::Received,
     net::Way,
     outbox::Outbox,
     seal::Ring,
@@ -134,14 +134,26 @@ impl Session {
         self.on_rows(vector.host, &vector.rows, history, out);
     }
 
-    /// A volatile message arrived.
-    pub fn on_volatile(&mut self, destination: InstanceId, body: control::Volatile, out: &mut Outbox) {
+    /// A volatile message arrived. `author`: whose key signs the log that it names, where that is known otherwise than by the log:
+    /// they may have written nothing yet.
+    pub fn on_volatile(
+        &mut self,
+        destination: InstanceId,
+        body: control::Volatile,
+        author: Option<UserId>,
+        out: &mut Outbox,
+    ) {
         let members = self.present.len() + 1;
         let grace = self.gaps.grace(members, &mut out.rng);
         if let Some(log) = self.logs.get_mut(&body.log) {
             log.note_head(body.seq, out.now, grace);
         }
-        self.take_volatile(destination, body, out);
+        let known = || {
+            let mut logs = self.logs.range(lives(body.log.origin));
+            logs.find_map(|(_, log)| Some(log.author()?.user))
+        };
+        let author = author.or_else(known).unwrap_or(UserId::NIL);
+        self.take_volatile(destination, body, author, out);
     }
 
     /// What a host's heartbeat says of this session. `history`: the host (or the session) is new to us, so that what it
@@ -249,13 +261,13 @@ impl Session {
         &mut self,
         destination: InstanceId,
         body: control::Volatile,
+        user: UserId,
         out: &mut Outbox,
     ) {
-        let author = self.logs.get(&body.log).and_then(Log::author);
         let head = chalktalk_ipc::batch::DeliverHead {
             session: self.id,
             origin: body.log.origin,
-            user: author.map_or(UserId::NIL, |author| author.user),
+            user,
             instance: body.instance,
             epoch: body.log.epoch.0,
             flags: chalktalk_ipc::batch::DeliverFlags {

@@ -176,7 +176,7 @@ impl Session {
             payload: serde_bytes::ByteBuf::from(message.payload),
         };
         out.group.push_back(vec![control::volatile(self.id, destination, &body).into()]);
-        self.take_volatile(destination, body, out);
+        self.take_volatile(destination, body, user, out);
     }
 
     /// Bytes, roughly, of what a local user has published that has not left.

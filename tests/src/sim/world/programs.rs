@@ -204,6 +204,7 @@ impl World {
             match delivery {
                 Delivery::Message(head, incoming) if head.flags.volatile => {
                     found.volatile += 1;
+                    found.volatile_by.insert(head.user);
                     if outcome.is_ok() {
                         outcome = ledger.hear_volatile(incoming.payload);
                     }
