@@ -10,6 +10,8 @@ use chalktalk_ipc::{
     event::Person,
     request::{Availability, Mark},
 };
+use chalktalk_search::Query;
+use jiff::Zoned;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A command.
@@ -57,6 +59,8 @@ pub enum Command {
     Apps,
     /// List who belongs to the session in view, and say what seals it.
     Members,
+    /// Find what was said, in all conversations.
+    Search(String),
 }
 
 /// What a typed line means.
@@ -71,7 +75,7 @@ pub enum Line {
 }
 
 /// Name, arguments and purpose of every command, in the order in which they are offered.
-pub const COMMANDS: [(&str, &str, &str); 22] = [
+pub const COMMANDS: [(&str, &str, &str); 23] = [
     ("/join", "#room", "enter a room, or make it"),
     ("/msg", "@user text", "talk to one person in private"),
     ("/me", "text", "say what you do"),
@@ -83,6 +87,7 @@ pub const COMMANDS: [(&str, &str, &str); 22] = [
     ("/observe", "[app]", "look on at a program, without a place"),
     ("/cancel", "[app]", "call off what you have started"),
     ("/apps", "", "who here has which programs"),
+    ("/search", "words from:ana …", "find what was said, anywhere"),
     ("/members", "", "who belongs here, and its seal"),
     ("/remove", "@user", "put somebody out of this room"),
     ("/status", "online|away|busy", "say how available you are"),
@@ -143,6 +148,10 @@ pub fn parse(line: &str) -> Line {
         ("/observe", name) => Line::Run(Command::Observe(named(name))),
         ("/apps", "") => Line::Run(Command::Apps),
         ("/members", "") => Line::Run(Command::Members),
+        ("/search", typed) => match Query::read(typed, &Zoned::now()) {
+            Ok(_) => Line::Run(Command::Search(typed.to_owned())),
+            Err(error) => Line::Wrong(error.to_string()),
+        },
         ("/status", word) => match availability(word) {
             Some(availability) => Line::Run(Command::Status(availability)),
             None => wrong("/status is online, away or busy"),

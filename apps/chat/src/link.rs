@@ -7,12 +7,16 @@ use crate::{
     model::{Effect, Input},
     place,
 };
-use chalktalk_client::{Client, ClientError, ClientEvent, Events, Fingerprint, Opened, Publish, StartApp};
+use chalktalk_client::{
+    Builder, Client, ClientError, ClientEvent, Events, Fingerprint, Opened, Publish, StartApp,
+};
 use chalktalk_ipc::{
     AppId, SessionId, UserId,
     event::SessionSummary,
-    request::{From, HistoryPoint, Mark, SessionKind},
+    request::{From, HistoryPoint, Mark, Role, SessionKind},
 };
+use chalktalk_search::{Hit, Index, Query, fill};
+use jiff::Zoned;
 use std::{
     collections::BTreeSet,
     io,
@@ -22,6 +26,9 @@ use std::{
 
 /// Older messages asked for at once: some screens full.
 const PAGE: u32 = 100;
+
+/// Of what is found, so much is shown, the newest.
+const MOST_FOUND: usize = 200;
 
 /// The way to the daemon.
 #[derive(Debug)]
@@ -95,7 +102,7 @@ struct Asker<P> {
     put: P,
 }
 
-impl<P: Fn(Input)> Asker<P> {
+impl<P: Fn(Input) + Clone + Send + 'static> Asker<P> {
     fn run(mut self, requests: &Receiver<Effect>) {
         for effect in requests {
             if let Err(e) = self.ask(effect) {
@@ -122,6 +129,7 @@ impl<P: Fn(Input)> Asker<P> {
                 Ok(())
             }
             Effect::Past(session, before) => self.past(session, before),
+            Effect::Find(typed) => self.find(typed),
             Effect::Who => self.client.who().map(|people| (self.put)(Input::People(people))),
             Effect::Sessions => self.client.sessions().map(|all| (self.put)(Input::Sessions(all))),
             Effect::Invitations => {
@@ -185,6 +193,22 @@ impl<P: Fn(Input)> Asker<P> {
         }
     }
 
+    /// On a connection of its own, an observer's: it moves no position, and nobody waits for it.
+    fn find(&self, typed: String) -> Result<(), ClientError> {
+        let builder = self.client.beside(AppId::chat()).name("search").role(Role::Observer);
+        let (put, me) = (self.put.clone(), self.client.welcome().user);
+        let work = move || {
+            put(match find(builder, &typed, me) {
+                Ok(hits) => Input::Found(typed, hits),
+                Err(reason) => Input::Failed(reason),
+            });
+        };
+        if let Err(e) = spawn("searching", work) {
+            (self.put)(Input::Failed(e.to_string()));
+        }
+        Ok(())
+    }
+
     fn app_sessions(&self) -> Result<(), ClientError> {
         self.client.app_sessions().map(|sessions| (self.put)(Input::AppSessions(sessions)))
     }
@@ -234,4 +258,12 @@ impl<P: Fn(Input)> Asker<P> {
         failed.into_iter().for_each(|e| (self.put)(Input::Failed(e)));
         Ok(())
     }
+}
+
+fn find(builder: Builder, typed: &str, me: UserId) -> Result<Vec<Hit>, String> {
+    let query = Query::read(typed, &Zoned::now()).map_err(|e| e.to_string())?;
+    let mut index = Index::of_user().map_err(|e| e.to_string())?;
+    let (client, events) = builder.connect().map_err(|e| e.to_string())?;
+    fill(&client, &events, &mut index, |_| ()).map_err(|e| e.to_string())?;
+    index.find(&query, me, MOST_FOUND).map_err(|e| e.to_string())
 }

@@ -5,6 +5,7 @@
 
 mod invitations;
 mod news;
+mod searching;
 mod switcher;
 mod talking;
 mod together;
@@ -14,6 +15,7 @@ mod words;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub use searching::Finding;
 pub use switcher::{Goal, Switcher};
 pub use talking::{PALETTE, outcome, quote};
 pub use words::{Action, Effect, Input, Me, Mode, OnMessage};
@@ -78,6 +80,8 @@ pub struct Model {
     compared: Option<Person>,
     /// What is being looked for in the quick switcher.
     pub switcher: Switcher,
+    /// What was found.
+    pub finding: Finding,
     /// What was being written the last time, by conversation.
     drafts: BTreeMap<SessionId, String>,
     /// Which message the person was asked about whether to delete it.
@@ -120,6 +124,7 @@ impl Model {
             dismissed: false,
             compared: None,
             switcher: Switcher::default(),
+            finding: Finding::default(),
             drafts: BTreeMap::new(),
             sure: None,
             watched: Vec::new(),
@@ -176,6 +181,7 @@ impl Model {
             Input::AppOwners(owners, tell) => self.on_app_owners(&owners, tell),
             Input::Warnings(warnings) => self.warnings = warnings,
             Input::Members(membership) => self.on_members(&membership),
+            Input::Found(typed, hits) => self.on_found(typed, hits),
             Input::Compare(person, fingerprint) => self.on_compare(fit_for_display(person), &fingerprint),
             Input::Marked(person) => self.on_marked(&fit_for_display(person)),
             Input::Failed(what) => self.flash = Some((Tone::Alarm, text::printable(&what))),
@@ -188,6 +194,7 @@ impl Model {
             }
         }
         self.conversations.iter_mut().for_each(Conversation::settle);
+        self.seek();
         self.keep_draft();
         self.want_registry();
         self.acknowledge();
@@ -242,6 +249,7 @@ impl Model {
 
     fn act(&mut self, action: Action) {
         self.flash = None;
+        self.stop_seeking();
         match action {
             Action::Edit(edit) => self.edit(edit),
             Action::Send => self.send(),
@@ -257,6 +265,7 @@ impl Model {
             Action::Scroll(rows) if let Mode::Help(row) = self.mode => {
                 self.mode = Mode::Help(scrolled(row, rows))
             }
+            Action::Scroll(rows) if self.mode == Mode::Finding => self.step_hits(-(rows as isize)),
             Action::Scroll(rows) => {
                 if let Some(c) = self.current_mut() {
                     c.scroll.wanted = c.scroll.wanted.saturating_add(rows);
@@ -272,6 +281,7 @@ impl Model {
             Action::New => self.go_to_new(),
             Action::Switcher => self.open_switcher(),
             Action::Narrow(letter) => self.narrow(letter),
+            Action::Choose if self.mode == Mode::Finding => self.go_to_hit(),
             Action::Choose => self.choose_goal(),
             Action::Interrupt if self.current().is_some_and(|c| !c.editor.is_empty()) => {
                 if let Some(c) = self.current_mut() {
@@ -321,7 +331,7 @@ impl Model {
         match self.mode {
             Mode::Writing if self.completions().is_some() => self.dismissed = true,
             Mode::Writing => self.step_back(),
-            Mode::Help(_) | Mode::Selecting(_) | Mode::Switching => self.mode = Mode::Writing,
+            Mode::Help(_) | Mode::Selecting(_) | Mode::Switching | Mode::Finding => self.mode = Mode::Writing,
         }
     }
 
@@ -329,6 +339,7 @@ impl Model {
         match (self.mode, self.completions()) {
             (Mode::Selecting(at), _) => self.select_from(at, by),
             (Mode::Switching, _) => self.step_goals(by),
+            (Mode::Finding, _) => self.step_hits(by),
             (Mode::Writing, Some(completions)) => {
                 let count = completions.items.len() as isize;
                 self.chosen = ((self.chosen as isize).min(count - 1) + by).rem_euclid(count) as usize;
@@ -396,6 +407,7 @@ impl Model {
             Command::Observe(name) => self.observe(name.as_deref()),
             Command::Apps => self.effects.extend(self.focus.map(|here| Effect::AppOwners(Some(here)))),
             Command::Members => self.effects.extend(self.focus.map(Effect::Members)),
+            Command::Search(typed) => self.search(typed),
         }
     }
 

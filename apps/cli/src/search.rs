@@ -9,7 +9,7 @@ use crate::{
     record::{moment, rfc3339},
     screen::{Screen, Style, paint, visible_name},
 };
-use chalktalk_ipc::{AppId, OriginId, SessionId, UserId, socket::UserDirs, text::printable};
+use chalktalk_ipc::{AppId, OriginId, SessionId, UserId, text::printable};
 use chalktalk_search::{FillError, Hit, Index, Query, fill};
 use jiff::{Timestamp, Zoned, tz::TimeZone};
 use serde::Serialize;
@@ -48,8 +48,7 @@ struct Found<'a> {
 pub(crate) fn search(search: &Search, socket: Option<&Path>, screen: &mut Screen) -> Result<(), Failure> {
     let query =
         Query::read(&search.query.join(" "), &Zoned::now()).map_err(|e| Failure::Usage(e.to_string()))?;
-    let dirs = UserDirs::from_env().map_err(|e| Failure::Failed(e.to_string()))?;
-    let mut index = Index::open(&dirs.state.join("chat/search.sqlite")).map_err(failed)?;
+    let mut index = Index::of_user().map_err(failed)?;
     let me = refresh(&mut index, socket)?;
     let limit = if search.limit == 0 { usize::MAX } else { search.limit as usize };
     let hits = index.find(&query, me, limit).map_err(failed)?;
@@ -123,43 +122,11 @@ fn line(hit: &Hit, query: &Query, zone: &TimeZone, colour: bool) -> String {
     let time = moment(hit.time).to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M").to_string();
     let title = visible_name(&hit.title);
     let name = visible_name(&hit.name);
-    let text = excerpt(&printable(&hit.text).replace(['\n', '\t'], " "), query);
+    let text = query.excerpt(&printable(&hit.text).replace(['\n', '\t'], " "), AROUND);
     format!(
         "{}  {}  {}  {text}\n",
         paint(colour, Style::Quiet, &time),
         paint(colour, Style::Good, &title),
         paint(colour, Style::Name, &name)
     )
-}
-
-/// The part of a text in which the first word looked for stands.
-fn excerpt(text: &str, query: &Query) -> String {
-    let characters: Vec<char> = text.chars().collect();
-    if characters.len() <= AROUND {
-        return text.to_owned();
-    }
-    let lower: String = characters.iter().map(|c| c.to_lowercase().next().unwrap_or(*c)).collect();
-    let place = |word: &str| Some(lower[..lower.find(&word.to_lowercase())?].chars().count());
-    let at = query.shown_words().filter_map(place).min().unwrap_or(0);
-    let start = at.saturating_sub(AROUND / 4).min(characters.len() - AROUND);
-    let part: String = characters[start..start + AROUND].iter().collect();
-    let end = if start + AROUND < characters.len() { "…" } else { "" };
-    format!("{}{part}{end}", if start > 0 { "…" } else { "" })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_long_text_is_shown_around_what_was_found() {
-        let now = moment(1_795_521_600_000).to_zoned(TimeZone::UTC);
-        let query = Query::read("NEEDLE", &now).unwrap();
-        let text = format!("{} needle {}", "héy ".repeat(100), "x ".repeat(300));
-        let shown = excerpt(&text, &query);
-        assert!(shown.starts_with('…') && shown.ends_with('…') && shown.contains(" needle "), "{shown}");
-        assert_eq!(shown.chars().count(), AROUND + 2);
-        assert_eq!(excerpt("short", &query), "short");
-        assert!(excerpt(&"y".repeat(500), &query).starts_with("yy"));
-    }
 }

@@ -20,6 +20,7 @@ use chalktalk_ipc::{
 use std::{
     fmt,
     os::fd::OwnedFd,
+    path::PathBuf,
     sync::{Arc, MutexGuard},
     thread,
     time::{Duration, Instant},
@@ -66,6 +67,7 @@ pub struct Client(pub(crate) Arc<Handle>);
 pub(crate) struct Handle {
     pub(crate) shared: Arc<Shared>,
     observer: bool,
+    socket: Option<PathBuf>,
     tried: String,
 }
 
@@ -102,16 +104,22 @@ impl Client {
     }
 
     pub(crate) fn start(builder: Builder) -> Result<(Self, Events), ClientError> {
+        let socket = builder.socket.clone();
         let dialer = Dialer::new(&builder);
         let link = dialer.dial()?;
         let (waker, woken) = waker()?;
         let queue = Queue::new(builder.event_limit);
         let shared = Arc::new(Shared::new(&link, waker, queue, builder.on_event));
         let observer = matches!(builder.part, Part::Instance { role: Role::Observer, .. });
-        let handle = Handle { shared: shared.clone(), observer, tried: dialer.tried() };
+        let handle = Handle { shared: shared.clone(), observer, socket, tried: dialer.tried() };
         let worker = Worker::new(shared.clone(), dialer);
         thread::Builder::new().name("chalktalk".into()).spawn(move || worker.run(link, woken))?;
         Ok((Self(Arc::new(handle)), Events(shared)))
+    }
+
+    /// Another connection to the same daemon, to be made: one of an observer, say, for work beside what this one does.
+    pub fn beside(&self, app: AppId) -> Builder {
+        Builder { socket: self.0.socket.clone(), ..Builder::new(app) }
     }
 
     /// Who answered.

@@ -15,7 +15,7 @@ use chalktalk_client::{
     chat::{Kind, Saying},
     files::Offer,
 };
-use chalktalk_ipc::{OriginId, Position, SessionId, UserId, text};
+use chalktalk_ipc::{OriginId, Position, SessionId, UserId, socket::UserDirs, text};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, params};
 use std::{
     fs,
@@ -77,6 +77,14 @@ pub struct Index {
 }
 
 impl Index {
+    /// Opens the user's own: `$XDG_STATE_HOME/chalktalk/chat/search.sqlite`.
+    ///
+    /// # Errors
+    /// As [`Index::open`]; also without a home.
+    pub fn of_user() -> Result<Self, IndexError> {
+        Self::open(&UserDirs::from_env()?.state.join("chat/search.sqlite"))
+    }
+
     /// Opens the file, or makes it: also when it is of another version or damaged. It is for its user alone (0600).
     ///
     /// # Errors

@@ -102,9 +102,19 @@ impl Query {
         if empty && after.is_none() && before.is_none() { Err(BadQuery::Empty) } else { Ok(query) }
     }
 
-    /// The words, as they are to be shown where they occur.
-    pub fn shown_words(&self) -> impl Iterator<Item = &str> {
-        self.words.iter().map(|word| word.text.as_str())
+    /// The part of a text in which the first word looked for stands: at most so many characters, and marks where it goes on.
+    pub fn excerpt(&self, text: &str, most: usize) -> String {
+        let characters: Vec<char> = text.chars().collect();
+        if characters.len() <= most {
+            return text.to_owned();
+        }
+        let lower: String = characters.iter().map(|c| c.to_lowercase().next().unwrap_or(*c)).collect();
+        let place = |word: &Word| Some(lower[..lower.find(&word.text.to_lowercase())?].chars().count());
+        let at = self.words.iter().filter_map(place).min().unwrap_or(0);
+        let start = at.saturating_sub(most / 4).min(characters.len() - most);
+        let part: String = characters[start..start + most].iter().collect();
+        let end = if start + most < characters.len() { "…" } else { "" };
+        format!("{}{part}{end}", if start > 0 { "…" } else { "" })
     }
 
     fn add(&mut self, piece: Piece, now: &Zoned) -> Result<(), BadQuery> {
@@ -237,6 +247,17 @@ mod tests {
         assert_eq!(query.has, [Has::Link]);
         assert_eq!(query.topic, [word("Lunch")]);
         assert!(query.words.is_empty());
+    }
+
+    #[test]
+    fn a_long_text_is_shown_around_what_was_found() {
+        let query = read("NEEDLE").unwrap();
+        let text = format!("{} needle {}", "héy ".repeat(100), "x ".repeat(300));
+        let shown = query.excerpt(&text, 160);
+        assert!(shown.starts_with('…') && shown.ends_with('…') && shown.contains(" needle "), "{shown}");
+        assert_eq!(shown.chars().count(), 162);
+        assert_eq!(query.excerpt("short", 160), "short");
+        assert!(query.excerpt(&"y".repeat(500), 160).starts_with("yy"));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use chalktalk_ipc::{
     nway::{AppOwner, AppSession, Part},
     request::{Availability, HistoryPoint, Mark},
 };
+use chalktalk_search::Hit;
 use std::ops::RangeInclusive;
 
 /// Who is writing.
@@ -66,7 +67,7 @@ pub enum Action {
     Switcher,
     /// A letter more for it, or one less.
     Narrow(Option<char>),
-    /// Goes to the place chosen in it.
+    /// Goes to the place chosen in it, or to the message chosen among those that were found.
     Choose,
     /// Ends the chat, but first drops what is being written.
     Interrupt,
@@ -160,6 +161,8 @@ pub enum Input {
     Warnings(Vec<Warning>),
     /// Who belongs to a session, and what seals it.
     Members(Membership),
+    /// What was found, the newest first, for what was typed.
+    Found(String, Vec<Hit>),
     /// What to compare with a person.
     Compare(Person, Fingerprint),
     /// A person's key was marked.
@@ -201,6 +204,8 @@ pub enum Effect {
     Ack(SessionId, Vec<Position>),
     /// Ask for older messages.
     Past(SessionId, Option<HistoryPoint>),
+    /// Find what was said, in all conversations.
+    Find(String),
     /// Ask who is there.
     Who,
     /// Ask which sessions there are.
@@ -264,4 +269,6 @@ pub enum Mode {
     Selecting(Order),
     /// Looking for somewhere to go.
     Switching,
+    /// Choosing among the messages that were found.
+    Finding,
 }

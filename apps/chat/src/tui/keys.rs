@@ -20,6 +20,7 @@ pub(super) fn action(key: KeyEvent, model: &Model, page: i32) -> Option<Action> 
         Mode::Help(_) => help(key, page),
         Mode::Selecting(_) => selecting(key),
         Mode::Switching => switching(key),
+        Mode::Finding => finding(key, page),
         Mode::Writing => writing(key, model, page),
     }
 }
@@ -59,6 +60,18 @@ fn switching(key: KeyEvent) -> Option<Action> {
         KeyCode::Backspace => Some(Action::Narrow(None)),
         KeyCode::Char(c) if !held => Some(Action::Narrow(Some(c))),
         KeyCode::Esc => Some(Action::Escape),
+        _ => None,
+    }
+}
+
+fn finding(key: KeyEvent, page: i32) -> Option<Action> {
+    match key.code {
+        KeyCode::Up | KeyCode::Char('k') => Some(Action::Up),
+        KeyCode::Down | KeyCode::Char('j') => Some(Action::Down),
+        KeyCode::PageUp => Some(Action::Scroll(page)),
+        KeyCode::PageDown => Some(Action::Scroll(-page)),
+        KeyCode::Enter => Some(Action::Choose),
+        KeyCode::Esc | KeyCode::Char('q' | 'c') => Some(Action::Escape),
         _ => None,
     }
 }

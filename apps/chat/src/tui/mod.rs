@@ -2,6 +2,7 @@
 //!
 //! Invariant: the screen is drawn after each batch of inputs and at no other time; an idle chat does nothing.
 
+mod found;
 mod history;
 mod keys;
 mod marked;

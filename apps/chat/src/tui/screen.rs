@@ -3,6 +3,7 @@
 //! Invariant: any model can be drawn into any size, down to a single cell.
 
 use super::{
+    found,
     history::{Look, view},
     sidebar,
     theme::Theme,
@@ -64,6 +65,9 @@ pub(super) fn draw(frame: &mut Frame<'_>, model: &mut Model, theme: Theme, zone:
     drawn.reached_top = draw_talk(frame, area, model, theme, zone);
     if model.mode == Mode::Switching {
         draw_switcher(frame, model, theme);
+    }
+    if model.mode == Mode::Finding {
+        found::draw(frame, model, theme, zone);
     }
     if let Mode::Help(row) = &mut model.mode {
         *row = draw_help(frame, *row, theme);
@@ -194,7 +198,7 @@ fn draw_history(
     }
     let selected = match model.mode {
         Mode::Selecting(at) => Some(at),
-        Mode::Writing | Mode::Help(_) | Mode::Switching => None,
+        Mode::Writing | Mode::Help(_) | Mode::Switching | Mode::Finding => None,
     };
     let (shared, marks) = (&model.shared_names(), &model.marks());
     let (all, me) = (model.apps.clone(), model.me.user);
@@ -454,7 +458,7 @@ fn draw_help(frame: &mut Frame<'_>, row: u16, theme: Theme) -> u16 {
     row
 }
 
-fn framed(theme: Theme) -> Block<'static> {
+pub(super) fn framed(theme: Theme) -> Block<'static> {
     Block::new().borders(Borders::ALL).border_type(BorderType::Rounded).border_style(theme.dim())
 }
 
