@@ -136,7 +136,7 @@ pub(crate) enum Command {
     Tail(Tail),
     /// Find what was said, in all conversations
     ///
-    /// All words have to be in a message; "several words" are a phrase, start* finds what begins so, -word leaves out. Filters:
+    /// All words have to be in a message; "several words" are a phrase, start* finds what begins so, 'tea -coffee' (in one) leaves out. Filters:
     /// from:NAME (or from:me), in:#room, has:link (code, file, poll, announcement, reply), topic:WORD, and after:, before:, on:
     /// with a day such as 2026-11-24, yesterday, or 7d.
     Search(Search),
@@ -507,7 +507,7 @@ impl From<Since> for request::From {
 #[derive(Args, Debug)]
 pub(crate) struct Search {
     /// Words and filters
-    #[arg(required = true, value_name = "WORD|FILTER", allow_hyphen_values = true)]
+    #[arg(required = true, value_name = "WORD|FILTER")]
     pub(crate) query: Vec<String>,
     /// Show at most this many, the newest; 0 for all
     #[arg(long, value_name = "N", default_value_t = 50)]

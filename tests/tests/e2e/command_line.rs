@@ -112,7 +112,7 @@ fn what_was_said_is_found_in_all_conversations() {
     assert_eq!(found(&["tea", "in:#ops"]), ["Where is the grüne tea?", "no TEA left"]);
     assert_eq!(found(&["from:me", "on:today"]), ["no TEA left"]);
     assert_eq!(found(&["tea", "has:link"]), ["tea at https://example.org"]);
-    assert_eq!(found(&["GRUNE", "-left"]), ["Where is the grüne tea?"]);
+    assert_eq!(found(&["GRUNE -left"]), ["Where is the grüne tea?"]);
     assert!(found(&["coffee"]).is_empty());
     let first = &ana.chalktalk(&["history", "#ops"]).json_lines()[0];
     let of = format!(
@@ -128,7 +128,7 @@ fn what_was_said_is_found_in_all_conversations() {
     assert!(found(&["grune"]).is_empty(), "what was there before is not found any more");
     assert_eq!(other.chalktalk(&["search", "has:gold"]).code(), 2);
     drop(daemons.pop());
-    let output = other.chalktalk(&["search", "--plain", "left", "in:#ops"]);
+    let output = other.chalktalk(&["search", "left", "in:#ops", "--plain"]);
     assert!(output.code() == 0 && output.log.contains("last time"), "{}", output.log);
     assert!(output.out.len() == 1 && output.out[0].ends_with("no TEA left"), "{}", output.log);
 }
