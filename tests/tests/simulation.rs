@@ -425,7 +425,7 @@ fn live_through<T: Copy + Sync + std::panic::RefUnwindSafe>(
     };
     let failed: Vec<String> = thread::scope(|scope| {
         let workers: Vec<_> = (0..2).map(|_| scope.spawn(work)).collect();
-        workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
+        workers.into_iter().flat_map(|worker| worker.join().expect("panics are caught above")).collect()
     });
     assert!(failed.is_empty(), "see each again with\n{}", failed.join("\n"));
 }
