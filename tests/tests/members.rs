@@ -387,6 +387,18 @@ fn who_has_written_nothing_yet_is_heard_all_the_same() {
 }
 
 #[test]
+fn who_has_only_read_is_heard_all_the_same() {
+    for kind in [SessionKind::Kept, SessionKind::Live] {
+        let (mut world, chats) = lan(35, 3);
+        let room = room_as(&mut world, &chats, kind, true, &[1, 2]);
+        (0..30).for_each(|_| say(&mut world, &chats, &[0], room));
+        world.run(ms(500));
+        world.publish_volatile(chats[1], room, 30);
+        world.run_until(ms(500), "the volatile message", |world| world.apps[chats[0]].volatile == 1);
+    }
+}
+
+#[test]
 fn who_is_in_a_live_session_outlives_everybody_being_down_and_its_messages_do_not() {
     let (mut world, chats) = lan(15, 3);
     let room = room_as(&mut world, &chats, SessionKind::Live, false, &[1, 2]);
