@@ -452,8 +452,7 @@ fn marks(message: &Message, saying: &Saying) -> String {
         Has::Reply => saying.reply.is_some(),
     };
     let mut marks = format!("{EVERY} {} {}", user_mark(message.author.user), place_mark(message.session));
-    for (each, name) in Has::ALL.into_iter().filter(|(each, _)| has(*each)) {
-        debug_assert_eq!(each.name(), name);
+    for (_, name) in Has::ALL.into_iter().filter(|(each, _)| has(*each)) {
         marks.push(' ');
         marks.push_str(name);
     }

@@ -69,7 +69,7 @@ fn an_upgrade_loses_nothing_and_nobody_notices() {
     );
     let before = host.main_pid("chalktalkd");
     let mut sender = host.start_as("ana", &["chalktalk", "send", "#lobby", "-"]);
-    let reader = host.start_as("ben", &["chalktalk", "tail", "#lobby", "--json"]);
+    let reader = host.start_as("ben", &["chalktalk", "tail", "#lobby", "--since", "start", "--json"]);
     let lines: Vec<String> = (0..200).map(|n| format!("line {n}")).collect();
     for line in &lines[..100] {
         sender.say(line);

@@ -5,7 +5,8 @@
 use super::{Effect, Mode, Model, Tone};
 use crate::conversation::Past;
 use chalktalk_ipc::{Position, SessionId, text::printable};
-use chalktalk_search::Hit;
+use chalktalk_search::{Hit, Query};
+use jiff::Zoned;
 
 /// Pages of older messages asked for on the way: more than a conversation keeps in memory.
 const MAX_PAGES: usize = 60;
@@ -15,6 +16,8 @@ const MAX_PAGES: usize = 60;
 pub struct Finding {
     /// What was typed.
     pub typed: String,
+    /// The same, read: what is to be shown of long texts.
+    pub query: Query,
     /// The newest first.
     pub hits: Vec<Hit>,
     /// The one that is chosen.
@@ -44,7 +47,8 @@ impl Model {
         }
         if matches!(self.mode, Mode::Writing | Mode::Finding) {
             self.mode = Mode::Finding;
-            self.finding = Finding { typed: printable(&typed), hits, ..Finding::default() };
+            let query = Query::read(&typed, &Zoned::now()).unwrap_or_default();
+            self.finding = Finding { typed: printable(&typed), query, hits, ..Finding::default() };
         }
     }
 

@@ -1,10 +1,10 @@
 //! The list of messages that were found, over everything else.
 
 use super::{screen::framed, theme::Theme, wrap::cut};
-use crate::model::Model;
+use crate::{model::Model, transcript::moment};
 use chalktalk_ipc::text::{label, printable};
 use chalktalk_search::{Hit, Query};
-use jiff::{Timestamp, Zoned, tz::TimeZone};
+use jiff::tz::TimeZone;
 use ratatui::{
     Frame,
     layout::Rect,
@@ -27,9 +27,8 @@ pub(super) fn draw(frame: &mut Frame<'_>, model: &Model, theme: Theme, zone: &Ti
     let area = Rect { x: screen.x + margin, y: screen.y + (screen.height - height) / 3, width, height };
     let shown = usize::from(height).saturating_sub(2);
     let skipped = (finding.chosen + 1).saturating_sub(shown);
-    let query = Query::read(&finding.typed, &Zoned::now()).unwrap_or_default();
     let rows = finding.hits.iter().enumerate().skip(skipped).take(shown).map(|(at, hit)| {
-        let line = row(hit, &query, usize::from(width).saturating_sub(3), theme, zone);
+        let line = row(hit, &finding.query, usize::from(width).saturating_sub(3), theme, zone);
         if at == finding.chosen { line.style(theme.chosen()) } else { line }
     });
     let rows: Vec<Line<'_>> = rows.collect();
@@ -43,9 +42,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, model: &Model, theme: Theme, zone: &Ti
 }
 
 fn row(hit: &Hit, query: &Query, room: usize, theme: Theme, zone: &TimeZone) -> Line<'static> {
-    let moment = i64::try_from(hit.time).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
-    let day = moment
-        .map_or_else(String::new, |time| time.to_zoned(zone.clone()).strftime("%y-%m-%d %H:%M").to_string());
+    let day = moment(hit.time).to_zoned(zone.clone()).strftime("%y-%m-%d %H:%M").to_string();
     let column = |text: &str| {
         let text = cut(&label(text), NAMES);
         let padding = NAMES.saturating_sub(unicode_width::UnicodeWidthStr::width(text.as_str()));
