@@ -1,7 +1,7 @@
 //! Why a command did not do what was asked, and the exit status that says so.
 
 use crate::programs::MissingProgram;
-use chalktalk_client::ClientError;
+use chalktalk_client::{ClientError, files::FileError};
 use chalktalk_ipc::text::printable;
 use std::{
     fmt,
@@ -76,6 +76,15 @@ impl From<ClientError> for Failure {
             ClientError::Refused(_) | ClientError::Untrusted(_) => Self::Refused(text),
             ClientError::TimedOut(_) => Self::TimedOut(text),
             _ => Self::Failed(text),
+        }
+    }
+}
+
+impl From<FileError> for Failure {
+    fn from(error: FileError) -> Self {
+        match error {
+            FileError::Client(e) => Self::from(e),
+            other => Self::Failed(other.to_string()),
         }
     }
 }

@@ -16,10 +16,10 @@ use crate::{
     table::{Cell, Table},
 };
 use chalktalk_client::{Client, Message, files::Offer};
-use chalktalk_ipc::{AppId, BlobId, SessionId, Target, UserId, event::BlobSummary};
+use chalktalk_ipc::{AppId, BlobId, Position, SessionId, Target, UserId, event::BlobSummary};
 use jiff::{Timestamp, tz::TimeZone};
 use serde::Serialize;
-use std::{collections::BTreeSet, ops::ControlFlow, path::Path};
+use std::{collections::BTreeSet, path::Path};
 
 /// Does what was asked.
 pub(crate) fn run(command: FileCommand, socket: Option<&Path>, screen: &mut Screen) -> Result<(), Failure> {
@@ -53,7 +53,7 @@ struct Offered {
     #[serde(skip)]
     offer: Offer,
     #[serde(skip)]
-    origin: chalktalk_ipc::OriginId,
+    place: Position,
 }
 
 impl Offered {
@@ -71,7 +71,7 @@ impl Offered {
             from: message.author.name.clone(),
             time: moment(message.time),
             here,
-            origin: message.position.origin,
+            place: message.position,
             offer,
         })
     }
@@ -119,9 +119,7 @@ fn forget(target: &Target, what: &str, socket: Option<&Path>, screen: &mut Scree
         return Err(Failure::Failed(format!("{} is not kept on this host", offered.name)));
     }
     if offered.folder && offered.here {
-        let blob = offered.offer.blob;
-        let list = || Ok(client.fetch_blob(session, blob, None, |_| ControlFlow::Continue(()))?);
-        let manifest = get::manifest(&offered, list)?;
+        let manifest = client.files_of(session, &offered.offer)?;
         let blobs = manifest.entries().values().map(|entry| entry.blob.id);
         let blobs: BTreeSet<BlobId> = blobs.filter(|id| kept.contains(id)).collect();
         blobs.into_iter().try_for_each(|id| client.drop_blob(session, id))?;

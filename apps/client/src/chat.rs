@@ -73,6 +73,11 @@ pub enum Kind {
         #[serde(default, skip_serializing_if = "is_false")]
         off: bool,
     },
+    /// This host has what a message offers, and gives it to others.
+    Got {
+        /// The message that offers a file or a folder.
+        of: Place,
+    },
     /// A question; the text asks it and lists the answers.
     Poll {
         /// What is asked.
@@ -131,6 +136,7 @@ impl Kind {
             | Self::React { of, .. }
             | Self::Pin { of, .. }
             | Self::Vote { of, .. }
+            | Self::Got { of }
             | Self::Witness { of, .. }
             | Self::Reveal { of, .. } => Some(*of),
             Self::Say | Self::Announce | Self::Poll { .. } | Self::Roll { .. } | Self::Unknown(_) => None,
@@ -321,6 +327,7 @@ mod tests {
             Kind::Poll { question: "tea?".into(), answers: vec!["yes".into(), "no".into()] },
             Kind::Vote { of, answer: Some(1) },
             Kind::Vote { of, answer: None },
+            Kind::Got { of },
             Kind::Roll { dice: 2, sides: 6, witness: Some(UserId([3; 32])), seal: hex() },
             Kind::Witness { of, share: hex() },
             Kind::Reveal { of, secret: hex(), share: hex() },

@@ -6,11 +6,17 @@
 //!
 //! Invariant: no name that leaves this module leads out of a folder, hides, or looks like something else.
 
+mod error;
 mod manifest;
 mod name;
+mod save;
+mod share;
 
+pub use error::FileError;
 pub use manifest::{Entry, MAX_FILES, MAX_MANIFEST, Manifest, ManifestError};
 pub use name::{numbered, safe_name};
+pub use save::Saved;
+pub use share::Shared;
 
 use crate::blobs::Blob;
 use chalktalk_ipc::text::printable;
