@@ -3,6 +3,7 @@
 use crate::{
     doing::{self, Doing},
     emoji,
+    filing::{self, Filing},
 };
 use chalktalk_ipc::{
     Target, UserId,
@@ -43,6 +44,8 @@ pub enum Command {
     Mark(String, Mark),
     /// Do something with messages.
     Do(Doing),
+    /// Do something with files.
+    File(Filing),
     /// Ask these people into the session in view, or into this room, which is made if need be.
     Invite(Option<String>, Vec<String>),
     /// Remove a person from the session in view.
@@ -103,7 +106,7 @@ pub const COMMANDS: [(&str, &str, &str); 23] = [
 
 /// Every command there is, in the order in which they are offered.
 pub fn commands() -> impl Iterator<Item = &'static (&'static str, &'static str, &'static str)> {
-    COMMANDS.iter().chain(&doing::COMMANDS)
+    COMMANDS.iter().chain(&doing::COMMANDS).chain(&filing::COMMANDS)
 }
 
 /// How an action begins, as it is sent: every chat shows "/me waves" as an action of its author.
@@ -122,6 +125,9 @@ pub fn parse(line: &str) -> Line {
     let wrong = |what: &str| Line::Wrong(what.to_owned());
     if let Some(doing) = doing::parse(name, rest) {
         return doing.map_or_else(Line::Wrong, |doing| Line::Run(Command::Do(doing)));
+    }
+    if let Some(filing) = filing::parse(name, rest) {
+        return filing.map_or_else(Line::Wrong, |filing| Line::Run(Command::File(filing)));
     }
     match (name, rest) {
         ("/me", "") => wrong("/me needs a text: /me waves"),
@@ -282,7 +288,7 @@ pub struct Completions {
 }
 
 /// The most completions offered at once: what fits above the line, and all commands.
-const MAX_COMPLETIONS: usize = COMMANDS.len() + doing::COMMANDS.len();
+const MAX_COMPLETIONS: usize = COMMANDS.len() + doing::COMMANDS.len() + filing::COMMANDS.len();
 
 /// Completions for the word before the cursor: commands at the start of the line, people behind an `@`, rooms
 /// behind a `#`.

@@ -278,6 +278,20 @@ impl Conversation {
         }
     }
 
+    /// Takes what was done to messages, and nothing else, of messages from further back than the lines go.
+    pub fn take_marks(&mut self, messages: &[Message]) {
+        for message in messages {
+            if let Some((target, deed)) = deed(&Saying::read(&message.payload)) {
+                self.mark(message, target, deed);
+            }
+        }
+    }
+
+    /// What has become of a message of this author, as far as it is known.
+    pub fn fate_of(&self, position: Position, author: UserId) -> Fate {
+        self.marks.fate(position, author)
+    }
+
     /// Lets lines show what has become of them.
     pub fn settle(&mut self) {
         let touched = std::mem::take(&mut self.touched);

@@ -3,9 +3,9 @@
 //! Invariant: a file is replaced as a whole or not at all. What cannot be kept costs nothing but the next time's comfort:
 //! it is never in the way of talking.
 
-use chalktalk_ipc::SessionId;
+use chalktalk_ipc::{SessionId, UserId};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     env, fs,
     io::{self, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
@@ -28,6 +28,8 @@ pub struct Kept {
     pub drafts: BTreeMap<SessionId, String>,
     /// Words that count as mentions.
     pub watched: Vec<String>,
+    /// Whose files are fetched without asking.
+    pub always: BTreeSet<UserId>,
 }
 
 impl Keep {
@@ -51,9 +53,11 @@ impl Keep {
             Some((session, read(&file.path())?))
         };
         let watched = read(&self.folder.join(WATCHED)).unwrap_or_default();
+        let always = read(&self.folder.join(ALWAYS)).unwrap_or_default();
         Kept {
             drafts: files.filter_map(draft).collect(),
             watched: watched.lines().map(str::to_owned).collect(),
+            always: always.lines().filter_map(|user| user.parse().ok()).collect(),
         }
     }
 
@@ -65,6 +69,12 @@ impl Keep {
     /// Keeps the words that are watched for.
     pub fn watched(&self, words: &[String]) -> io::Result<()> {
         self.write("", WATCHED, &words.join("\n"))
+    }
+
+    /// Keeps whose files are fetched without asking.
+    pub fn always(&self, users: &BTreeSet<UserId>) -> io::Result<()> {
+        let users: Vec<String> = users.iter().map(UserId::to_string).collect();
+        self.write("", ALWAYS, &users.join("\n"))
     }
 
     fn write(&self, folder: &str, name: &str, text: &str) -> io::Result<()> {
@@ -85,6 +95,7 @@ impl Keep {
 
 const DRAFTS: &str = "drafts";
 const WATCHED: &str = "watched";
+const ALWAYS: &str = "get-all";
 
 fn read(path: &Path) -> Option<String> {
     let small = fs::metadata(path).is_ok_and(|facts| facts.is_file() && facts.len() <= MAX_FILE);
@@ -106,10 +117,12 @@ mod tests {
         keep.draft(garden, "").unwrap();
         keep.draft(garden, "").unwrap();
         keep.watched(&["tea".into(), "日本".into()]).unwrap();
+        keep.always(&BTreeSet::from([UserId([7; 32])])).unwrap();
         fs::write(dir.path().join("deep/drafts/rubbish"), "x").unwrap();
         fs::write(dir.path().join(format!("deep/drafts/{garden}")), b"\xff\xfe").unwrap();
         let kept = keep.load();
         assert_eq!(kept.drafts, BTreeMap::from([(lobby, "half a\nsentence".to_owned())]));
         assert_eq!(kept.watched, ["tea", "日本"]);
+        assert_eq!(kept.always, BTreeSet::from([UserId([7; 32])]));
     }
 }

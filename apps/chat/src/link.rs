@@ -6,6 +6,7 @@
 use crate::{
     model::{Effect, Input},
     place,
+    transfers::Transfers,
 };
 use chalktalk_client::{
     Builder, Client, ClientError, ClientEvent, Events, Fingerprint, Opened, Publish, StartApp,
@@ -51,7 +52,9 @@ impl Link {
     {
         let (asking, requests) = channel();
         let (publishing, publications) = channel();
-        let asker = Asker { client: client.clone(), open: BTreeSet::from([opened]), put: put.clone() };
+        let transfers = Transfers::new(client, put.clone());
+        let open = BTreeSet::from([opened]);
+        let asker = Asker { client: client.clone(), open, transfers, put: put.clone() };
         spawn("asking", move || asker.run(&requests))?;
         let (publisher, put_published) = (client.clone(), put.clone());
         spawn("publishing", move || publish(&publisher, &publications, &put_published))?;
@@ -70,7 +73,7 @@ impl Link {
     }
 }
 
-fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
+pub(crate) fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
     thread::Builder::new().name(name.into()).spawn(work).map(drop)
 }
 
@@ -99,6 +102,7 @@ fn publish(client: &Client, publications: &Receiver<Effect>, put: &impl Fn(Input
 struct Asker<P> {
     client: Client,
     open: BTreeSet<SessionId>,
+    transfers: Transfers<P>,
     put: P,
 }
 
@@ -130,6 +134,13 @@ impl<P: Fn(Input) + Clone + Send + 'static> Asker<P> {
             }
             Effect::Past(session, before) => self.past(session, before),
             Effect::Find(typed) => self.find(typed),
+            Effect::Fetch { id, session, offer, from } => self.transfers.fetch(id, session, offer, from),
+            Effect::Share { id, session, path } => self.transfers.share(id, session, path),
+            Effect::StopTransfer(id) => {
+                self.transfers.stop(id);
+                Ok(())
+            }
+            Effect::Files(session, look_back) => self.transfers.list(session, look_back),
             Effect::Who => self.client.who().map(|people| (self.put)(Input::People(people))),
             Effect::Sessions => self.client.sessions().map(|all| (self.put)(Input::Sessions(all))),
             Effect::Invitations => {
@@ -188,6 +199,7 @@ impl<P: Fn(Input) + Clone + Send + 'static> Asker<P> {
             | Effect::Copy(_)
             | Effect::KeepDraft(..)
             | Effect::KeepWatched(_)
+            | Effect::KeepAlways(_)
             | Effect::Bell
             | Effect::Quit => Ok(()),
         }

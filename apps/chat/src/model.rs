@@ -3,6 +3,7 @@
 //! Invariant: the model does nothing itself. What is to be asked of the daemon or done to the terminal is an
 //! [`Effect`], and what comes of it is an [`Input`].
 
+mod files;
 mod invitations;
 mod news;
 mod searching;
@@ -15,10 +16,11 @@ mod words;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub use files::{Files, Offered};
 pub use searching::Finding;
 pub use switcher::{Goal, Switcher};
 pub use talking::{PALETTE, outcome, quote};
-pub use words::{Action, Effect, Input, Me, Mode, OnMessage};
+pub use words::{Action, Effect, Input, Me, Mode, OnMessage, TransferNews};
 
 use crate::{
     command::{self, Command, Completions, Line},
@@ -63,6 +65,8 @@ pub struct Model {
     /// The apps registered here.
     registry: Vec<OwnedApp>,
     registry_wanted: bool,
+    /// Files: what is on its way, and what is here.
+    pub files: Files,
     /// What is wrong with the network or the set-up, what matters most first.
     pub warnings: Vec<Warning>,
     /// Which conversation is in view.
@@ -115,6 +119,7 @@ impl Model {
             apps: Arc::default(),
             registry: Vec::new(),
             registry_wanted: false,
+            files: Files::default(),
             warnings: Vec::new(),
             focus: None,
             mode: Mode::Writing,
@@ -171,6 +176,7 @@ impl Model {
             }
             Input::Kept(kept) => {
                 self.drafts = kept.drafts;
+                self.files.always = kept.always;
                 self.watched = kept.watched.iter().map(|word| word.to_lowercase()).collect();
             }
             Input::Event(event) => self.on_event(event),
@@ -179,6 +185,8 @@ impl Model {
             Input::Invitations(invitations) => self.on_invitations(invitations),
             Input::AppSessions(sessions) => self.on_app_sessions(sessions),
             Input::AppOwners(owners, tell) => self.on_app_owners(&owners, tell),
+            Input::Transfer(id, news) => self.on_transfer(id, news),
+            Input::Files { session, found, here } => self.on_files(session, &found, here),
             Input::Warnings(warnings) => self.warnings = warnings,
             Input::Members(membership) => self.on_members(&membership),
             Input::Found(typed, hits) => self.on_found(typed, hits),
@@ -236,7 +244,8 @@ impl Model {
             return None;
         }
         let editor = &self.current()?.editor;
-        if let Some(found) = self.app_completions(&editor.text()[..editor.cursor()]) {
+        let before = &editor.text()[..editor.cursor()];
+        if let Some(found) = self.app_completions(before).or_else(|| self.file_completions(before)) {
             return Some(found);
         }
         let open = self.conversations.iter().map(Conversation::title);
@@ -244,7 +253,7 @@ impl Model {
         let asked = self.invitations.iter().flatten().map(|invitation| text::label(&invitation.title));
         let rooms: Vec<String> =
             open.chain(known).chain(asked).filter(|title| title.starts_with('#')).collect();
-        command::completions(&editor.text()[..editor.cursor()], &self.people, &rooms)
+        command::completions(before, &self.people, &rooms)
     }
 
     fn act(&mut self, action: Action) {
@@ -396,6 +405,7 @@ impl Model {
             }
             Command::Copy => self.select(),
             Command::Do(doing) => self.carry_out(doing),
+            Command::File(filing) => self.file(filing),
             Command::Verify(name) => self.effects.push(Effect::Compare(name)),
             Command::Same(name) => self.mark_compared(&name),
             Command::Mark(name, mark) => self.effects.push(Effect::MarkNamed(name, mark)),

@@ -32,7 +32,7 @@ fn a_note_behind_a_text_is_told_apart_from_the_text() {
 }
 
 /// A chat in a terminal on each of two hosts, in the lobby, knowing of each other.
-fn two_terminals(lab: &Lab) -> [Terminal<'_>; 2] {
+pub(crate) fn two_terminals(lab: &Lab) -> [Terminal<'_>; 2] {
     let terminals = [(1, "of-ana"), (2, "of-ben")];
     let terminals = terminals.map(|(n, name)| Terminal::chat_in(lab.host(n), name, "#lobby"));
     for terminal in &terminals {

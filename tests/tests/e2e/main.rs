@@ -10,6 +10,7 @@ mod blobs;
 mod board;
 mod board_window;
 mod chat;
+mod chat_files;
 mod chat_together;
 mod clones;
 mod command_line;
@@ -68,6 +69,7 @@ fn main() -> ExitCode {
         bad_input::TESTS,
         bad_start::TESTS,
         chat::TESTS,
+        chat_files::TESTS,
         board::TESTS,
         board_window::TESTS,
         trust::TESTS,

@@ -174,9 +174,14 @@ impl Said {
         &self.original
     }
 
+    /// Whether it offers a file or a folder: its name is shown letter for letter.
+    pub fn is_offer(&self) -> bool {
+        Offer::read(&self.original).is_some()
+    }
+
     /// Whether its text can be changed: of polls and dice it says what others have answered to, of files what they are.
     pub fn editable(&self) -> bool {
-        let text = matches!(self.kind, Kind::Say | Kind::Announce) && Offer::read(&self.original).is_none();
+        let text = matches!(self.kind, Kind::Say | Kind::Announce) && !self.is_offer();
         text && !self.fate.deleted
     }
 
@@ -199,6 +204,7 @@ pub(super) fn deed(saying: &Saying) -> Option<(Position, Deed)> {
         Kind::React { emoji, off, .. } => Deed::React(emoji.clone(), !off),
         Kind::Pin { off, .. } => Deed::Pin(!off),
         Kind::Vote { answer, .. } => Deed::Vote(*answer),
+        Kind::Got { .. } => Deed::Got,
         Kind::Witness { share, .. } => Deed::Witness(share.clone()),
         Kind::Reveal { secret, share, .. } => Deed::Reveal(secret.clone(), share.clone()),
         Kind::Say | Kind::Announce | Kind::Poll { .. } | Kind::Roll { .. } | Kind::Unknown(_) => return None,

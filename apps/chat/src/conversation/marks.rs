@@ -4,7 +4,7 @@
 //! a message that is not at hand waits for it.
 
 use super::Order;
-use chalktalk_ipc::{Position, UserId};
+use chalktalk_ipc::{OriginId, Position, UserId};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Something done to a message.
@@ -31,6 +31,8 @@ pub enum Deed {
     Pin(bool),
     /// An answer to a poll, or none.
     Vote(Option<usize>),
+    /// This host has what it offers.
+    Got,
     /// What the witness of a roll adds.
     Witness(String),
     /// The secret of a roll, and the share that was there.
@@ -50,6 +52,8 @@ pub struct Fate {
     pub pinned: Option<UserId>,
     /// Who answered a poll how.
     pub votes: BTreeMap<UserId, usize>,
+    /// Logs of hosts that have what it offers, besides the author's.
+    pub got: BTreeSet<OriginId>,
     /// Shares to a roll, by who added them.
     pub shares: BTreeSet<(UserId, String)>,
     /// Secrets that the author of a roll told, each with the share that was there; the oldest first.
@@ -113,6 +117,7 @@ impl Marks {
                 Deed::Pin(on) => fate.pinned = on.then_some(*user),
                 Deed::Vote(Some(answer)) => drop(fate.votes.insert(*user, *answer)),
                 Deed::Vote(None) => drop(fate.votes.remove(user)),
+                Deed::Got => drop(fate.got.insert(order.position.origin)),
                 Deed::Witness(share) => drop(fate.shares.insert((*user, share.clone()))),
                 Deed::Reveal(secret, share) if own => fate.reveals.push((secret.clone(), share.clone())),
                 Deed::Reveal(..) => {}

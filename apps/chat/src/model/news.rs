@@ -38,7 +38,7 @@ impl Model {
                 c.editor.set(&c.kept);
                 self.conversations.push(c);
                 self.conversations.sort_by_key(place_in_list);
-                self.effects.push(Effect::Past(session, None));
+                self.effects.extend([Effect::Past(session, None), Effect::Files(session, false)]);
             }
         }
         if focus || self.focus.is_none() {
@@ -61,6 +61,7 @@ impl Model {
             Novelty::Marked(target, deed) => return self.on_deed(message, target, &deed),
         };
         self.on_roll(message);
+        self.on_offer(message);
         let watched = self.is_watched(&String::from_utf8_lossy(&message.payload));
         let Some(c) = self.conversation_mut(message.session) else { return };
         if watched && !mention {

@@ -52,7 +52,7 @@ impl Model {
         self.publish_in(session, saying)
     }
 
-    fn publish_in(&mut self, session: SessionId, mut saying: Saying) -> bool {
+    pub(super) fn publish_in(&mut self, session: SessionId, mut saying: Saying) -> bool {
         if saying.kind.of().is_none() || matches!(saying.kind, Kind::Edit { .. }) {
             saying.text = emoji::expand(&saying.text);
         }
@@ -171,6 +171,7 @@ impl Model {
                 let text = if off { "(took a pin off)" } else { "📌 (pinned a message)" };
                 self.publish(Saying::new(text, Kind::Pin { of: Place(position), off }));
             }
+            (OnMessage::Get, Some(position)) => self.get_at(position),
             (OnMessage::Original, Some(_)) => self.go_to_original(&said),
         }
     }
@@ -221,8 +222,14 @@ impl Model {
         let Some(said) = c.line(position).and_then(Line::said) else { return };
         let Kind::Roll { dice, sides, witness, seal } = said.kind.clone() else { return };
         let caught_up = c.caught_up;
-        if witness.is_none() && message.instance == self.me.instance {
-            self.reveal(session, position, (dice, sides, &seal), "");
+        // Whoever vouches may have been quicker than this host's disk.
+        let shares = c.fate_of(position, said.user).shares;
+        let share = match witness {
+            None => Some(String::new()),
+            Some(user) => shares.into_iter().find(|(by, _)| *by == user).map(|(_, share)| share),
+        };
+        if let Some(share) = share.filter(|_| message.instance == self.me.instance) {
+            self.reveal(session, position, (dice, sides, &seal), &share);
         }
         if witness == Some(self.me.user) && caught_up && !message.flags.redelivered {
             let share = self.secret();

@@ -1,15 +1,15 @@
 //! What the model is told, and what it wants.
 
 use crate::{conversation::Order, editor::Edit, keep::Kept};
-use chalktalk_client::{Fingerprint, Message};
+use chalktalk_client::{Fingerprint, Message, Transferred, files::Offer};
 use chalktalk_ipc::{
-    AppId, Event, InstanceId, Position, SessionId, UserId,
+    AppId, BlobId, Event, InstanceId, OriginId, Position, SessionId, UserId,
     event::{InvitationSummary, Member, Membership, Person, SessionSummary, Warning},
     nway::{AppOwner, AppSession, Part},
     request::{Availability, HistoryPoint, Mark},
 };
 use chalktalk_search::Hit;
-use std::ops::RangeInclusive;
+use std::{collections::BTreeSet, ops::RangeInclusive};
 
 /// Who is writing.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -90,6 +90,8 @@ pub enum OnMessage {
     Pin,
     /// Go to what it answers.
     Original,
+    /// Fetch the file that it offers.
+    Get,
     /// Tell how far it has come.
     WhoHas,
     /// Publish it again.
@@ -157,6 +159,17 @@ pub enum Input {
     AppSessions(Vec<AppSession>),
     /// Who has which apps, and whether that is to be told.
     AppOwners(Vec<AppOwner>, bool),
+    /// A transfer goes on, or is over.
+    Transfer(u64, TransferNews),
+    /// Files of a session.
+    Files {
+        /// This one.
+        session: SessionId,
+        /// Messages that offer files, and that say who has them; empty if they were not looked for.
+        found: Vec<Message>,
+        /// What is on this host.
+        here: BTreeSet<BlobId>,
+    },
     /// What is wrong with the network or the set-up.
     Warnings(Vec<Warning>),
     /// Who belongs to a session, and what seals it.
@@ -173,6 +186,21 @@ pub enum Input {
     Away(String),
     /// It is back.
     Back,
+}
+
+/// How a transfer goes on.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum TransferNews {
+    /// It has come so far.
+    Moved(Transferred),
+    /// It is written, here; of a folder, some of it could not be.
+    Saved(String, Vec<String>),
+    /// It can be offered; of a folder, some of it was left out.
+    Shared(Offer, Vec<String>),
+    /// It is over, and why.
+    Failed(String),
+    /// The person has stopped it.
+    Stopped,
 }
 
 /// Something to be done.
@@ -206,6 +234,32 @@ pub enum Effect {
     Past(SessionId, Option<HistoryPoint>),
     /// Find what was said, in all conversations.
     Find(String),
+    /// Fetch what was offered in a session, and write it into the person's folder.
+    Fetch {
+        /// Which transfer it is.
+        id: u64,
+        /// In which session.
+        session: SessionId,
+        /// What.
+        offer: Offer,
+        /// By whom.
+        from: OriginId,
+    },
+    /// Make a file or a folder something to offer in a session.
+    Share {
+        /// Which transfer it is.
+        id: u64,
+        /// In which session.
+        session: SessionId,
+        /// Where it is, as it was typed.
+        path: String,
+    },
+    /// End a transfer.
+    StopTransfer(u64),
+    /// Ask which files of a session are here; and look for what was offered long ago.
+    Files(SessionId, bool),
+    /// Keep whose files are fetched without asking.
+    KeepAlways(BTreeSet<UserId>),
     /// Ask who is there.
     Who,
     /// Ask which sessions there are.

@@ -10,7 +10,7 @@ use super::{
 use crate::card::{self, Card};
 use crate::conversation::{Body, Conversation, Delivery, Line, Order, Own, Said, Scroll, Tone, harmless};
 use crate::markdown::{self, Marked};
-use crate::model::{outcome, quote};
+use crate::model::{Files, Offered, outcome, quote};
 use crate::transcript::moment;
 use chalktalk_client::chat::Kind;
 use chalktalk_ipc::{UserId, nway::AppSession, text::label};
@@ -47,6 +47,7 @@ pub(super) struct Look<'a> {
     /// Programs that people run together, and whom to tell what to type.
     pub(super) apps: &'a [AppSession],
     pub(super) me: UserId,
+    pub(super) files: &'a Files,
 }
 
 /// The rows in view, top to bottom, at most `height`.
@@ -196,7 +197,8 @@ fn name_the_first(
             && rules(c, at, look).is_empty()
         {
             let time = moment(c.lines[at].time).to_zoned(look.zone.clone());
-            *first = styled(wide(c, said, &time, false, look), c.lines[at].order, look).swap_remove(0);
+            *first = styled(wide(c, &c.lines[at], said, &time, false, look), c.lines[at].order, look)
+                .swap_remove(0);
         }
         return;
     }
@@ -213,8 +215,8 @@ fn block(c: &Conversation, at: usize, look: &Look<'_>) -> Vec<Row<'static>> {
     let before = before(c, at);
     let grouped = rows.is_empty() && before.is_some_and(|before| same_group(before, line));
     let body = match &line.body {
-        Body::Said(said) if look.width >= WIDE => wide(c, said, &time, grouped, look),
-        Body::Said(said) => narrow(c, said, &time, grouped, look),
+        Body::Said(said) if look.width >= WIDE => wide(c, line, said, &time, grouped, look),
+        Body::Said(said) => narrow(c, line, said, &time, grouped, look),
         Body::Notice(tone, text) => notice(*tone, text, look),
     };
     rows.extend(styled(body, line.order, look));
@@ -271,7 +273,14 @@ fn rule(text: &str, style: Style, width: usize) -> Row<'static> {
     Row::styled(format!("{}{text}{}", "─".repeat(left), "─".repeat(right)), style)
 }
 
-fn wide(c: &Conversation, said: &Said, time: &Zoned, grouped: bool, look: &Look<'_>) -> Vec<Row<'static>> {
+fn wide(
+    c: &Conversation,
+    line: &Line,
+    said: &Said,
+    time: &Zoned,
+    grouped: bool,
+    look: &Look<'_>,
+) -> Vec<Row<'static>> {
     let theme = look.theme;
     let gutter = if said.mentions_me { Span::styled("▌", theme.accent()) } else { Span::raw(" ") };
     let clock = if grouped { " ".repeat(5) } else { time.strftime("%H:%M").to_string() };
@@ -289,7 +298,7 @@ fn wide(c: &Conversation, said: &Said, time: &Zoned, grouped: bool, look: &Look<
         Span::raw("  "),
     ];
     let indent = vec![gutter, Span::raw(" ".repeat(INDENT - 1))];
-    let texts = texts(c, said, look.width - INDENT, look);
+    let texts = texts(c, line, said, look.width - INDENT, look);
     let place = |(at, text): (usize, Vec<Span<'static>>)| {
         let start = if at == 0 { head.clone() } else { indent.clone() };
         Row::from_iter(start.into_iter().chain(text))
@@ -297,7 +306,14 @@ fn wide(c: &Conversation, said: &Said, time: &Zoned, grouped: bool, look: &Look<
     texts.into_iter().enumerate().map(place).collect()
 }
 
-fn narrow(c: &Conversation, said: &Said, time: &Zoned, grouped: bool, look: &Look<'_>) -> Vec<Row<'static>> {
+fn narrow(
+    c: &Conversation,
+    line: &Line,
+    said: &Said,
+    time: &Zoned,
+    grouped: bool,
+    look: &Look<'_>,
+) -> Vec<Row<'static>> {
     let clock = format!(" {}", time.strftime("%H:%M"));
     let room = look.width.saturating_sub(1);
     let clock = if room > clock.width() { clock } else { String::new() };
@@ -309,7 +325,7 @@ fn narrow(c: &Conversation, said: &Said, time: &Zoned, grouped: bool, look: &Loo
         Span::styled(clock, look.theme.dim()),
     ]);
     let indent = if look.width > 10 { "  " } else { "" };
-    let texts = texts(c, said, look.width.saturating_sub(indent.len()), look);
+    let texts = texts(c, line, said, look.width.saturating_sub(indent.len()), look);
     let place = |text: Vec<Span<'static>>| Row::from_iter([Span::raw(indent)].into_iter().chain(text));
     let head = (!grouped || said.mentions_me).then_some(head);
     head.into_iter().chain(texts.into_iter().map(place)).collect()
@@ -332,7 +348,13 @@ fn plain_name(said: &Said, look: &Look<'_>, room: usize) -> String {
 }
 
 /// The text's rows, the tick behind the last one; above, what it answers; below, what came of it.
-fn texts(c: &Conversation, said: &Said, width: usize, look: &Look<'_>) -> Vec<Vec<Span<'static>>> {
+fn texts(
+    c: &Conversation,
+    line: &Line,
+    said: &Said,
+    width: usize,
+    look: &Look<'_>,
+) -> Vec<Vec<Span<'static>>> {
     let theme = look.theme;
     if let Some(card) = card::of(&said.text, look.apps, look.me) {
         return card_rows(&card, width, theme);
@@ -345,7 +367,7 @@ fn texts(c: &Conversation, said: &Said, width: usize, look: &Look<'_>) -> Vec<Ve
         out.push(vec![Span::styled(cut(&format!("↳ {quoted}"), width), theme.dim())]);
     }
     let (text, style) = worded(said, look);
-    let written = matches!(said.kind, Kind::Say | Kind::Announce) && !said.fate.deleted;
+    let written = matches!(said.kind, Kind::Say | Kind::Announce) && !said.fate.deleted && !said.is_offer();
     let text = if written { markdown::read(&text) } else { Marked { text, runs: Vec::new() } };
     let mut rows = marked::rows(&text, style, theme, width);
     if rows.len() > MAX_ROWS {
@@ -365,12 +387,25 @@ fn texts(c: &Conversation, said: &Said, width: usize, look: &Look<'_>) -> Vec<Ve
             behind.into_iter().map(|mark| vec![Span::styled(cut(mark.content.trim(), width), mark.style)]),
         ),
     }
+    out.extend(file_state(c, line, width, look));
     out.extend(below(c, said, width, look));
     for failure in said.own.iter().flat_map(|own| &own.failures) {
         let rows = wrap(&format!("✗ {failure}"), width);
         out.extend(rows.into_iter().map(|row| vec![Span::styled(row, theme.alarm())]));
     }
     out
+}
+
+/// How it stands with the file or folder that a line offers.
+fn file_state(c: &Conversation, line: &Line, width: usize, look: &Look<'_>) -> Vec<Vec<Span<'static>>> {
+    let Some(offered) = Offered::of(line) else { return Vec::new() };
+    let state = look.files.state(c, &offered, look.me);
+    let style = if state.contains("▮") || state.starts_with("here") {
+        look.theme.accent()
+    } else {
+        look.theme.dim()
+    };
+    wrap(&state, width).into_iter().map(|row| vec![Span::styled(row, style)]).collect()
 }
 
 /// A program that is run together: what, who stands how, and what to type.
@@ -520,6 +555,7 @@ mod tests {
     }
 
     static NOBODY: BTreeSet<String> = BTreeSet::new();
+    static NO_FILES: std::sync::LazyLock<Files> = std::sync::LazyLock::new(Files::default);
     static NO_MARKS: BTreeMap<UserId, &str> = BTreeMap::new();
 
     fn look(zone: &TimeZone, width: usize) -> Look<'_> {
@@ -532,6 +568,7 @@ mod tests {
             marks: &NO_MARKS,
             apps: &[],
             me: UserId::NIL,
+            files: &NO_FILES,
         }
     }
 

@@ -83,6 +83,7 @@ fn on_message(c: char) -> Option<OnMessage> {
         'd' => OnMessage::Delete,
         'p' => OnMessage::Pin,
         'o' => OnMessage::Original,
+        'g' => OnMessage::Get,
         'w' => OnMessage::WhoHas,
         't' => OnMessage::Retry,
         c => OnMessage::Digit(c.to_digit(10)?.checked_sub(1)? as usize),

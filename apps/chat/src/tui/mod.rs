@@ -179,6 +179,7 @@ impl Chat {
                 Effect::Copy(text) => terminal.copy(&text)?,
                 Effect::Bell => terminal.bell()?,
                 Effect::KeepDraft(session, text) => self.keep(|keep| keep.draft(session, &text)),
+                Effect::KeepAlways(users) => self.keep(|keep| keep.always(&users)),
                 Effect::KeepWatched(words) => self.keep(|keep| keep.watched(&words)),
                 other => link.carry_out(other),
             }

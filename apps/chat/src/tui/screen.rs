@@ -203,8 +203,9 @@ fn draw_history(
     let (shared, marks) = (&model.shared_names(), &model.marks());
     let (all, me) = (model.apps.clone(), model.me.user);
     let apps = &*all;
-    let look = Look { theme, zone, width: area.width.into(), selected, shared, marks, apps, me };
-    let Some(c) = model.current_mut() else {
+    let (width, files, focus) = (area.width.into(), &model.files, model.focus);
+    let look = Look { theme, zone, width, selected, shared, marks, apps, me, files };
+    let Some(c) = model.conversations.iter_mut().find(|c| Some(c.session()) == focus) else {
         draw_centred(
             frame,
             area,
@@ -323,7 +324,10 @@ fn draw_status(frame: &mut Frame<'_>, area: Rect, model: &Model, theme: Theme) {
 fn selecting() -> String {
     let palette: Vec<String> =
         PALETTE.iter().enumerate().map(|(at, emoji)| format!("{}{emoji}", at + 1)).collect();
-    format!("r reply · e edit · d delete · p pin · o original · w who has · y copy · {}", palette.join(" "))
+    format!(
+        "r reply · e edit · d delete · p pin · o original · g get · w who has · y copy · {}",
+        palette.join(" ")
+    )
 }
 
 /// Ways to go on, above the line being written.

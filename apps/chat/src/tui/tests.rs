@@ -413,3 +413,13 @@ fn a_resize_in_the_middle_of_scrolling_keeps_the_same_line_at_the_bottom() {
     act(&mut model, Action::Send);
     assert_eq!(model.current().unwrap().scroll.bottom, None, "what one says is in view");
 }
+
+#[test]
+fn the_name_of_a_file_is_shown_letter_for_letter_with_how_it_stands() {
+    let mut model = talk();
+    let name = format!("📎 _._.._-rf *x*.exe (1 B) blob:{}:10", "ab".repeat(32));
+    deliver(&mut model, 1, 2, 90_001, &name);
+    let shown = screen(&mut model, 100, 24);
+    assert!(shown.contains("📎 _._.._-rf _x_.exe (10 B)"), "{shown}");
+    assert!(shown.contains("on 1 of 3 hosts · /get _._.._-rf _x_.exe fetches it"), "{shown}");
+}

@@ -162,6 +162,18 @@ fn a_roll_goes_through_its_witness_and_comes_out_the_same_for_both() {
 }
 
 #[test]
+fn a_witness_that_is_quicker_than_ones_own_disk_is_heard() {
+    let mut ana = lobby();
+    let roll = run(&mut ana, "/roll 2d6").remove(0);
+    let of = Place(message(1, 1, 1, "").position);
+    let share = Saying::new("(a share for dice)", Kind::Witness { of, share: "aa".into() });
+    comes(&mut ana, 2, 2, &share);
+    comes(&mut ana, 1, 1, &roll);
+    let revealed = published(&mut ana);
+    assert!(matches!(&revealed[..], [Saying { kind: Kind::Reveal { share, .. }, .. }] if share == "aa"));
+}
+
+#[test]
 fn everybody_and_watched_words_are_mentioned() {
     let mut model = lobby();
     typed(&mut model, "tea @here");

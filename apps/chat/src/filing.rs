@@ -1,0 +1,62 @@
+//! Commands about files.
+//!
+//! Invariant: what is wrong with a command is said with an example of a right one.
+
+/// Something to do with files.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Filing {
+    /// List the files of the conversation.
+    List,
+    /// Fetch what was offered under this name; nothing: the newest.
+    Get(Option<String>),
+    /// Fetch what this person offers without asking, or no more; nothing: list whose.
+    GetAll(Option<String>),
+    /// Offer what is at this path.
+    Share(String),
+    /// End the transfer of this name; nothing: the only one.
+    Stop(Option<String>),
+}
+
+/// Name, arguments and purpose, in the order in which they are offered.
+pub const COMMANDS: [(&str, &str, &str); 5] = [
+    ("/files", "", "list the files of this conversation"),
+    ("/get", "[name]", "fetch a file or folder (F2 g: any)"),
+    ("/get-all", "[@user]", "whose files come without asking"),
+    ("/share", "path", "offer a file or a folder"),
+    ("/stop", "[name]", "stop a transfer; /get goes on"),
+];
+
+/// Reads a command of these; nothing if it is another's.
+pub fn parse(name: &str, rest: &str) -> Option<Result<Filing, String>> {
+    let named = || Some(rest.to_owned()).filter(|rest| !rest.is_empty());
+    Some(match name {
+        "/files" if rest.is_empty() => Ok(Filing::List),
+        "/get" => Ok(Filing::Get(named())),
+        "/get-all" => Ok(Filing::GetAll(named().map(|name| name.trim_start_matches('@').to_owned()))),
+        "/share" => named().map(Filing::Share).ok_or("/share needs a path: /share ~/report.pdf".into()),
+        "/stop" => Ok(Filing::Stop(named())),
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_mean_what_they_say() {
+        let named = |name: &str| Some(name.to_owned());
+        for (name, rest, meaning) in [
+            ("/files", "", Filing::List),
+            ("/get", "", Filing::Get(None)),
+            ("/get", "report (2).pdf", Filing::Get(named("report (2).pdf"))),
+            ("/get-all", "@Ana María", Filing::GetAll(named("Ana María"))),
+            ("/share", "~/a b", Filing::Share("~/a b".into())),
+            ("/stop", "", Filing::Stop(None)),
+        ] {
+            assert_eq!(parse(name, rest), Some(Ok(meaning)), "{name} {rest}");
+        }
+        assert!(matches!(parse("/share", ""), Some(Err(_))));
+        assert_eq!(parse("/leave", ""), None);
+    }
+}
