@@ -44,6 +44,8 @@ pub enum Command {
     Mark(String, Mark),
     /// Do something with messages.
     Do(Doing),
+    /// Want something otherwise; nothing: show what is wanted.
+    Settings(Option<Setting>),
     /// Do something with files.
     File(Filing),
     /// Ask these people into the session in view, or into this room, which is made if need be.
@@ -66,6 +68,15 @@ pub enum Command {
     Search(String),
 }
 
+/// What can be wanted otherwise.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Setting {
+    /// Whether others see that one is typing.
+    Typing(bool),
+    /// Whether others see how far one has read.
+    ReadMarks(bool),
+}
+
 /// What a typed line means.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Line {
@@ -78,7 +89,7 @@ pub enum Line {
 }
 
 /// Name, arguments and purpose of every command, in the order in which they are offered.
-pub const COMMANDS: [(&str, &str, &str); 23] = [
+pub const COMMANDS: [(&str, &str, &str); 26] = [
     ("/join", "#room", "enter a room, or make it"),
     ("/msg", "@user text", "talk to one person in private"),
     ("/me", "text", "say what you do"),
@@ -94,6 +105,9 @@ pub const COMMANDS: [(&str, &str, &str); 23] = [
     ("/members", "", "who belongs here, and its seal"),
     ("/remove", "@user", "put somebody out of this room"),
     ("/status", "online|away|busy", "say how available you are"),
+    ("/typing", "on|off", "whether others see you typing"),
+    ("/read-marks", "on|off", "whether others see what you have read"),
+    ("/settings", "", "what others see of you"),
     ("/verify", "@user", "compare keys: is it really them?"),
     ("/block", "@user", "refuse what somebody says"),
     ("/unblock", "@user", "let them speak again"),
@@ -162,6 +176,9 @@ pub fn parse(line: &str) -> Line {
             Some(availability) => Line::Run(Command::Status(availability)),
             None => wrong("/status is online, away or busy"),
         },
+        ("/typing", word) => setting("/typing", word, Setting::Typing),
+        ("/read-marks", word) => setting("/read-marks", word, Setting::ReadMarks),
+        ("/settings", "") => Line::Run(Command::Settings(None)),
         ("/leave" | "/part", "") => Line::Run(Command::Leave),
         ("/who", "") => Line::Run(Command::Who),
         ("/help", "") => Line::Run(Command::Help),
@@ -169,6 +186,13 @@ pub fn parse(line: &str) -> Line {
         ("/clear", "") => Line::Run(Command::Clear),
         ("/copy", "") => Line::Run(Command::Copy),
         _ => Line::Wrong(format!("{name} is no command here; /help lists them, and // says a slash")),
+    }
+}
+
+fn setting(name: &str, word: &str, make: fn(bool) -> Setting) -> Line {
+    match word {
+        "on" | "off" => Line::Run(Command::Settings(Some(make(word == "on")))),
+        _ => Line::Wrong(format!("{name} is on or off: {name} off")),
     }
 }
 
@@ -378,6 +402,7 @@ mod tests {
             ("/accept", Line::Run(Answer(None, true))),
             ("/decline plans", Line::Run(Answer(Some("#plans".into()), false))),
             ("/block ben", Line::Run(Command::Mark("@ben".into(), super::Mark::Blocked))),
+            ("/typing off", Line::Run(Settings(Some(Setting::Typing(false))))),
             ("/quit", Line::Run(Quit)),
         ] {
             assert_eq!(parse(line), meaning, "{line}");
@@ -395,6 +420,7 @@ mod tests {
             "/join",
             "/msg",
             "/status offline",
+            "/typing maybe",
             "/join a\u{202e}b",
         ] {
             assert!(matches!(parse(line), Line::Wrong(_)), "{line}");
@@ -430,7 +456,7 @@ mod tests {
             let c = completions(text, &people, &rooms);
             c.map(|c| (c.start, c.items.into_iter().map(|(i, _)| i).collect::<Vec<_>>()))
         };
-        assert_eq!(of("/st"), Some((0, vec!["/start ".into(), "/status ".into()])));
+        assert_eq!(of("/st"), Some((0, vec!["/start ".into(), "/status ".into(), "/stop ".into()])));
         assert_eq!(of("see /st"), None);
         assert_eq!(of("hi @an"), Some((3, vec!["@Ana ".into(), "@Ana María ".into()])));
         assert_eq!(of("/join #"), Some((6, vec!["#garden ".into(), "#lobby ".into()])));

@@ -6,6 +6,7 @@
 mod filter;
 mod line;
 mod marks;
+mod readers;
 
 #[cfg(test)]
 mod convergence;
@@ -26,6 +27,7 @@ use chalktalk_ipc::{
 };
 use line::{NOWHERE, deed};
 use marks::{Mark, Marks};
+use readers::Readers;
 use std::{
     collections::{BTreeMap, BTreeSet},
     ops::RangeInclusive,
@@ -124,6 +126,9 @@ pub struct Conversation {
     /// Whether everything that was there when it was opened has come.
     pub caught_up: bool,
     marks: Marks,
+    readers: Readers,
+    /// What of others has been in view, in the latest of each log.
+    seen: BTreeMap<(OriginId, u32), (u64, u16)>,
     /// Messages whose marks have changed.
     touched: BTreeSet<Position>,
     progress: Progress,
@@ -179,6 +184,8 @@ impl Conversation {
             past: Past::Unasked,
             caught_up: false,
             marks: Marks::default(),
+            readers: Readers::default(),
+            seen: BTreeMap::new(),
             touched: BTreeSet::new(),
             progress: Progress::default(),
             refused: None,
@@ -203,6 +210,11 @@ impl Conversation {
         let p = message.position;
         let unacked = self.unacked.entry((p.origin, p.epoch)).or_default();
         *unacked = (*unacked).max((p.seq, p.index));
+        if message.author.user == me {
+            self.readers.on_own(p.origin);
+        } else {
+            self.readers.on_typing(message.author.user, String::new(), 0);
+        }
         let saying = Saying::read(&message.payload);
         if let Some((target, deed)) = deed(&saying) {
             let new = self.mark(message, target, deed.clone());
@@ -268,6 +280,15 @@ impl Conversation {
     /// The line of a message, if it is at hand.
     pub fn line(&self, position: Position) -> Option<&Line> {
         self.lines.iter().rev().find(|line| line.order.position() == Some(position))
+    }
+
+    /// What somebody is called.
+    pub fn name_of(&self, user: UserId) -> String {
+        let member =
+            self.members.iter().find(|member| member.user == user).map(|member| text::label(&member.name));
+        let said = || self.lines.iter().rev().filter_map(Line::said).find(|said| said.user == user);
+        let name = member.or_else(|| said().map(|said| said.name.clone()));
+        name.unwrap_or_else(|| user.to_string().chars().take(8).collect())
     }
 
     /// This message has a word in it that the reader watches for.
@@ -383,8 +404,50 @@ impl Conversation {
     /// What has come and not been acknowledged, once it has been in view.
     pub fn take_unacked(&mut self) -> Vec<Position> {
         let unacked = std::mem::take(&mut self.unacked);
-        let position = |((origin, epoch), (seq, index))| Position { origin, epoch, seq, index };
         unacked.into_iter().map(position).collect()
+    }
+
+    /// These have been in view; which of them are news of others.
+    pub fn note_seen(&mut self, positions: &[Position]) -> Vec<Position> {
+        let others = positions.iter().filter(|p| !self.readers.is_own(p.origin));
+        let news: Vec<Position> = others.copied().collect();
+        self.seen.extend(news.iter().map(|p| ((p.origin, p.epoch), (p.seq, p.index))));
+        news
+    }
+
+    /// Up to where others' logs have been in view.
+    pub fn seen(&self) -> Vec<Position> {
+        self.seen.iter().map(|(log, at)| position((*log, *at))).collect()
+    }
+
+    /// Somebody says that they have read up to here.
+    pub fn on_read(&mut self, user: UserId, at: Position) {
+        self.readers.on_read(user, at);
+    }
+
+    /// Who says that they have read an own message.
+    pub fn readers(&self, at: Position) -> BTreeSet<UserId> {
+        self.readers.of(at).collect()
+    }
+
+    /// Somebody is typing until then, unless they say so again; 0: no more.
+    pub fn on_typing(&mut self, user: UserId, name: String, until: u64) {
+        self.readers.on_typing(user, name, until);
+    }
+
+    /// Names of those who are typing.
+    pub fn typing(&self) -> Vec<&str> {
+        self.readers.names()
+    }
+
+    /// When the first of them is taken to have stopped.
+    pub fn typing_until(&self) -> Option<u64> {
+        self.readers.next()
+    }
+
+    /// Forgets who has stopped typing by now.
+    pub fn settle_typing(&mut self, now: u64) {
+        self.readers.settle(now);
     }
 
     /// Everything there is has been in view.
@@ -482,4 +545,8 @@ impl Conversation {
         self.marks.forget_before(first);
         self.past = Past::More(HistoryPoint { stamp: first.stamp, position: first.position });
     }
+}
+
+fn position(((origin, epoch), (seq, index)): ((OriginId, u32), (u64, u16))) -> Position {
+    Position { origin, epoch, seq, index }
 }

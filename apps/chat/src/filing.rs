@@ -13,16 +13,19 @@ pub enum Filing {
     GetAll(Option<String>),
     /// Offer what is at this path.
     Share(String),
+    /// Write the conversation into this file; nothing: one in the person's folder.
+    Export(Option<String>),
     /// End the transfer of this name; nothing: the only one.
     Stop(Option<String>),
 }
 
 /// Name, arguments and purpose, in the order in which they are offered.
-pub const COMMANDS: [(&str, &str, &str); 5] = [
+pub const COMMANDS: [(&str, &str, &str); 6] = [
     ("/files", "", "list the files of this conversation"),
     ("/get", "[name]", "fetch a file or folder (F2 g: any)"),
     ("/get-all", "[@user]", "whose files come without asking"),
     ("/share", "path", "offer a file or a folder"),
+    ("/export", "[file]", "write all of it: .txt, .json or .html"),
     ("/stop", "[name]", "stop a transfer; /get goes on"),
 ];
 
@@ -34,6 +37,7 @@ pub fn parse(name: &str, rest: &str) -> Option<Result<Filing, String>> {
         "/get" => Ok(Filing::Get(named())),
         "/get-all" => Ok(Filing::GetAll(named().map(|name| name.trim_start_matches('@').to_owned()))),
         "/share" => named().map(Filing::Share).ok_or("/share needs a path: /share ~/report.pdf".into()),
+        "/export" => Ok(Filing::Export(named())),
         "/stop" => Ok(Filing::Stop(named())),
         _ => return None,
     })
@@ -52,6 +56,7 @@ mod tests {
             ("/get", "report (2).pdf", Filing::Get(named("report (2).pdf"))),
             ("/get-all", "@Ana María", Filing::GetAll(named("Ana María"))),
             ("/share", "~/a b", Filing::Share("~/a b".into())),
+            ("/export", "a.json", Filing::Export(named("a.json"))),
             ("/stop", "", Filing::Stop(None)),
         ] {
             assert_eq!(parse(name, rest), Some(Ok(meaning)), "{name} {rest}");

@@ -30,6 +30,43 @@ pub struct Kept {
     pub watched: Vec<String>,
     /// Whose files are fetched without asking.
     pub always: BTreeSet<UserId>,
+    /// What the person wants.
+    pub settings: Settings,
+}
+
+/// What a person can want otherwise.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Settings {
+    /// Others see that one is typing.
+    pub typing: bool,
+    /// Others see how far one has read.
+    pub read_marks: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { typing: true, read_marks: true }
+    }
+}
+
+impl Settings {
+    /// From lines such as `typing off`; what is not known is passed over.
+    fn read(text: &str) -> Self {
+        let mut settings = Self::default();
+        for line in text.lines() {
+            match line.split_once(' ') {
+                Some(("typing", value)) => settings.typing = value != "off",
+                Some(("read-marks", value)) => settings.read_marks = value != "off",
+                _ => {}
+            }
+        }
+        settings
+    }
+
+    fn write(self) -> String {
+        let word = |on: bool| if on { "on" } else { "off" };
+        format!("typing {}\nread-marks {}\n", word(self.typing), word(self.read_marks))
+    }
 }
 
 impl Keep {
@@ -57,6 +94,7 @@ impl Keep {
         Kept {
             drafts: files.filter_map(draft).collect(),
             watched: watched.lines().map(str::to_owned).collect(),
+            settings: Settings::read(&read(&self.folder.join(SETTINGS)).unwrap_or_default()),
             always: always.lines().filter_map(|user| user.parse().ok()).collect(),
         }
     }
@@ -77,6 +115,11 @@ impl Keep {
         self.write("", ALWAYS, &users.join("\n"))
     }
 
+    /// Keeps what the person wants.
+    pub fn settings(&self, settings: Settings) -> io::Result<()> {
+        self.write("", SETTINGS, &settings.write())
+    }
+
     fn write(&self, folder: &str, name: &str, text: &str) -> io::Result<()> {
         let folder = self.folder.join(folder);
         let path = folder.join(name);
@@ -95,6 +138,7 @@ impl Keep {
 
 const DRAFTS: &str = "drafts";
 const WATCHED: &str = "watched";
+const SETTINGS: &str = "settings";
 const ALWAYS: &str = "get-all";
 
 fn read(path: &Path) -> Option<String> {
@@ -117,11 +161,14 @@ mod tests {
         keep.draft(garden, "").unwrap();
         keep.draft(garden, "").unwrap();
         keep.watched(&["tea".into(), "日本".into()]).unwrap();
+        let quiet = Settings { typing: false, read_marks: true };
+        keep.settings(quiet).unwrap();
         keep.always(&BTreeSet::from([UserId([7; 32])])).unwrap();
         fs::write(dir.path().join("deep/drafts/rubbish"), "x").unwrap();
         fs::write(dir.path().join(format!("deep/drafts/{garden}")), b"\xff\xfe").unwrap();
         let kept = keep.load();
         assert_eq!(kept.drafts, BTreeMap::from([(lobby, "half a\nsentence".to_owned())]));
+        assert_eq!((kept.settings, Settings::read("typing\n\nx y")), (quiet, Settings::default()));
         assert_eq!(kept.watched, ["tea", "日本"]);
         assert_eq!(kept.always, BTreeSet::from([UserId([7; 32])]));
     }

@@ -12,6 +12,7 @@ pub mod doing;
 pub mod downloads;
 pub mod editor;
 pub mod emoji;
+pub mod export;
 pub mod filing;
 pub mod headless;
 pub mod keep;

@@ -59,7 +59,7 @@ impl Link {
         let (publisher, put_published) = (client.clone(), put.clone());
         spawn("publishing", move || publish(&publisher, &publications, &put_published))?;
         spawn("listening", move || {
-            events.iter().filter_map(input).for_each(put);
+            events.iter().map(input).for_each(put);
             ended();
         })?;
         Ok(Self { asking, publishing })
@@ -67,7 +67,11 @@ impl Link {
 
     /// Does what concerns the daemon.
     pub(crate) fn carry_out(&self, effect: Effect) {
-        let way = if matches!(effect, Effect::Publish { .. }) { &self.publishing } else { &self.asking };
+        let way = if matches!(effect, Effect::Publish { .. } | Effect::Sign(..)) {
+            &self.publishing
+        } else {
+            &self.asking
+        };
         // The threads end only with the process.
         let _ = way.send(effect);
     }
@@ -77,9 +81,9 @@ pub(crate) fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> io::Res
     thread::Builder::new().name(name.into()).spawn(work).map(drop)
 }
 
-fn input(event: ClientEvent) -> Option<Input> {
-    Some(match event {
-        ClientEvent::Messages(batch) if batch.flags().volatile => return None,
+fn input(event: ClientEvent) -> Input {
+    match event {
+        ClientEvent::Messages(batch) if batch.flags().volatile => Input::Passing(batch.messages().collect()),
         ClientEvent::Messages(batch) => Input::Delivered(batch.messages().collect()),
         ClientEvent::Event(event) => Input::Event(event),
         ClientEvent::Refused { session, numbers, refusal } => {
@@ -87,15 +91,21 @@ fn input(event: ClientEvent) -> Option<Input> {
         }
         ClientEvent::Disconnected { reason } => Input::Away(reason),
         ClientEvent::Reconnected => Input::Back,
-    })
+    }
 }
 
 fn publish(client: &Client, publications: &Receiver<Effect>, put: &impl Fn(Input)) {
     for effect in publications {
-        let Effect::Publish { session, local, payload, mentions } = effect else { continue };
-        let message = Publish::durable(&payload).mentioning(&mentions);
-        let result = client.publish_with(session, message).map_err(|e| e.to_string());
-        put(Input::Published { session, local, result });
+        match effect {
+            Effect::Publish { session, local, payload, mentions } => {
+                let message = Publish::durable(&payload).mentioning(&mentions);
+                let result = client.publish_with(session, message).map_err(|e| e.to_string());
+                put(Input::Published { session, local, result });
+            }
+            // A sign that cannot be given now is none.
+            Effect::Sign(session, payload) => drop(client.publish_with(session, Publish::volatile(&payload))),
+            _ => {}
+        }
     }
 }
 
@@ -136,6 +146,7 @@ impl<P: Fn(Input) + Clone + Send + 'static> Asker<P> {
             Effect::Find(typed) => self.find(typed),
             Effect::Fetch { id, session, offer, from } => self.transfers.fetch(id, session, offer, from),
             Effect::Share { id, session, path } => self.transfers.share(id, session, path),
+            Effect::Export(summary, path) => self.transfers.export(summary, path),
             Effect::StopTransfer(id) => {
                 self.transfers.stop(id);
                 Ok(())
@@ -200,6 +211,8 @@ impl<P: Fn(Input) + Clone + Send + 'static> Asker<P> {
             | Effect::KeepDraft(..)
             | Effect::KeepWatched(_)
             | Effect::KeepAlways(_)
+            | Effect::KeepSettings(_)
+            | Effect::Sign(..)
             | Effect::Bell
             | Effect::Quit => Ok(()),
         }

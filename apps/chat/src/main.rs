@@ -1,16 +1,17 @@
 //! `chalktalk-chat`: the chat's command line.
 
 use chalktalk_chat::{
+    export::{self, ExportError},
     headless::{self, HeadlessError},
-    place::Opening,
+    place::{self, Opening},
     tui::{self, TuiError},
 };
 use chalktalk_client::{Client, ClientError, program};
-use chalktalk_ipc::{AppId, Target};
+use chalktalk_ipc::{AppId, Target, request::Role};
 use clap::Parser;
 use std::{
     io::{self, IsTerminal},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
 };
 
@@ -30,6 +31,9 @@ struct Arguments {
     /// Append each message shown to this file, as one JSON object a line
     #[arg(long, value_name = "FILE", requires = "headless")]
     transcript: Option<PathBuf>,
+    /// Write everything that was said there into a new file (.txt, .json or .html), and end
+    #[arg(long, value_name = "FILE", requires = "target", conflicts_with_all = ["tui", "headless"])]
+    export: Option<PathBuf>,
     /// The daemon's socket [default: $CHALKTALK_SOCKET, else yours, else the system's]
     #[arg(long, value_name = "PATH")]
     socket: Option<PathBuf>,
@@ -52,12 +56,17 @@ fn main() -> ExitCode {
 fn run(arguments: Arguments) -> anyhow::Result<()> {
     let screen = io::stdin().is_terminal() && io::stdout().is_terminal();
     anyhow::ensure!(
-        screen || arguments.headless,
+        screen || arguments.headless || arguments.export.is_some(),
         "this is not a terminal; run it in one, or use --headless --transcript FILE"
     );
     let name = concat!("chalktalk-chat ", env!("CARGO_PKG_VERSION"));
     let builder = Client::builder(AppId::chat()).name(name).token_from_env();
+    let builder = if arguments.export.is_some() { builder.role(Role::Observer) } else { builder };
     let (client, events) = program::connect(builder, arguments.socket)?;
+    if let Some(path) = &arguments.export {
+        drop(events);
+        return write_out(&client, arguments.target.as_deref().unwrap_or(place::LOBBY), path);
+    }
     let opening = Opening::new(arguments.target, program::launched_session());
     let closing = client.clone();
     program::on_signal(move || closing.close())?;
@@ -68,8 +77,19 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Who only reads is an observer: nothing counts as read by it.
+fn write_out(client: &Client, target: &str, path: &Path) -> anyhow::Result<()> {
+    let session = place::look_up(client, target)?;
+    let count = export::export(client, &session, path)?;
+    println!("{count} messages are in {}", path.display());
+    Ok(())
+}
+
 fn client_error(error: &anyhow::Error) -> Option<&ClientError> {
     if let Some(HeadlessError::Client(e)) = error.downcast_ref() {
+        return Some(e);
+    }
+    if let Some(ExportError::Client(e)) = error.downcast_ref() {
         return Some(e);
     }
     if let Some(TuiError::Client(e)) = error.downcast_ref() {

@@ -7,6 +7,7 @@ mod files;
 mod invitations;
 mod news;
 mod searching;
+mod signs;
 mod switcher;
 mod talking;
 mod together;
@@ -23,9 +24,10 @@ pub use talking::{PALETTE, outcome, quote};
 pub use words::{Action, Effect, Input, Me, Mode, OnMessage, TransferNews};
 
 use crate::{
-    command::{self, Command, Completions, Line},
+    command::{self, Command, Completions, Line, Setting},
     conversation::{Body, Conversation, Line as Row, Order, Past, Tone, Writing},
     editor::Edit,
+    keep::Settings,
 };
 use chalktalk_ipc::{
     SessionId,
@@ -86,6 +88,9 @@ pub struct Model {
     pub switcher: Switcher,
     /// What was found.
     pub finding: Finding,
+    /// What the person wants.
+    pub settings: Settings,
+    signs: signs::Signs,
     /// What was being written the last time, by conversation.
     drafts: BTreeMap<SessionId, String>,
     /// Which message the person was asked about whether to delete it.
@@ -130,6 +135,8 @@ impl Model {
             compared: None,
             switcher: Switcher::default(),
             finding: Finding::default(),
+            settings: Settings::default(),
+            signs: signs::Signs::default(),
             drafts: BTreeMap::new(),
             sure: None,
             watched: Vec::new(),
@@ -156,6 +163,8 @@ impl Model {
             Input::Opened { summary, members, focus, say } => self.on_opened(summary, members, focus, say),
             Input::Left(session) => self.remove(session),
             Input::Delivered(messages) => messages.iter().for_each(|message| self.on_message(message)),
+            Input::Passing(messages) => messages.iter().for_each(|message| self.on_passing(message)),
+            Input::Tick => self.on_tick(),
             Input::Past { session, messages, before } => {
                 let me = self.me.user;
                 if let Some(c) = self.conversation_mut(session) {
@@ -177,6 +186,7 @@ impl Model {
             Input::Kept(kept) => {
                 self.drafts = kept.drafts;
                 self.files.always = kept.always;
+                self.settings = kept.settings;
                 self.watched = kept.watched.iter().map(|word| word.to_lowercase()).collect();
             }
             Input::Event(event) => self.on_event(event),
@@ -192,6 +202,7 @@ impl Model {
             Input::Found(typed, hits) => self.on_found(typed, hits),
             Input::Compare(person, fingerprint) => self.on_compare(fit_for_display(person), &fingerprint),
             Input::Marked(person) => self.on_marked(&fit_for_display(person)),
+            Input::Done(what) => self.flash = Some((Tone::Quiet, text::printable(&what))),
             Input::Failed(what) => self.flash = Some((Tone::Alarm, text::printable(&what))),
             Input::Away(reason) => self.away = Some(text::printable(&reason)),
             Input::Back => {
@@ -296,6 +307,7 @@ impl Model {
                 if let Some(c) = self.current_mut() {
                     c.editor.take();
                 }
+                self.tell_typed();
             }
             Action::Interrupt | Action::Quit => self.quit(),
         }
@@ -321,6 +333,7 @@ impl Model {
         if c.editor.text().len() != before {
             self.chosen = 0;
             self.dismissed = false;
+            self.tell_typing();
         }
         if !fits {
             self.alarm("A message is at most 64 KiB: send longer things as a file.");
@@ -370,6 +383,7 @@ impl Model {
         }
         let line = c.editor.take();
         self.dismissed = false;
+        self.tell_typed();
         match command::parse(&line) {
             Line::Say(text) => self.say(text),
             Line::Run(command) => self.run(command),
@@ -405,6 +419,15 @@ impl Model {
             }
             Command::Copy => self.select(),
             Command::Do(doing) => self.carry_out(doing),
+            Command::Settings(change) => {
+                let mut settings = self.settings;
+                match change {
+                    Some(Setting::Typing(on)) => settings.typing = on,
+                    Some(Setting::ReadMarks(on)) => settings.read_marks = on,
+                    None => {}
+                }
+                self.set_signs(settings);
+            }
             Command::File(filing) => self.file(filing),
             Command::Verify(name) => self.effects.push(Effect::Compare(name)),
             Command::Same(name) => self.mark_compared(&name),
@@ -545,6 +568,7 @@ impl Model {
         }
         let (session, positions) = (c.session(), c.take_unacked());
         if !positions.is_empty() {
+            self.tell_read(session, &positions);
             self.effects.push(Effect::Ack(session, positions));
         }
     }

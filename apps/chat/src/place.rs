@@ -46,6 +46,15 @@ pub fn enter(client: &Client, opening: &Opening) -> Result<SessionSummary, Clien
     }
 }
 
+/// The session that a target names, to look at: a room that nobody has made is not made by looking.
+///
+/// # Errors
+/// The user is in no such session.
+pub fn look_up(client: &Client, target: &str) -> Result<SessionSummary, ClientError> {
+    let named = client.membership(target, &AppId::chat())?;
+    Ok(named.session)
+}
+
 /// Enters a session by its target.
 pub fn join(client: &Client, target: &str) -> Result<SessionSummary, ClientError> {
     client.join(target, &AppId::chat(), SessionKind::Kept, true)

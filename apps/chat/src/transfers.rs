@@ -3,7 +3,7 @@
 //! Invariant: a transfer ends with one word about how, and what was written by then is whole.
 
 use crate::{
-    downloads,
+    downloads, export,
     link::spawn,
     model::{Input, TransferNews},
 };
@@ -12,7 +12,8 @@ use chalktalk_client::{
     chat::{Kind, Saying},
     files::{FileError, Offer},
 };
-use chalktalk_ipc::{BlobId, OriginId, SessionId, text::printable};
+use chalktalk_ipc::{BlobId, OriginId, SessionId, event::SessionSummary, text::printable};
+use jiff::Zoned;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
@@ -87,6 +88,22 @@ impl<P: Fn(Input) + Clone + Send + 'static> Transfers<P> {
             });
         };
         spawn("listing", work).map_err(ClientError::Io)
+    }
+
+    /// Writes everything that was said in a session into a file.
+    pub(crate) fn export(&self, session: SessionSummary, path: Option<String>) -> Result<(), ClientError> {
+        let (client, put) = (self.client.clone(), self.put.clone());
+        let work = move || {
+            let path = path.map_or_else(
+                || downloads::folder().join(export::file_name(&session.title, &Zoned::now())),
+                |path| downloads::typed(&path),
+            );
+            put(match export::export(&client, &session, &path) {
+                Ok(count) => Input::Done(format!("{count} messages are in {}", downloads::shown(&path))),
+                Err(e) => Input::Failed(e.to_string()),
+            });
+        };
+        spawn("export", work).map_err(ClientError::Io)
     }
 
     fn begin<W>(&mut self, id: u64, work: W) -> Result<(), ClientError>

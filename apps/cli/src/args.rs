@@ -462,6 +462,9 @@ pub(crate) struct History {
     /// Show at most this many, the newest; 0 for all
     #[arg(long, value_name = "N", default_value_t = 100)]
     pub(crate) limit: u32,
+    /// Write all of it into a new file as people see it, edits and reactions in their places: .txt, .json or .html
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["limit", "app", "json", "plain"])]
+    pub(crate) export: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) app: App,
     #[command(flatten)]

@@ -4,25 +4,39 @@ use crate::{
     args::{History, MessageStyle, Tail},
     connect::Connection,
     failure::{Failure, complain},
+    programs,
     record::{Record, Transcript},
     screen::Screen,
 };
 use chalktalk_client::{Batch, Client, ClientEvent, Message};
-use chalktalk_ipc::{AppId, Event, SessionId, text::printable};
+use chalktalk_ipc::{AppId, Event, SessionId, Target, socket::SOCKET_ENV, text::printable};
 use jiff::tz::TimeZone;
-use std::path::Path;
+use std::{path::Path, process::Command};
 
 /// The daemon answers with at most this many messages at a time.
 const PAGE: u32 = 1000;
 
 /// Prints past messages, the oldest first.
 pub(crate) fn history(history: &History, socket: Option<&Path>, screen: &mut Screen) -> Result<(), Failure> {
+    if let Some(path) = &history.export {
+        return export(&history.target, path, socket);
+    }
     let connection = Connection::observer(socket, history.app.app.clone())?;
     let session = connection.look_up(&history.target, &history.app.app)?;
     let messages = past(&connection.client, session, history.limit)?;
     let mut printer = Printer::new(history.style, &history.app.app, screen);
     messages.iter().for_each(|message| printer.expect(message));
     messages.iter().try_for_each(|message| printer.print(message, screen))
+}
+
+/// Becomes the chat, which knows what a room shows.
+fn export(target: &Target, path: &Path, socket: Option<&Path>) -> Result<(), Failure> {
+    let mut command = Command::new(programs::find(programs::CHAT)?);
+    command.arg(target.to_string()).arg("--export").arg(path);
+    if let Some(socket) = socket {
+        command.env(SOCKET_ENV, socket);
+    }
+    Err(programs::become_program(command))
 }
 
 /// Prints messages as they come, until it is ended.

@@ -5,6 +5,10 @@
 //!
 //! Invariant: every payload reads as something, and a payload without a note reads as exactly its own text.
 
+mod sign;
+
+pub use sign::{MAX_READ, Sign};
+
 use chalktalk_ipc::{MAX_MESSAGE, OriginId, Position, UserId, text};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::{fmt, str::FromStr};

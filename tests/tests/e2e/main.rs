@@ -10,7 +10,9 @@ mod blobs;
 mod board;
 mod board_window;
 mod chat;
+mod chat_export;
 mod chat_files;
+mod chat_signs;
 mod chat_together;
 mod clones;
 mod command_line;
@@ -69,7 +71,9 @@ fn main() -> ExitCode {
         bad_input::TESTS,
         bad_start::TESTS,
         chat::TESTS,
+        chat_export::TESTS,
         chat_files::TESTS,
+        chat_signs::TESTS,
         board::TESTS,
         board_window::TESTS,
         trust::TESTS,

@@ -165,6 +165,11 @@ impl Model {
             Filing::Get(name) => self.get(name.as_deref()),
             Filing::GetAll(name) => self.get_all(name.as_deref()),
             Filing::Share(path) => self.share(path),
+            Filing::Export(path) => {
+                let summary = self.current().map(|c| c.summary.clone());
+                self.flash = Some((Tone::Quiet, "Writing…".into()));
+                self.effects.extend(summary.map(|summary| Effect::Export(summary, path)));
+            }
             Filing::Stop(name) => self.stop(name.as_deref()),
         }
     }

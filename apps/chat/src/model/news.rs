@@ -111,11 +111,7 @@ impl Model {
                     c.caught_up = true;
                 }
             }
-            Event::Roster { session, members } => {
-                if let Some(c) = self.conversation_mut(session) {
-                    c.members = members;
-                }
-            }
+            Event::Roster { session, members } => self.on_roster(session, members),
             Event::Offer { session } => {
                 let accept = place::takes(self.direct, &session);
                 self.effects.push(Effect::Answer(session, accept));

@@ -3,7 +3,7 @@
 //! Invariant: everything that leaves is a [`Saying`] that fits into a message; what does not fit stays where it was
 //! being written.
 
-use super::{Effect, Mode, Model, OnMessage};
+use super::{Effect, Mode, Model, OnMessage, signs};
 use crate::{
     command,
     conversation::{Conversation, Deed, Delivery, Filter, Line, Order, Said, Scroll, Tone, Writing},
@@ -344,7 +344,11 @@ impl Model {
         let Some(c) = self.current() else { return };
         let Some(said) = self.line(order).and_then(Line::said) else { return };
         let text = match &said.own {
-            Some(own) => far(c, c.delivery(own), &own.failures),
+            Some(own) => {
+                let read = self.line(order).and_then(|line| signs::readers(c, line, self.me.user));
+                let read = read.map(|read| format!("\n{read}")).unwrap_or_default();
+                format!("{}{read}", far(c, c.delivery(own), &own.failures))
+            }
             None => format!(
                 "Written by {}; it is here, so others hold it too. How far it has come, they know.",
                 said.name

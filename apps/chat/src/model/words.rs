@@ -1,6 +1,10 @@
 //! What the model is told, and what it wants.
 
-use crate::{conversation::Order, editor::Edit, keep::Kept};
+use crate::{
+    conversation::Order,
+    editor::Edit,
+    keep::{Kept, Settings},
+};
 use chalktalk_client::{Fingerprint, Message, Transferred, files::Offer};
 use chalktalk_ipc::{
     AppId, BlobId, Event, InstanceId, OriginId, Position, SessionId, UserId,
@@ -118,6 +122,10 @@ pub enum Input {
     Left(SessionId),
     /// Messages were delivered.
     Delivered(Vec<Message>),
+    /// Something was said in passing.
+    Passing(Vec<Message>),
+    /// Time has passed, see [`super::Model::next_tick`].
+    Tick,
     /// What was kept since the last time.
     Kept(Kept),
     /// Older messages came.
@@ -180,6 +188,8 @@ pub enum Input {
     Compare(Person, Fingerprint),
     /// A person's key was marked.
     Marked(Person),
+    /// Something that was asked for was done.
+    Done(String),
     /// Something that was asked for was not done.
     Failed(String),
     /// The daemon is away.
@@ -254,10 +264,16 @@ pub enum Effect {
         /// Where it is, as it was typed.
         path: String,
     },
+    /// Write a conversation into a file, as it was typed; nothing: one in the person's folder.
+    Export(SessionSummary, Option<String>),
     /// End a transfer.
     StopTransfer(u64),
     /// Ask which files of a session are here; and look for what was offered long ago.
     Files(SessionId, bool),
+    /// Say something in passing.
+    Sign(SessionId, Vec<u8>),
+    /// Keep what the person wants.
+    KeepSettings(Settings),
     /// Keep whose files are fetched without asking.
     KeepAlways(BTreeSet<UserId>),
     /// Ask who is there.

@@ -377,7 +377,7 @@ fn texts(
     let room = width.saturating_sub(rows.last().map_or(0, |row| row.iter().map(Span::width).sum()));
     out.extend(rows);
     let behind =
-        [edited(said).map(|mark| (mark, theme.dim())), said.own.as_ref().map(|own| tick(c, own, theme))];
+        [edited(said).map(|mark| (mark, theme.dim())), said.own.as_ref().map(|own| tick(c, line, own, look))];
     let behind: Vec<Span<'static>> =
         behind.into_iter().flatten().map(|(mark, style)| Span::styled(format!("  {mark}"), style)).collect();
     let wide: usize = behind.iter().map(Span::width).sum();
@@ -480,7 +480,7 @@ fn below(c: &Conversation, said: &Said, width: usize, look: &Look<'_>) -> Vec<Ve
             (format!("{}  {bar} {votes}  {}", at + 1, label(answer)), Style::new())
         }));
     }
-    texts.extend(outcome(said, |user| name_of(c, user)).map(|text| (format!("   {text}"), theme.accent())));
+    texts.extend(outcome(said, |user| c.name_of(user)).map(|text| (format!("   {text}"), theme.accent())));
     let mut reactions = said.fate.reactions.clone();
     reactions.sort_by_key(|(_, users)| std::cmp::Reverse(users.len()));
     let more = reactions.len().saturating_sub(MAX_REACTIONS);
@@ -505,21 +505,19 @@ const BAR: usize = 10;
 /// Different reactions shown below one message.
 const MAX_REACTIONS: usize = 12;
 
-fn name_of(c: &Conversation, user: UserId) -> String {
-    let member = c.members.iter().find(|member| member.user == user).map(|member| label(&member.name));
-    let author = || {
-        c.lines
-            .iter()
-            .rev()
-            .filter_map(Line::said)
-            .find(|said| said.user == user)
-            .map(|said| said.name.clone())
-    };
-    member.or_else(author).unwrap_or_else(|| user.to_string().chars().take(8).collect())
-}
-
-fn tick(c: &Conversation, own: &Own, theme: Theme) -> (String, Style) {
+/// How far an own message has come; last of all, by whom it was read.
+fn tick(c: &Conversation, line: &Line, own: &Own, look: &Look<'_>) -> (String, Style) {
+    let theme = look.theme;
+    let others: BTreeSet<UserId> =
+        c.members.iter().map(|member| member.user).filter(|user| *user != look.me).collect();
+    let read = line.order.position().map_or(0, |at| c.readers(at).intersection(&others).count());
     match c.delivery(own) {
+        _ if own.failures.is_empty() && read > 0 && read == others.len() => {
+            ("✓✓ read".into(), theme.accent())
+        }
+        _ if own.failures.is_empty() && read > 0 => {
+            (format!("✓✓ read by {read} of {}", others.len()), theme.accent())
+        }
         _ if !own.failures.is_empty() => ("✗".into(), theme.alarm()),
         Delivery::Sending => ("…".into(), theme.dim()),
         Delivery::Sent | Delivery::Stored => ("✓".into(), theme.dim()),

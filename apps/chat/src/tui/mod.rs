@@ -31,7 +31,7 @@ use ratatui::{
 use screen::{Drawn, draw};
 use std::{
     io,
-    sync::mpsc::{Receiver, SyncSender, sync_channel},
+    sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
     thread,
     time::Duration,
 };
@@ -46,6 +46,9 @@ const BATCH: usize = 64;
 
 /// Rows of the talk that stay in view when a page is turned, and what is not talk.
 const NOT_A_PAGE: u16 = 7;
+
+/// The longest wait at once, in milliseconds: the wall clock may be set meanwhile.
+const LONGEST: u64 = 60_000;
 
 /// What was published gets this long to leave when the chat ends.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -154,8 +157,15 @@ impl Chat {
             if !self.carry_out(terminal, link)? {
                 return Ok(());
             }
-            let Ok(first) = happenings.recv() else { return Ok(()) };
-            let batch = [first].into_iter().chain(happenings.try_iter().take(BATCH));
+            let first = match self.wait(happenings) {
+                Ok(first) => Some(first),
+                Err(RecvTimeoutError::Timeout) => {
+                    self.model.update(Input::Tick, now());
+                    None
+                }
+                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            };
+            let batch = first.into_iter().chain(happenings.try_iter().take(BATCH));
             for happening in batch {
                 match happening {
                     Happening::Terminal(event) => self.on_terminal(event),
@@ -163,6 +173,14 @@ impl Chat {
                     Happening::Ended => return Ok(()),
                 }
             }
+        }
+    }
+
+    /// The next happening, but no longer than the model has nothing to do.
+    fn wait(&self, happenings: &Receiver<Happening>) -> Result<Happening, RecvTimeoutError> {
+        match self.model.next_tick() {
+            Some(at) => happenings.recv_timeout(Duration::from_millis(at.saturating_sub(now()).min(LONGEST))),
+            None => happenings.recv().map_err(|_| RecvTimeoutError::Disconnected),
         }
     }
 
@@ -180,6 +198,7 @@ impl Chat {
                 Effect::Bell => terminal.bell()?,
                 Effect::KeepDraft(session, text) => self.keep(|keep| keep.draft(session, &text)),
                 Effect::KeepAlways(users) => self.keep(|keep| keep.always(&users)),
+                Effect::KeepSettings(settings) => self.keep(|keep| keep.settings(settings)),
                 Effect::KeepWatched(words) => self.keep(|keep| keep.watched(&words)),
                 other => link.carry_out(other),
             }

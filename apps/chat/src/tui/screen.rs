@@ -253,14 +253,26 @@ fn draw_rule(frame: &mut Frame<'_>, area: Rect, c: Option<&Conversation>, below:
     };
     let width = usize::from(area.width);
     let text = cut(&text, width);
-    let side = width.saturating_sub(text.width());
+    let typing = cut(&c.map(typing).unwrap_or_default(), width.saturating_sub(text.width() + 4));
+    let side = width.saturating_sub(text.width() + typing.width());
     let left = side.saturating_sub(2.min(side));
     let line = Line::from_iter([
+        Span::styled(typing, theme.accent()),
         Span::styled("─".repeat(left), theme.dim()),
         Span::styled(text, style),
         Span::styled("─".repeat(side - left), theme.dim()),
     ]);
     frame.render_widget(Paragraph::new(line), area);
+}
+
+/// Who is writing something just now.
+fn typing(c: &Conversation) -> String {
+    match c.typing()[..] {
+        [] => String::new(),
+        [one] => format!(" {one} is typing… "),
+        [one, other] => format!(" {one} and {other} are typing… "),
+        ref several => format!(" {} people are typing… ", several.len()),
+    }
 }
 
 fn draw_input(

@@ -298,7 +298,7 @@ fn a_help_that_is_taller_than_the_screen_scrolls_to_its_end() {
 fn help() {
     let mut model = talk();
     act(&mut model, Action::Help);
-    let shown = screen(&mut model, 100, 44);
+    let shown = screen(&mut model, 100, 80);
     assert!(COMMANDS.iter().all(|(name, ..)| shown.contains(name)), "every command is in the help");
     insta::assert_snapshot!(shown);
 }
