@@ -1,10 +1,20 @@
-use super::*;
-use chalktalk_ipc::{Call, FrameKind, Request, codec::put_frame, socket::connect_to};
+use super::{
+    connection::{HELLO, Outbox},
+    *,
+};
+use chalktalk_ipc::{
+    Call, Down, Event, FrameBuf, FrameKind, Request,
+    codec::{put_control, put_frame},
+    socket::connect_to,
+};
 use mio::{Events, Poll};
-use std::os::unix::net::UnixStream;
 use std::{
+    fs,
     io::{Read, Write},
-    os::unix::fs::PermissionsExt,
+    os::unix::{
+        fs::PermissionsExt,
+        net::{UnixListener, UnixStream},
+    },
 };
 
 const BASE: usize = 100;
