@@ -126,7 +126,7 @@ pub struct Desk {
 #[derive(Clone, PartialEq, Debug)]
 enum Doing {
     Nothing,
-    Drawing { places: Vec<[f32; 2]>, pressures: Vec<f32>, said: usize },
+    Drawing { places: Vec<[f32; 2]>, pressures: Vec<Option<f32>>, said: usize },
     Shaping { from: [f32; 2], shape: Box<Shape> },
     Moving { from: [f32; 2], by: [f32; 2] },
     Gripping { grip: Grip, from: Bounds, start: [f32; 2], placed: BTreeMap<ObjectId, Placement> },
@@ -229,7 +229,7 @@ impl Desk {
             Tool::Hand => Doing::Panning { from: at },
             Tool::Pen | Tool::Highlighter => {
                 self.strokes += 1;
-                Doing::Drawing { places: vec![at], pressures: vec![pointer.pressure.unwrap_or(0.5)], said: 0 }
+                Doing::Drawing { places: vec![at], pressures: vec![pointer.pressure], said: 0 }
             }
             Tool::Lasso => Doing::Circling { places: vec![at] },
             Tool::Eraser => Doing::Erasing { touched: touched(pointer, board) },
@@ -264,7 +264,7 @@ impl Desk {
             Doing::Drawing { places, pressures, said } => {
                 if places.last() != Some(&at) && places.len() < MAX_POINTS {
                     places.push(at);
-                    pressures.push(pointer.pressure.unwrap_or(0.5));
+                    pressures.push(pointer.pressure);
                 }
                 return say_stroke(self.strokes, pen, places, said);
             }
@@ -310,9 +310,8 @@ impl Desk {
         match std::mem::replace(&mut self.doing, Doing::Nothing) {
             Doing::Nothing | Doing::Panning { .. } | Doing::Lighting { .. } => {}
             Doing::Drawing { places, pressures, .. } => {
-                // Where a pen tells pressures, all points stay.
-                let points = match pointer.pressure {
-                    Some(_) => Points::new(&places, Some(&pressures)),
+                let points = match told(&pressures) {
+                    Some(pressures) => Points::new(&places, Some(&pressures)),
                     None => Points::new(&simplified(&places), None),
                 };
                 if let Ok((points, corner)) = points {
@@ -564,6 +563,17 @@ fn snapped(from: [f32; 2], to: [f32; 2]) -> [f32; 2] {
     let angle = (dy.atan2(dx) / step).round() * step;
     let length = dx.hypot(dy);
     [from[0] + length * angle.cos(), from[1] + length * angle.sin()]
+}
+
+/// The pressure at each point, if the device has told any: where it told none, for one when a pen is lifted, it is what it was.
+/// With them all points stay.
+fn told(pressures: &[Option<f32>]) -> Option<Vec<f32>> {
+    let mut last = pressures.iter().copied().flatten().next()?;
+    let each = pressures.iter().map(|pressure| {
+        last = pressure.unwrap_or(last);
+        last
+    });
+    Some(each.collect())
 }
 
 /// Without the points that lie on the way between others: a hand that is slow leaves many.

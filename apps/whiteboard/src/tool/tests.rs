@@ -1,5 +1,5 @@
 use super::*;
-use crate::model::Actor;
+use crate::model::{Actor, Body};
 
 fn at(x: f32, y: f32) -> Pointer {
     Pointer { at: [x, y], pixel: 1.0, ..Pointer::default() }
@@ -61,6 +61,19 @@ fn a_pen_draws_one_stroke_and_tells_of_it_on_the_way() {
     assert_eq!((points, ana.said.last()), (4, Some(&Live::Done(1))));
     ana.board.undo();
     assert!(ana.board.is_empty(), "one step back");
+}
+
+#[test]
+fn a_pen_that_tells_pressures_draws_with_them_though_it_tells_none_when_it_is_lifted() {
+    let mut ana = Person::with(Tool::Pen);
+    let pressed = |x, pressure| Pointer { pressure: Some(pressure), ..at(x, 0.0) };
+    ana.does(Event::Down, pressed(0.0, 0.2));
+    ana.does(Event::Move, pressed(10.0, 0.8));
+    ana.does(Event::Move, at(20.0, 0.0));
+    ana.does(Event::Up, at(20.0, 0.0));
+    let Some(Body::Points(points)) = ana.only().body else { panic!("a stroke has points") };
+    let pressures: Vec<f32> = points.samples().iter().map(|s| (s.pressure * 10.0).round() / 10.0).collect();
+    assert_eq!((points.has_pressure(), pressures), (true, vec![0.2, 0.8, 0.8]));
 }
 
 #[test]
