@@ -343,6 +343,10 @@ pub struct SessionSummary {
     pub members: Vec<String>,
     /// Whether the calling user has joined it.
     pub joined: bool,
+    /// Whether they have by an invitation of which nothing says yet that it counts: nobody who is in has been heard, or who sent it
+    /// was not in any more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub waits: bool,
     /// Entries held here.
     pub entries: u64,
 }

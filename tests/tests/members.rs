@@ -4,8 +4,11 @@ use chalktalk_ipc::{
     SessionId,
     request::{From, SessionKind},
 };
-use chalktalk_protocol::frame::{HEADER, Header, Kind};
-use chalktalk_tests::sim::World;
+use chalktalk_protocol::{
+    entry::Entry,
+    frame::{HEADER, Header, Kind},
+};
+use chalktalk_tests::sim::{Acks, World};
 use std::{cell::RefCell, collections::BTreeSet, rc::Rc, time::Duration};
 
 /// Two heartbeats of a small LAN: 2 s each, and a fifth more at the most.
@@ -447,4 +450,109 @@ fn a_person_on_two_hosts_comes_in_on_both() {
     world.run(ms(1000));
     assert!(!seen.borrow().is_empty());
     assert!(seen.borrow().iter().all(|(_, d)| !world.can_read(1, d) && !world.can_read(second, d)));
+}
+
+#[test]
+fn who_was_away_while_somebody_went_and_did_not_come_back_counts_the_same() {
+    for seed in 40..48 {
+        let (mut world, chats) = lan(seed, 4);
+        let room = room(&mut world, &chats, true, &[1, 2, 3]);
+        let seen = record(&mut world, room);
+        say(&mut world, &chats, &[0, 1, 2, 3], room);
+        world.run(ms(2000));
+        world.stop(0);
+        world.run(ms(3000));
+        say(&mut world, &chats, &[2], room);
+        world.run(ms(500));
+        world.leave_room(2, room);
+        world.run(ms(3000)); // another key names who is out
+        world.invite(1, room, &[2]);
+        world.run_until(ms(2000), "the invitation comes", |world| !world.invitations(2).is_empty());
+        world.decline(2, room);
+        world.run(ms(1000));
+        // They hear what was said of who went before they hear what those said themselves.
+        let held_back = Rc::new(RefCell::new(true));
+        let of_2 = seen.borrow().iter().find(|(from, _)| *from == 2).expect("they said something").1.clone();
+        let theirs = Entry::from_datagram(&of_2).expect("an entry").log.origin;
+        let holds = held_back.clone();
+        world.network.lose = Some(Box::new(move |_, to, datagram| {
+            let entry = Entry::from_datagram(datagram);
+            to == 0 && *holds.borrow() && entry.is_ok_and(|entry| entry.log.origin == theirs)
+        }));
+        world.start(0);
+        world.run(ms(2500));
+        held_back.replace(false);
+        world.run(ms(6000));
+        world.apart.insert(2);
+        world.converge(ms(10_000));
+        assert_eq!(world.heard(chats[0], room), world.heard(chats[1], room), "seed {seed}");
+    }
+}
+
+#[test]
+fn what_was_handed_over_comes_again_marked_also_after_a_crash() {
+    let (mut world, chats) = lan(49, 2);
+    let room = room(&mut world, &chats, true, &[1]);
+    world.apps[chats[1]].habits.acks = Acks::Never;
+    say(&mut world, &chats, &[0], room);
+    world.run(ms(500));
+    let before = world.heard(chats[1], room);
+    world.leave_room(1, room);
+    world.run(ms(3000));
+    world.crash(1);
+    world.start(1);
+    world.run(ms(3000));
+    world.invite(0, room, &[1]);
+    world.run_until(ms(2000), "the invitation comes", |world| !world.invitations(1).is_empty());
+    world.accept_from(chats[1], room, From::Saved); // a message that comes again without the mark is a violation
+    world.run(ms(2000));
+    assert_eq!((before, world.heard(chats[1], room)), (1, 1));
+    assert!(world.apps[chats[1]].again > 0, "it came again");
+}
+
+#[test]
+fn what_was_kept_just_before_leaving_does_not_come_again() {
+    let (mut world, chats) = lan(50, 2);
+    let room = room(&mut world, &chats, true, &[1]);
+    say(&mut world, &chats, &[0], room);
+    world.run_until(ms(500), "the message", |world| world.heard(chats[1], room) == 1);
+    world.run(ms(2)); // it is acknowledged, and not yet on the disk
+    world.leave_room(1, room);
+    world.run(ms(3000));
+    world.crash(1);
+    world.start(1);
+    world.run(ms(3000));
+    world.invite(0, room, &[1]);
+    world.run_until(ms(2000), "the invitation comes", |world| !world.invitations(1).is_empty());
+    world.accept_from(chats[1], room, From::Saved);
+    world.run(ms(2000));
+    assert_eq!((world.heard(chats[1], room), world.apps[chats[1]].again), (1, 0));
+}
+
+#[test]
+fn who_was_asked_in_by_somebody_who_was_out_is_told_that_they_wait() {
+    let (mut world, chats) = lan(51, 3);
+    let room = room(&mut world, &chats, true, &[1]);
+    part(&mut world, &[0], &[1, 2]);
+    world.run(ms(8000));
+    world.remove(0, room, 1);
+    world.run(ms(1000));
+    world.invite(1, room, &[2]); // who does not know that they are out
+    world.run_until(ms(2000), "the invitation comes", |world| !world.invitations(2).is_empty());
+    world.network.heal();
+    world.gave_up(1, room);
+    world.run(ms(8000));
+    world.accept_from(chats[2], room, From::Saved);
+    world.run(ms(8000));
+    assert!(world.waits(2, room), "nobody who is in knows of it, and they are told so");
+    say(&mut world, &chats, &[2], room);
+    world.run(ms(2000));
+    assert_eq!(world.heard(chats[0], room), 0);
+    world.invite(0, room, &[2]);
+    world.run_until(ms(9000), "another invitation comes", |world| !world.invitations(2).is_empty());
+    world.accept_from(chats[2], room, From::Saved);
+    world.run(ms(3000));
+    assert!(!world.waits(2, room));
+    world.converge(ms(3000));
+    assert_eq!(world.heard(chats[0], room), 1, "what they wrote meanwhile has waited");
 }

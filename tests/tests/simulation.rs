@@ -24,6 +24,11 @@ const HARSH_SEEDS: u64 = 100;
 /// Sessions by invitation with people who come and go.
 const CLUBS: u64 = 60;
 
+/// And these, in which something went wrong once: a host that was down counted less than the others for ever (634), a position was
+/// not kept since its user left at once (665), what was handed over came again unmarked (1845), an invitation that did not count
+/// was accepted (2014); and worlds that asked for too much (829, 1627, 2124, 3448).
+const CLUBS_THAT_WENT_WRONG: [u64; 9] = [634, 665, 829, 1627, 1845, 2014, 2124, 3448, 4985];
+
 fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
 }
@@ -403,7 +408,7 @@ fn every_seed_comes_right() {
 
 #[test]
 fn every_club_comes_right() {
-    let seeds: Vec<u64> = (0..CLUBS).collect();
+    let seeds: Vec<u64> = (0..CLUBS).chain(CLUBS_THAT_WENT_WRONG).collect();
     live_through(&seeds, |seed| drop(club::run(seed, false)), |seed| format!("--club --seed {seed}"));
 }
 

@@ -141,6 +141,7 @@ impl Daemon {
             sealed: false,
             members: Vec::new(),
             joined: true,
+            waits: false,
             entries: 1,
         };
         self.send(&Down::Event(Event::Launch { launch, app, session, token: "t0ken".into() }));

@@ -96,6 +96,7 @@ fn summary(session: SessionId, title: &str, scope: Scope) -> SessionSummary {
         sealed: false,
         members: vec![],
         joined: true,
+        waits: false,
         entries: 0,
     }
 }

@@ -108,6 +108,7 @@ mod tests {
             sealed: false,
             members: vec![],
             joined,
+            waits: false,
             entries: 0,
         }
     }

@@ -212,6 +212,7 @@ fn not_entered(app: &AppSession) -> SessionSummary {
         sealed: false,
         members: active.map(|one| one.name.clone()).collect(),
         joined: false,
+        waits: false,
         entries: 0,
     }
 }
@@ -250,7 +251,11 @@ impl Fact for Sessions {
                 Cell::new(visible_name(&session.title), Style::Strong),
                 session.app.as_str().into(),
                 kind(session).into(),
-                if session.joined { Cell::new("yes", Style::Good) } else { "no".into() },
+                match (session.joined, session.waits) {
+                    (_, true) => Cell::new("waits", Style::Warning),
+                    (true, false) => Cell::new("yes", Style::Good),
+                    (false, false) => "no".into(),
+                },
                 session.entries.to_string().into(),
                 shorten(session.members.iter().map(|name| label(name))).into(),
                 Cell::new(session.session.to_string(), Style::Quiet),
@@ -370,6 +375,7 @@ mod tests {
             sealed: false,
             members: (0..n).map(|i| format!("user{i}")).collect(),
             joined: n == 1,
+            waits: false,
             entries: u64::from(n) * 1000,
         }
     }

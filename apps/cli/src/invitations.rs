@@ -92,10 +92,14 @@ impl Fact for MembersOf {
             }
         };
         let past = if self.0.history { "newcomers see its past" } else { "newcomers do not see its past" };
+        let seal = if self.0.session.waits { WAITS.to_owned() } else { seal };
         let about = format!("{}: {seal}; {past}\n", label(&self.0.session.title));
         format!("{}{}", table.render(colour), paint(colour, Style::Quiet, &about))
     }
 }
+
+/// Of a session that was entered by an invitation which nobody in it knows of, as far as is known.
+const WAITS: &str = "nobody in it has confirmed you yet, and what you write waits; if it stays so, ask a member to invite you again";
 
 /// What is to be known of an invitation to run a program together.
 fn remark(nway: &AppInvitation) -> Cell {

@@ -185,6 +185,11 @@ impl Log {
         }
     }
 
+    /// Whether more than what is taken of it is counted elsewhere.
+    pub fn takes_less_than(&self, counted: Seq) -> bool {
+        self.limits.taken.is_some_and(|limit| limit < counted)
+    }
+
     /// Says that it is written here.
     pub fn set_own(&mut self) {
         self.own = true;

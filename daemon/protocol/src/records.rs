@@ -110,6 +110,8 @@ pub enum Known {
     Session(SessionId, SessionRecord),
     /// How far a user has read it.
     Positions(SessionId, UserId, Vec<Position>),
+    /// How far their programs were handed it.
+    Shown(SessionId, UserId, Vec<Position>),
     /// The last number of a user's instance in it.
     Number(SessionId, UserId, InstanceId, u64),
     /// What a life of a log said of the one before it: which, and its last slot known.
@@ -149,13 +151,22 @@ pub fn session(id: SessionId, record: &SessionRecord) -> Record {
 
 /// How far a user has read a session.
 pub fn positions(id: SessionId, user: UserId, points: &BTreeMap<LogId, (Seq, u16)>) -> Record {
+    (key(b'p', &[&id.0, &user.0]), pack_points(points))
+}
+
+/// How far a user's programs that have ended were handed it.
+pub fn shown(id: SessionId, user: UserId, points: &BTreeMap<LogId, (Seq, u16)>) -> Record {
+    (key(b'w', &[&id.0, &user.0]), pack_points(points))
+}
+
+fn pack_points(points: &BTreeMap<LogId, (Seq, u16)>) -> Vec<u8> {
     let position = |(log, (seq, index)): (&LogId, &(Seq, u16))| Position {
         origin: log.origin,
         epoch: log.epoch.0,
         seq: seq.0,
         index: *index,
     };
-    (key(b'p', &[&id.0, &user.0]), pack(&points.iter().map(position).collect::<Vec<_>>()))
+    pack(&points.iter().map(position).collect::<Vec<_>>())
 }
 
 /// The last number of a user's instance in a session.
@@ -267,6 +278,7 @@ pub fn read(key: &[u8], value: &[u8]) -> Option<Known> {
     Some(match letter {
         b's' => Known::Session(SessionId(id(0)?), unpack(value)?),
         b'p' => Known::Positions(SessionId(id(0)?), user(16)?, unpack(value)?),
+        b'w' => Known::Shown(SessionId(id(0)?), user(16)?, unpack(value)?),
         b'n' => Known::Number(SessionId(id(0)?), user(16)?, InstanceId(id(48)?), unpack(value)?),
         b'f' => {
             let epoch = u32::from_be_bytes(ids.get(32..36)?.try_into().ok()?);
@@ -369,6 +381,7 @@ mod tests {
             panic!()
         };
         assert_eq!(rows, [Position { origin: log.origin, epoch: 2, seq: 8, index: 3 }]);
+        assert_eq!(back(shown(s, u, &[(log, (Seq(8), 3))].into())), Known::Shown(s, u, rows));
         assert_eq!(read(b"z", b""), None);
         assert_eq!(read(b"p123", b""), None);
     }

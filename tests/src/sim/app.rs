@@ -203,6 +203,8 @@ pub struct App {
     pub turn: bool,
     /// Messages of its own that could not be handed over.
     pub failures: Vec<(SessionId, u64, FailReason)>,
+    /// Messages marked as having come before.
+    pub again: u64,
     /// Volatile messages heard.
     pub volatile: u64,
     /// Whose they were.
@@ -227,6 +229,7 @@ impl App {
             seats: BTreeMap::new(),
             turn: false,
             failures: Vec::new(),
+            again: 0,
             volatile: 0,
             volatile_by: BTreeSet::new(),
             delivered: BTreeMap::new(),

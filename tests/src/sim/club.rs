@@ -233,7 +233,7 @@ impl Club {
         self.world.converge(CONVERGENCE);
         self.check_key(before);
         self.check_reading(&members);
-        let closed = self.check_closed();
+        let closed = self.check_closed(&members);
         Outcome {
             trace: self.world.trace_hash(),
             rotations: self.world.counter("rotations"),
@@ -285,12 +285,21 @@ impl Club {
         }
     }
 
-    /// What was written after somebody was out, by hosts that knew, they cannot read. How often that was tried.
-    fn check_closed(&self) -> usize {
+    /// What was written after somebody was out, by hosts that knew, they cannot read. How often that was tried. Who had been out
+    /// before, was asked in by somebody else without the writer hearing of it and was put out again without that either, has
+    /// been given the key in between: the writer has to know the last word.
+    fn check_closed(&self, members: &[usize]) -> usize {
+        let Some(knows) = members.first() else { return 0 };
         let mut tried = 0;
         for (at, written) in self.world.written().iter().enumerate() {
-            let is_out = |host: &&usize| self.out_since.get(*host).is_some_and(|since| at >= *since);
-            for host in written.out.iter().filter(is_out) {
+            let is_out = |(host, heard): &&(usize, u64)| {
+                let last = self.world.standing_of(*knows, self.room, *host);
+                self.out_since.get(host).is_some_and(|since| at >= *since)
+                    && last.is_some_and(|(standing, since)| {
+                        matches!(standing, Standing::Out(_)) && *heard >= since
+                    })
+            };
+            for (host, _) in written.out.iter().filter(is_out) {
                 tried += 1;
                 self.world.require(!self.world.can_read(*host, &written.datagram), || {
                     format!("host {host} reads what host {} wrote knowing that they are out", written.host)

@@ -24,6 +24,9 @@ struct Stream {
     stored: u64,
     /// Its host has crashed meanwhile, or it lives in a live session: what comes behind may be there earlier.
     shaken: bool,
+    /// From here on it was not known to be in the log when that went down with its host: it goes again, and its own program
+    /// may have heard it before.
+    again: Option<u64>,
     /// Nobody sends again what was lost: the process ended for good.
     ended: bool,
 }
@@ -113,6 +116,13 @@ impl Ledger {
         self.streams.iter_mut().filter(|((_, of), _)| *of == author).for_each(|(_, s)| s.shaken = true);
     }
 
+    /// The host of a publisher went down, and its log of a live session with it: what was not told to be in it goes again.
+    pub fn comes_again(&mut self, session: SessionId, author: InstanceId, from: u64) {
+        if let Some(stream) = self.streams.get_mut(&(session, author)) {
+            stream.again = Some(stream.again.map_or(from, |before| before.min(from)));
+        }
+    }
+
     /// A publisher ended for good.
     pub fn end(&mut self, author: InstanceId) {
         self.streams.iter_mut().filter(|((_, of), _)| *of == author).for_each(|(_, s)| s.ended = true);
@@ -154,13 +164,14 @@ impl Ledger {
         if !visible(number) {
             return Err(format!("{}, which is for {:?}", told(), published.destination));
         }
-        if !heard.numbers.insert(number) && !message.redelivered {
+        let again = reading.instance == message.author && stream.again.is_some_and(|from| number >= from);
+        if !heard.numbers.insert(number) && !message.redelivered && !again {
             return Err(format!("{} again", told()));
         }
         if message.late {
             return Ok(());
         }
-        if number < heard.upto && !message.redelivered {
+        if number < heard.upto && !message.redelivered && !again {
             return Err(format!("{} after {}", told(), heard.upto));
         }
         let excused = self.excused.contains(&(reading.app, message.session));

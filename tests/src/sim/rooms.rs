@@ -5,7 +5,7 @@
 use super::{app::Seat, ledger::Reading, world::World};
 use bytes::Bytes;
 use chalktalk_ipc::{
-    Answer, SessionId, UserId,
+    Answer, RefusalCode, SessionId, UserId,
     event::{InvitationSummary, SessionKey},
     request::{From, SessionKind},
 };
@@ -24,8 +24,8 @@ pub struct Written {
     pub host: usize,
     /// The entry.
     pub datagram: Bytes,
-    /// Hosts whose users that host knew to be out.
-    pub out: Vec<usize>,
+    /// Hosts whose users that host knew to be out, and the stamp of the word that put them out.
+    pub out: Vec<(usize, u64)>,
 }
 
 /// What is written in one session.
@@ -55,9 +55,11 @@ impl World {
             return;
         }
         let node = self.hosts[from].node.as_ref().expect("who sends runs");
-        let is_out =
-            |host: &usize| matches!(node.standing(session, self.hosts[*host].user), Some(Standing::Out(_)));
-        let out = (0..self.hosts.len()).filter(is_out).collect();
+        let out = (0..self.hosts.len()).filter_map(|host| {
+            let (standing, since) = node.standing_since(session, self.hosts[host].user)?;
+            matches!(standing, Standing::Out(_)).then_some((host, since))
+        });
+        let out = out.collect();
         self.watch.written.push(Written { host: from, datagram: datagram.clone(), out });
     }
 
@@ -65,6 +67,11 @@ impl World {
     pub fn standing(&self, host: usize, session: SessionId) -> Option<Standing> {
         let found = &self.hosts[host];
         found.node.as_ref()?.standing(session, found.user)
+    }
+
+    /// How another host's user stands to it, as a host knows it, and the stamp of the word that made it so.
+    pub fn standing_of(&self, host: usize, session: SessionId, other: usize) -> Option<(Standing, u64)> {
+        self.hosts[host].node.as_ref()?.standing_since(session, self.hosts[other].user)
     }
 
     /// Who is in a session or asked in, as a host knows it (users, and whether they are only asked), and the key that they write
@@ -153,7 +160,11 @@ impl World {
     pub fn accept_from(&mut self, app: usize, session: SessionId, from: From) {
         let (now, host, user) = (self.now, self.apps[app].host, self.apps[app].user);
         let answer = self.node(host).answer_invitation(now, user, session, true);
-        let Ok(Answer::Session(summary)) = answer else { panic!("host {host} accepts: {answer:?}") };
+        let summary = match answer {
+            Ok(Answer::Session(summary)) => summary,
+            Err(refusal) if refusal.code == RefusalCode::NotAllowed => return self.pump(host), // asked in vain
+            other => panic!("host {host} accepts: {other:?}"),
+        };
         self.take_seat(app, session, summary.kind, from);
     }
 
@@ -211,6 +222,13 @@ impl World {
     pub fn is_in(&self, host: usize, session: SessionId) -> bool {
         let found = &self.hosts[host];
         found.node.as_ref().is_some_and(|node| node.has_joined(found.user, session))
+    }
+
+    /// Whether a host's user has come in by an invitation that nothing says to count.
+    pub fn waits(&self, host: usize, session: SessionId) -> bool {
+        let found = &self.hosts[host];
+        let sessions = found.node.as_ref().map_or(vec![], |node| node.session_list(found.user));
+        sessions.iter().any(|summary| summary.session == session && summary.waits)
     }
 
     /// Who is present in a session, as a host sees it.

@@ -224,6 +224,13 @@ impl World {
     }
 
     fn down(&mut self, host: usize) {
+        // What is not told to be in a live log goes again, and the log has gone down.
+        for app in self.apps.iter().filter(|app| app.host == host) {
+            for (session, seat) in app.seats.iter().filter(|(_, seat)| seat.kind == SessionKind::Live) {
+                let first = seat.backlog.front().map(|message| message.number);
+                first.into_iter().for_each(|number| self.ledger.comes_again(*session, app.instance, number));
+            }
+        }
         let found = &mut self.hosts[host];
         if let Some(node) = found.node.take() {
             for (name, n) in node.counters().iter() {
@@ -422,7 +429,16 @@ impl World {
             for (session, digest) in node.digests() {
                 let (first, other) = *digests.entry(session).or_insert((host, digest));
                 if other != digest {
-                    return Some(format!("hosts {first} and {host} hold different things in {session:?}"));
+                    let held = |host: usize| self.hosts[host].node.as_ref().map(|node| node.held(session));
+                    let (one, two) = (held(first).unwrap_or_default(), held(host).unwrap_or_default());
+                    let only = |one: &[(LogId, Seq)], two: &[(LogId, Seq)]| -> Vec<_> {
+                        one.iter().filter(|row| !two.contains(row)).copied().collect()
+                    };
+                    return Some(format!(
+                        "hosts {first} and {host} hold different things in {session:?}: {:?} and {:?}",
+                        only(&one, &two),
+                        only(&two, &one)
+                    ));
                 }
             }
         }

@@ -17,6 +17,7 @@ pub(crate) fn summary(n: u8, title: &str, scope: Scope) -> SessionSummary {
         sealed: false,
         members: vec![],
         joined: true,
+        waits: false,
         entries: 0,
     }
 }

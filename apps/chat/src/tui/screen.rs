@@ -145,6 +145,7 @@ fn draw_header(frame: &mut Frame<'_>, area: Rect, model: &Model, theme: Theme) {
     let title = cut(&c.title(), width);
     let here = members(c);
     let hint = match (c.summary.scope, c.summary.sealed) {
+        _ if c.summary.waits => "nobody in it has confirmed you yet",
         (Scope::Open, false) => "open: readable by everyone on this LAN",
         (Scope::Open, true) => "sealed by the LAN's passphrase",
         (Scope::Invite, _) => "sealed: by invitation",

@@ -308,6 +308,7 @@ impl Scene {
             sealed: false,
             members: vec![self.part.name.clone()],
             joined: true,
+            waits: false,
             entries: self.part.past.len() as u64,
         }
     }

@@ -273,6 +273,7 @@ pub(crate) fn summary(kind: SessionKind) -> SessionSummary {
         sealed: false,
         members: vec![],
         joined: true,
+        waits: false,
         entries: 0,
     }
 }

@@ -55,6 +55,8 @@ struct Person {
 pub struct KeyFacts {
     /// Its place among the keys.
     pub number: u64,
+    /// Lamport stamp of the first statement of it.
+    stamp: u64,
     /// Who made it: only they say who gets it.
     maker: UserId,
     /// Who has it.
@@ -192,9 +194,12 @@ impl Membership {
         self.keys.iter()
     }
 
-    /// Whether a key is known to exactly those who are in or asked in.
+    /// Whether a key is known to exactly those who are in or asked in. One from before somebody went out is not: who asked them in may
+    /// have given it to them, and not be heard yet.
     pub fn suits(&self, facts: &KeyFacts) -> bool {
-        facts.recipients.iter().copied().eq(self.entitled())
+        let out = self.people.values().filter(|person| matches!(person.standing, Standing::Out(_)));
+        out.map(|person| person.since).max().is_none_or(|last| facts.stamp > last)
+            && facts.recipients.iter().copied().eq(self.entitled())
     }
 
     fn is_cut(&self, user: UserId, log: LogId, seq: Seq) -> bool {
@@ -264,7 +269,7 @@ impl Membership {
             }
             Statement::Rotate { number, recipients, gone, .. } => {
                 if self.is_member(&author) {
-                    self.rotate(author, said.under, *number, recipients);
+                    self.rotate(author, said.under, *number, place.stamp, recipients);
                     self.gone.extend(gone.iter().filter(|(_, since)| *since < place.stamp));
                 }
             }
@@ -319,8 +324,8 @@ impl Membership {
         }
     }
 
-    fn rotate(&mut self, author: UserId, under: KeyName, number: u64, recipients: &[UserId]) {
-        let fresh = || KeyFacts { number, maker: author, recipients: BTreeSet::new() };
+    fn rotate(&mut self, author: UserId, under: KeyName, number: u64, stamp: u64, recipients: &[UserId]) {
+        let fresh = || KeyFacts { number, stamp, maker: author, recipients: BTreeSet::new() };
         let facts = self.keys.entry(under).or_insert_with(fresh);
         if facts.maker == author {
             facts.recipients.extend(recipients);

@@ -138,6 +138,7 @@ impl Node {
                     sealed: self.lan_is_sealed(),
                     members: Vec::new(),
                     joined: false,
+                    waits: false,
                     entries: 0,
                 });
                 summary.members.extend(item.users.iter().filter_map(|user| self.name_of(*user, id)));
@@ -241,7 +242,13 @@ impl Node {
 
     /// How somebody stands to a session by invitation, as is known here.
     pub fn standing(&self, session: SessionId, user: UserId) -> Option<Standing> {
-        self.sessions.get(&session)?.members.as_ref()?.roll().standing(&user)
+        self.standing_since(session, user).map(|(standing, _)| standing)
+    }
+
+    /// The same, and the Lamport stamp of the statement that made it so.
+    pub fn standing_since(&self, session: SessionId, user: UserId) -> Option<(Standing, u64)> {
+        let roll = self.sessions.get(&session)?.members.as_ref()?.roll();
+        Some((roll.standing(&user)?, roll.since(&user)))
     }
 
     /// Who belongs to a session that a user is in, there or not, and what seals it.

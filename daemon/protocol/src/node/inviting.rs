@@ -222,6 +222,9 @@ impl Node {
             self.check_session_limit(user, id)?;
             self.accept(user, id, &record);
             self.settle();
+            if !self.has_joined(user, id) {
+                return refuse(RefusalCode::NotAllowed, asked_in_vain(&record.invitation.descriptor.title));
+            }
             return Ok(Answer::Session(self.summary(id, user)));
         }
         let declined = InvitationRecord { declined: true, ..record };
@@ -562,7 +565,7 @@ impl Node {
         for author in self.authors.values() {
             session.on_author(author, &mut self.out);
         }
-        for (user, by) in session.put_out_by_others() {
+        for (user, by) in session.not_in_it() {
             self.take_out(id, user, by);
         }
         self.refresh_presence(id);
@@ -571,9 +574,12 @@ impl Node {
         self.out.changed = true;
     }
 
-    fn take_out(&mut self, id: SessionId, user: UserId, by: UserId) {
+    fn take_out(&mut self, id: SessionId, user: UserId, by: Option<UserId>) {
         let title = self.sessions.get(&id).map(|session| self.title(session, user)).unwrap_or_default();
-        let reason = format!("{} removed you from {title}", self.name_of_user(by));
+        let reason = match by {
+            Some(by) => format!("{} removed you from {title}", self.name_of_user(by)),
+            None => asked_in_vain(&title),
+        };
         self.close_all(id, user, &reason);
         if let Some(session) = self.sessions.get_mut(&id) {
             session.joined.remove(&user);
@@ -628,6 +634,14 @@ impl Node {
         let known = self.authors.values().find(|author| author.user == user);
         known.map_or_else(|| format!("{:.8}", user.to_string()), |author| author.name.clone())
     }
+}
+
+/// What is told to who comes in by an invitation that does not count.
+fn asked_in_vain(title: &str) -> String {
+    format!(
+        "who asked you into #{} was not in it any more: ask somebody who is to invite you",
+        text::label(title.trim_start_matches('#'))
+    )
 }
 
 /// Whether two tokens are the same, in a time that does not tell how much of them is.

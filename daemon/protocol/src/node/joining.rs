@@ -306,6 +306,7 @@ impl Node {
         let members = self.members(id);
         let mut names: Vec<String> = members.into_iter().map(|member| member.name).collect();
         names.dedup();
+        let waits = session.waits(&user);
         SessionSummary {
             session: id,
             app: session.descriptor.app.clone(),
@@ -316,6 +317,7 @@ impl Node {
             sealed: session.keys.is_sealed(),
             members: names,
             joined: session.joined.contains(&user),
+            waits,
             entries: session.entries(),
         }
     }

@@ -128,7 +128,7 @@ impl Node {
         let Some(instance) = self.instances.remove(&id) else { return };
         for session in &instance.sessions {
             if let Some(found) = self.sessions.get_mut(session) {
-                found.close(id);
+                found.close(id, &mut self.out);
             }
             self.on_roster_changed(*session);
         }
@@ -208,7 +208,7 @@ impl Node {
         }
         instance.unheard.insert(session);
         if let Some(found) = self.sessions.get_mut(&session) {
-            found.close(id);
+            found.close(id, &mut self.out);
         }
         self.out
             .events
@@ -257,7 +257,7 @@ impl Node {
             return refuse(RefusalCode::BadRequest, "the session is not open");
         }
         if let Some(found) = self.sessions.get_mut(&session) {
-            found.close(id);
+            found.close(id, &mut self.out);
         }
         self.changed.insert(Topic::Instances);
         self.heartbeat.on_change(now);

@@ -516,6 +516,12 @@ impl Node {
         active.map(|session| (session.id(), session.digest()))
     }
 
+    /// How far each log of a session is held, as others are told.
+    pub fn held(&self, session: SessionId) -> Vec<(LogId, Seq)> {
+        let logs = self.sessions.get(&session).into_iter().flat_map(|session| session.logs());
+        logs.map(|(id, log)| (*id, log.counted())).filter(|(_, seq)| *seq > Seq(0)).collect()
+    }
+
     /// Counters by name.
     pub fn counters(&self) -> &Counters {
         &self.out.counters

@@ -70,6 +70,11 @@ impl Node {
                         session.restore_positions(user, &positions);
                     }
                 }
+                Known::Shown(id, user, positions) => {
+                    if let Some(session) = self.sessions.get_mut(&id) {
+                        session.restore_shown(user, &positions);
+                    }
+                }
                 Known::Former(id, log, epoch, seq) => {
                     if let Some(session) = self.sessions.get_mut(&id) {
                         session.restore_former(log, (epoch, seq));

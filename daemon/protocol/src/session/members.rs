@@ -196,11 +196,32 @@ struct Opened {
 
 impl Session {
     /// How far a log matters. Who is behind takes what they can open, by whomever: the keys that tell who is in may stand in the
-    /// log of somebody who is known to be in only by what they open.
+    /// log of somebody who is known to be in only by what they open. And what a present host counts is taken although it does not
+    /// count here: one of the two has not heard yet what the other knows, and it may stand just there.
     pub(super) fn limits(&self, user: UserId, log: LogId) -> Limits {
         let Some(members) = &self.members else { return Limits::default() };
         let counted = members.roll.limit(user, log);
-        Limits { counted, taken: counted.filter(|_| !members.is_behind(&self.joined)) }
+        let told = || self.present.values().filter_map(|other| Some(other.rows.get(&log)?.seq)).max();
+        let taken = counted.filter(|_| !members.is_behind(&self.joined));
+        Limits { counted, taken: taken.map(|limit| told().map_or(limit, |told| told.max(limit))) }
+    }
+
+    /// Takes in that a host counts so much of a log.
+    pub(super) fn limit_anew(&mut self, id: LogId, counts: Seq) {
+        let Some(log) = self.logs.get(&id).filter(|log| log.takes_less_than(counts)) else { return };
+        let Some(user) = log.author().map(|author| author.user) else { return };
+        let limits = self.limits(user, id);
+        self.logs.get_mut(&id).expect("just looked up").set_limits(limits);
+    }
+
+    /// A host holds the same of what counts as we: more than that it has said before it knew.
+    pub(super) fn forget_what_does_not_count(&mut self, host: HostId) {
+        let Some(present) = self.present.get_mut(&host).filter(|_| self.members.is_some()) else { return };
+        let before = present.rows.len();
+        present.rows.retain(|id, row| self.logs.get(id).is_some_and(|log| row.seq <= log.counted()));
+        if present.rows.len() < before {
+            self.limit_logs();
+        }
     }
 
     /// Somebody of this host is in it: what is sealed to them can be opened.
@@ -264,6 +285,12 @@ impl Session {
     /// Whether somebody is in, as far as is known here.
     pub fn is_member(&self, user: &UserId) -> bool {
         self.members.as_ref().is_some_and(|members| members.roll.is_member(user))
+    }
+
+    /// Whether a local user has come by an invitation, and nothing that is known here says that they are in: nobody who is has been
+    /// heard yet, or who asked them was not in any more.
+    pub fn waits(&self, user: &UserId) -> bool {
+        self.joined.contains(user) && self.members.is_some() && !self.is_member(user)
     }
 
     /// Whether a local user has left and no other host is known to know.
@@ -343,7 +370,7 @@ impl Session {
         self.plan_rotation(out);
     }
 
-    fn limit_logs(&mut self) {
+    pub(super) fn limit_logs(&mut self) {
         let author = |log: &Log| log.author().map(|author| author.user);
         let users: Vec<(LogId, UserId)> =
             self.logs.iter().filter_map(|(id, log)| Some((*id, author(log)?))).collect();
@@ -451,9 +478,9 @@ impl Session {
         self.on_membership(out);
     }
 
-    /// Local users who are out by the word of somebody else, and whose. What was said before they came does not count, unless what
-    /// they came by is known here not to count itself: who asked them in was not in any more.
-    pub fn put_out_by_others(&self) -> Vec<(UserId, UserId)> {
+    /// Local users who are not in it, as is known by now: whose word put them out, or nobody's, if they were asked in by somebody
+    /// who was not in any more. What was said before they came does not put them out.
+    pub fn not_in_it(&self) -> Vec<(UserId, Option<UserId>)> {
         let Some(members) = &self.members else { return vec![] };
         let came = |user: &UserId| members.came.get(user).copied().unwrap_or(0);
         let knows_all = members.locked.is_empty() && self.logs.values().all(|log| !log.has_gap());
@@ -466,10 +493,8 @@ impl Session {
                 })
         };
         let out = |user: &UserId| match members.roll.standing(user) {
-            Some(Standing::Out(by)) if members.roll.since(user) > came(user) || in_vain(*user) => {
-                Some((*user, by))
-            }
-            None if in_vain(*user) => Some((*user, members.creator)),
+            Some(Standing::Out(by)) if members.roll.since(user) > came(user) => Some((*user, Some(by))),
+            Some(Standing::Out(_)) | None if in_vain(*user) => Some((*user, None)),
             _ => None,
         };
         self.joined.iter().filter_map(out).collect()

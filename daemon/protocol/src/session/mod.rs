@@ -300,6 +300,11 @@ impl Session {
         self.positions.insert(user, points);
     }
 
+    /// How far a user's programs were handed it in former lives.
+    pub fn restore_shown(&mut self, user: UserId, positions: &[Position]) {
+        self.shown.insert(user, delivery::to_points(positions));
+    }
+
     /// The last number of an instance in this session's logs.
     pub fn restore_number(&mut self, instance: InstanceId, number: u64) {
         self.numbers.insert(instance, number);

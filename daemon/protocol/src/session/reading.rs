@@ -78,14 +78,25 @@ impl Session {
         (start, last)
     }
 
-    /// An instance stops reading.
-    pub fn close(&mut self, instance: InstanceId) {
+    /// An instance stops reading. What it was handed and has not acknowledged is remembered, also over a crash: whoever reads it
+    /// next is told that it comes again.
+    pub fn close(&mut self, instance: InstanceId, out: &mut Outbox) {
+        let stored = !self.is_live();
         if let Some(reader) = self.readers.remove(&instance).filter(|reader| reader.role == Role::App) {
             let shown = self.shown.entry(reader.user()).or_default();
             for (log, point) in reader.points() {
                 let upto = shown.entry(log).or_insert(point);
                 *upto = point.max(*upto);
             }
+            let kept = self.positions.get(&reader.user());
+            let beyond = |(log, point): (&LogId, &Point)| kept.and_then(|kept| kept.get(log)) < Some(point);
+            if stored && shown.iter().any(beyond) {
+                let (key, value) = records::shown(self.id, reader.user(), shown);
+                out.writes.push(Write::Record { key, value });
+            }
+        }
+        if !self.moved_users.is_empty() {
+            self.save_positions(out); // its user may have left: nothing is done later in a session without users
         }
         self.progress.close(instance);
         while self.numbers.len() > MAX_NUMBERS {

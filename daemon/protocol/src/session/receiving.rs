@@ -163,6 +163,7 @@ impl Session {
         let digest = self.digest();
         if item.digest == digest {
             self.on_same(host);
+            self.forget_what_does_not_count(host);
         }
         let Some(present) = self.present.get_mut(&host) else { return };
         if item.digest != digest && out.now >= present.ask_at {
@@ -184,6 +185,7 @@ impl Session {
             None => drop(self.present.remove(&host)),
         }
         if changed {
+            self.limit_logs(); // what counts there may be taken here
             let round_trip = reach.and_then(|reach| reach.round_trip);
             round_trip.into_iter().for_each(|known| self.gaps.on_round_trip(known));
             for own in self.own.values_mut() {
@@ -217,6 +219,7 @@ impl Session {
             {
                 rows.insert(id, *row);
             }
+            self.limit_anew(id, row.seq);
             let unseen = history && !self.history.contains_key(&id);
             let gone = self.gone(host, row, unseen);
             let log = self.logs.get_mut(&id).expect("log_for made it");

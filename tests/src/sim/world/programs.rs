@@ -234,6 +234,7 @@ impl World {
                         outcome = ledger.hear(reading, &message);
                     }
                     seat.on_shown(position);
+                    found.again += u64::from(head.flags.redelivered);
                     shown.entry(session).or_default().push(position);
                 }
                 Delivery::Author { origin, .. } => told.push(origin),

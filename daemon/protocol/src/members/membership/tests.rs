@@ -330,3 +330,25 @@ fn a_key_is_known_to_whom_somebody_gave_it_also_where_their_word_does_not_count(
     assert_eq!(all.standing(&user(3)), Some(Out(user(1))));
     assert!(!all.suits(all.key(&key).unwrap()), "they were given it");
 }
+
+#[test]
+fn a_key_from_before_somebody_went_is_not_written_under_although_nobody_is_known_to_have_given_it_to_them() {
+    let rest = [
+        (1, 1, 2, 0, rotate(0, &[1])),
+        (3, 1, 3, 0, invite(3)),
+        (4, 3, 2, 0, Statement::Accept),
+        (5, 1, 4, 1, rotate(1, &[1, 3])),
+        // Under the other key they are asked in as well (7, by the first), which is not heard yet.
+        (8, 3, 3, 0, invite(2)),
+        (9, 2, 2, 0, Statement::Accept),
+        (10, 2, 3, 0, Statement::Remove { user: user(2), cut: vec![] }),
+    ];
+    let suits = |all: &Membership, key: u8| all.suits(all.key(&[key; 16]).unwrap());
+    let early = found(&rest);
+    assert_eq!(early.key(&[1; 16]).unwrap().recipients, BTreeSet::from([user(1), user(3)]));
+    assert!(!suits(&early, 1), "they may have it");
+    let whole = [&rest[..], &[(7, 1, 5, 1, invite(2))]].concat();
+    assert!(!suits(&found(&whole), 1), "and have it");
+    let next = [&whole[..], &[(11, 1, 6, 2, rotate(2, &[1, 3]))]].concat();
+    assert!(suits(&found(&next), 2), "whoever makes the next one knows that they are out");
+}

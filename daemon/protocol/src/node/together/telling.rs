@@ -139,6 +139,7 @@ impl Node {
             sealed: true,
             members: Vec::new(),
             joined: false,
+            waits: false,
             entries: 0,
         }
     }
