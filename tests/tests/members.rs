@@ -8,7 +8,7 @@ use chalktalk_protocol::{
     entry::Entry,
     frame::{HEADER, Header, Kind},
 };
-use chalktalk_tests::sim::{Acks, World};
+use chalktalk_tests::sim::{Acks, Faults, World};
 use std::{cell::RefCell, collections::BTreeSet, rc::Rc, time::Duration};
 
 /// Two heartbeats of a small LAN: 2 s each, and a fifth more at the most.
@@ -555,4 +555,20 @@ fn who_was_asked_in_by_somebody_who_was_out_is_told_that_they_wait() {
     assert!(!world.waits(2, room));
     world.converge(ms(3000));
     assert_eq!(world.heard(chats[0], room), 1, "what they wrote meanwhile has waited");
+}
+
+#[test]
+fn what_somebody_says_the_moment_they_come_in_is_not_lost() {
+    for (kind, history) in [(SessionKind::Live, true), (SessionKind::Live, false), (SessionKind::Kept, false)]
+    {
+        let (mut world, chats) = lan(52, 3);
+        let room = room_as(&mut world, &chats, kind, history, &[1]);
+        world.network.faults = Faults { loss: 0.05, ..Faults::none() };
+        world.invite(0, room, &[2]);
+        world.run_until(ms(9000), "the invitation comes", |world| !world.invitations(2).is_empty());
+        world.accept_from(chats[2], room, From::Now);
+        world.publish(chats[2], room, 10, 40); // nobody has heard yet that they are in
+        let heard = |world: &World, host: usize| world.heard(chats[host], room);
+        world.run_until(ms(6000), "all of it", |world| (heard(world, 0), heard(world, 1)) == (10, 10));
+    }
 }

@@ -4,6 +4,7 @@ mod lan;
 
 use chalktalk_ipc::{AppId, Event, InstanceId, RefusalCode, batch::Class};
 use chalktalk_protocol::{
+    control::{self, Nack, Want},
     crypto::{Certificate, host_id, origin_id},
     entry::{Draft, Entry, Place},
     frame::{HEADER, Header, Kind},
@@ -12,6 +13,7 @@ use chalktalk_protocol::{
 };
 use ed25519_dalek::SigningKey;
 use lan::{Lan, address};
+use std::collections::BTreeSet;
 
 const ANA: usize = 0;
 const BEN: usize = 1;
@@ -327,6 +329,152 @@ fn a_small_question_does_not_draw_many_large_answers() {
     lan.run(50);
     let answers = lan.recorded[before..].iter().filter(|datagram| datagram[3] == Kind::Vector as u8).count();
     assert!((1..=2).contains(&answers), "{answers}");
+}
+
+/// A request for everything that a host has written, in somebody's name.
+fn request_for_all(lan: &Lan, host: usize, session: chalktalk_ipc::SessionId) -> Nack {
+    let of_host = lan.recorded.iter().rev().filter_map(|datagram| Entry::from_datagram(datagram).ok());
+    let origin = origin_id(&SigningKey::from_bytes(&[(host * 8 + 3) as u8; 32]).verifying_key().to_bytes());
+    let mut last = of_host.filter(|entry| entry.session == session && entry.log.origin == origin);
+    let entry = last.next().expect("they have said something");
+    let want = Want { origin, epoch: entry.log.epoch, first: Seq(1), last: entry.seq };
+    Nack { host: lan.hosts[BEN].node.host_id(), wants: vec![want; 20] }
+}
+
+fn entries(datagrams: &[Vec<u8>]) -> usize {
+    datagrams.iter().filter(|datagram| datagram[3] == Kind::Entry as u8).count()
+}
+
+#[test]
+fn forged_requests_in_an_open_session_draw_no_more_than_the_budget_of_repairs() {
+    let mut lan = Lan::new(2);
+    let lobby = lan.enter(ANA, "#lobby");
+    lan.enter(BEN, "#lobby");
+    for n in 1..=300 {
+        lan.say(ANA, lobby, n, "a line of some length, so that it takes something to send it");
+        lan.run(5);
+    }
+    lan.run(2000);
+    let request = control::frame(Kind::Nack, lobby, &request_for_all(&lan, ANA, lobby));
+    let before = lan.recorded.len();
+    for _ in 0..2500 {
+        lan.inject(stranger(), &request);
+        lan.run(4);
+    }
+    // Ten seconds: what may be saved up, and 200 a second, of each of the two who hold it.
+    let drawn = entries(&lan.recorded[before..]);
+    assert!((1..=2 * (1024 + 11 * 200)).contains(&drawn), "{drawn} entries for 2,500 forged requests");
+    lan.say(BEN, lobby, 1, "meanwhile");
+    lan.run(1000);
+    assert!(lan.heard(ANA, lobby).contains(&"meanwhile"), "talk goes on");
+}
+
+#[test]
+fn forged_requests_in_a_sealed_session_draw_nothing() {
+    let (mut lan, direct) = between_two();
+    let nack = request_for_all(&lan, ANA, direct);
+    let genuine = lan.recorded.iter().find_map(|datagram| {
+        let (header, _) = Header::parse(datagram).ok()?;
+        (header.session == direct && header.key_id != 0).then_some(header.key_id)
+    });
+    let open = control::frame(Kind::Nack, direct, &nack);
+    let mut named = open.clone();
+    named[40..44].copy_from_slice(&genuine.unwrap().to_le_bytes());
+    let mut sealed =
+        Header { key_id: genuine.unwrap(), ..Header::new(Kind::Nack, direct) }.datagram(&[7; 200]);
+    let (before, counted) = (lan.recorded.len(), lan.counter(ANA, "drop.not opened"));
+    for n in 0..100u8 {
+        sealed[HEADER + usize::from(n)] ^= 0x55;
+        [&open, &named, &sealed].into_iter().for_each(|datagram| lan.inject(stranger(), datagram));
+        lan.run(20);
+    }
+    assert_eq!(entries(&lan.recorded[before..]), 0);
+    assert!(lan.counter(ANA, "drop.not opened") >= counted + 200, "they are counted");
+}
+
+#[test]
+fn a_later_version_of_everything_is_counted_and_a_longer_header_is_understood() {
+    let (mut lan, direct) = between_two();
+    let lobby = lan.enter(ANA, "#lobby");
+    lan.enter(BEN, "#lobby");
+    lan.say(BEN, lobby, 1, "to everybody");
+    lan.run(2000);
+    let before: Vec<String> = (0..3).map(|host| lan.facts(host)).collect();
+    let (recording, counted) = (lan.recorded.clone(), lan.counter(ANA, "drop.malformed"));
+    let of_session = |datagram: &&Vec<u8>| datagram[8..24] == lobby.0 || datagram[8..24] == direct.0;
+    assert!(recording.iter().filter(of_session).count() > 10);
+    for datagram in &recording {
+        for (at, value) in [(2, 2), (3, 12), (3, 255), (2, 0)] {
+            let mut later = datagram.clone();
+            later[at] = value; // another major version, or a kind that is not known yet
+            lan.inject(stranger(), &later);
+        }
+    }
+    assert_eq!(lan.counter(ANA, "drop.malformed"), counted + 4 * recording.len() as u64);
+    lan.run(3000);
+    for (host, before) in before.iter().enumerate() {
+        assert_eq!(&lan.facts(host), before, "host {host}");
+    }
+    // A later minor version says more in its header: what it says in the body is understood.
+    let short = control::frame(Kind::Nack, lobby, &request_for_all(&lan, BEN, lobby));
+    let mut longer = [&short[..HEADER], &[9; 8], &short[HEADER..]].concat();
+    longer[5] += 8;
+    let length = longer.len() as u16;
+    longer[6..8].copy_from_slice(&length.to_le_bytes());
+    let at = lan.recorded.len();
+    lan.inject(stranger(), &longer);
+    lan.run(500);
+    assert!(entries(&lan.recorded[at..]) > 0, "it is answered");
+}
+
+#[test]
+fn a_heartbeat_of_long_ago_does_not_pin_the_key_in_it() {
+    let old = Lan::new(2);
+    let of_ben: Vec<&Vec<u8>> = old.recorded.iter().filter(|frame| frame[3] == Kind::Host as u8).collect();
+    let mut lan = Lan::new(1);
+    lan.restart(ANA); // a boot that they have not heard of
+    of_ben.iter().for_each(|frame| lan.inject(address(BEN), frame));
+    lan.run(1000);
+    assert_eq!(lan.seen(ANA), ["ana"]);
+    lan.come_as(200); // Ben at his host, who has made new keys since
+    lan.run(5000);
+    let ana = &lan.hosts[ANA];
+    let ben = ana.node.who(ana.user).into_iter().find(|person| person.name == "ben").expect("he is there");
+    assert_eq!((ben.user, ben.changed), (lan.hosts[BEN].user, false), "he is met for the first time");
+}
+
+#[test]
+fn which_private_sessions_an_instance_is_in_is_told_to_their_members_alone() {
+    let (lan, direct) = between_two();
+    let sessions = |host: usize| {
+        let Some(found) = lan.hosts.get(host) else { panic!() };
+        let list = found.node.instance_list(found.user, true);
+        list.into_iter().find(|instance| instance.instance == lan.hosts[ANA].chat).map(|found| found.sessions)
+    };
+    assert!(sessions(BEN).is_some_and(|all| all.contains(&direct)));
+    assert!(sessions(CHLOE).is_some_and(|all| !all.contains(&direct)), "she sees the program, and no more");
+}
+
+#[test]
+fn who_comes_and_goes_all_the_time_is_not_told_of_each_time() {
+    let mut lan = Lan::new(2);
+    lan.run(5000);
+    let before = lan.recorded.len();
+    for _ in 0..100 {
+        let room = lan.enter(ANA, "#revolving");
+        lan.run(10);
+        lan.leave(ANA, room);
+        lan.run(10);
+    }
+    let frames = |datagrams: &[Vec<u8>]| -> BTreeSet<Vec<u8>> {
+        datagrams.iter().filter(|datagram| datagram[3] == Kind::Host as u8).cloned().collect()
+    };
+    let told = frames(&lan.recorded[before..]).len(); // of both, in two seconds
+    assert!((2..=24).contains(&told), "{told} heartbeats for 200 changes");
+    let room = lan.enter(ANA, "#revolving");
+    lan.run(1000);
+    let ben = &lan.hosts[BEN];
+    assert!(ben.node.session_list(ben.user).iter().any(|s| s.session == room), "the last word arrives");
 }
 
 #[test]

@@ -145,9 +145,11 @@ impl Model {
             SessionKey::Members { number, name } => {
                 format!("sealed for its members, by key {name} (changed {number} times)")
             }
-            SessionKey::Changing if membership.session.waits => "nobody in it has confirmed you yet, and what you write \
+            SessionKey::Changing if membership.session.waits => {
+                "nobody in it has confirmed you yet, and what you write \
                 waits; if it stays so, ask a member to invite you again"
-                .to_owned(),
+                    .to_owned()
+            }
             SessionKey::Changing => "a new key is being made; what you write waits for it".to_owned(),
         };
         let past =

@@ -44,12 +44,17 @@ pub(crate) fn address(host: usize) -> SocketAddr {
 
 impl Host {
     fn start(n: usize, life: u64, now: Instant, disk: Restored) -> Self {
+        Self::start_as(n, n as u8 * 8 + 2, life, now, disk)
+    }
+
+    /// With a user of these keys.
+    fn start_as(n: usize, user: u8, life: u64, now: Instant, disk: Restored) -> Self {
         let seed = n as u8 * 8 + 1;
         let rng_seed = [seed + 3 + 100 * (life as u8 - 1); 32];
         let config = NodeConfig::new(&format!("host{n}"), [seed; 32], rng_seed, life);
         let mut node = Node::new(config, disk.clone(), now, 1);
         let name = ["ana", "ben", "chloé", "dan"][n].to_owned();
-        let seeds = UserSeeds { user: [seed + 1; 32], origin: [seed + 2; 32], name };
+        let seeds = UserSeeds { user: [user; 32], origin: [user + 1; 32], name };
         let user = node.add_user(now, seeds);
         let SocketAddr::V4(v4) = address(n) else { unreachable!() };
         let link = Link {
@@ -170,6 +175,19 @@ impl Lan {
     pub(crate) fn restart(&mut self, host: usize) {
         let disk = self.hosts[host].disk.clone();
         self.hosts[host] = Host::start(host, 2, self.now, disk);
+    }
+
+    /// One more host comes, whose user has other keys than the host of this number otherwise.
+    pub(crate) fn come_as(&mut self, user: u8) {
+        let (n, now) = (self.hosts.len(), self.now);
+        self.hosts.push(Host::start_as(n, user, 1, now, Restored::default()));
+    }
+
+    /// A host's chat leaves a conversation.
+    pub(crate) fn leave(&mut self, host: usize, session: SessionId) {
+        let Host { node, user, .. } = &mut self.hosts[host];
+        let left = node.leave(self.now, *user, &session.to_string(), &AppId::chat());
+        assert_eq!(left, Ok(Answer::Done));
     }
 
     /// A host leaves the network.
