@@ -3,11 +3,12 @@
 use std::{fs, path::Path};
 
 /// Where the table of threats may point to, by the beginning of what it says.
-const PLACES: [(&str, &str); 5] = [
+const PLACES: [(&str, &str); 6] = [
     ("e2e/", "tests/tests/e2e/"),
     ("users/", "tests/tests/users/"),
     ("tests/", "tests/tests/"),
     ("protocol/tests/", "daemon/protocol/tests/"),
+    ("client/", "apps/client/src/"),
     ("src/", "daemon/protocol/src/"),
 ];
 
