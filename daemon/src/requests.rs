@@ -266,6 +266,7 @@ impl Caller<'_> {
                 Answer::Health(world.watch.health(now, node, shell))
             }
             Request::Membership { target, app } => node.membership_facts(user, &target, &app)?,
+            Request::Holders { session, at } => node.holders(user, session, at)?,
             Request::Invitations => Answer::Invitations(node.invitations(user)),
             Request::AnswerInvitation { session, accept } => {
                 node.answer_invitation(now, user, session, accept)?

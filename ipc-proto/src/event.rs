@@ -96,6 +96,8 @@ pub enum Answer {
     Health(Health),
     /// To `membership`.
     Membership(Box<Membership>),
+    /// To `holders`: those who are there first.
+    Holders(Vec<Holder>),
     /// To `start` and `take_part`.
     AppSession(AppSession),
     /// To `app_sessions`.
@@ -351,6 +353,27 @@ pub struct SessionSummary {
     pub entries: u64,
 }
 
+/// How far a message has come at one member's host.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Holder {
+    /// The member.
+    pub user: UserId,
+    /// Their name.
+    pub name: String,
+    /// Their host; nil for who is not there.
+    pub host_id: HostId,
+    /// Its name; empty for who is not there.
+    pub host: String,
+    /// Whether they are there.
+    pub present: bool,
+    /// It is on that host's disk (in a live session: in its memory).
+    pub held: bool,
+    /// A program there has shown it.
+    pub shown: bool,
+    /// Whether it is the asking user, on this host.
+    pub me: bool,
+}
+
 /// Who belongs to a session, there or not, and what seals it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Membership {
@@ -360,6 +383,9 @@ pub struct Membership {
     pub history: bool,
     /// What it is sealed with.
     pub key: SessionKey,
+    /// Bytes of it that this host keeps: beyond, the oldest go that every host seen of late has. Absent: all of it.
+    #[serde(default)]
+    pub keeps: Option<u64>,
     /// Who is in it, and who has been asked in. Of an open session: who is there now.
     pub people: Vec<Belonging>,
 }

@@ -106,6 +106,13 @@ pub enum Request {
         /// The app type of the session.
         app: AppId,
     },
+    /// Who has a message of a session that the user is in, as far as their hosts have said so. Answer: `holders`.
+    Holders {
+        /// The session.
+        session: SessionId,
+        /// Where the message stands.
+        at: Position,
+    },
     /// Invitations that wait for the user's answer. Answer: `invitations`.
     Invitations,
     /// Try every way to everybody; `health` tells after a second what came of it. Answer: `done`.

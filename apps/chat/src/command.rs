@@ -24,8 +24,10 @@ pub enum Command {
     Leave,
     /// Say something to one person, or just go there.
     Msg(String),
-    /// List the people.
-    Who,
+    /// List the people, or say what is known of one.
+    Who(Option<String>),
+    /// List the conversation in view among the first, or no more.
+    Favourite,
     /// Show the keys.
     Help,
     /// End the chat.
@@ -89,11 +91,11 @@ pub enum Line {
 }
 
 /// Name, arguments and purpose of every command, in the order in which they are offered.
-pub const COMMANDS: [(&str, &str, &str); 26] = [
+pub const COMMANDS: [(&str, &str, &str); 27] = [
     ("/join", "#room", "enter a room, or make it"),
     ("/msg", "@user text", "talk to one person in private"),
     ("/me", "text", "say what you do"),
-    ("/who", "", "list the people on the network"),
+    ("/who", "[@user]", "list the people, or all about one"),
     ("/invite", "[#room] @user …", "ask people in, or into a new room"),
     ("/accept", "[#room|app]", "enter a room, or run a program"),
     ("/decline", "[#room|app]", "turn an invitation down"),
@@ -105,6 +107,7 @@ pub const COMMANDS: [(&str, &str, &str); 26] = [
     ("/members", "", "who belongs here, and its seal"),
     ("/remove", "@user", "put somebody out of this room"),
     ("/status", "online|away|busy", "say how available you are"),
+    ("/favourite", "", "list this conversation among the first"),
     ("/typing", "on|off", "whether others see you typing"),
     ("/read-marks", "on|off", "whether others see what you have read"),
     ("/settings", "", "what others see of you"),
@@ -180,7 +183,8 @@ pub fn parse(line: &str) -> Line {
         ("/read-marks", word) => setting("/read-marks", word, Setting::ReadMarks),
         ("/settings", "") => Line::Run(Command::Settings(None)),
         ("/leave" | "/part", "") => Line::Run(Command::Leave),
-        ("/who", "") => Line::Run(Command::Who),
+        ("/who", name) => Line::Run(Command::Who(named(name.trim_start_matches('@')))),
+        ("/favourite", "") => Line::Run(Command::Favourite),
         ("/help", "") => Line::Run(Command::Help),
         ("/quit" | "/exit", "") => Line::Run(Command::Quit),
         ("/clear", "") => Line::Run(Command::Clear),
@@ -403,6 +407,7 @@ mod tests {
             ("/decline plans", Line::Run(Answer(Some("#plans".into()), false))),
             ("/block ben", Line::Run(Command::Mark("@ben".into(), super::Mark::Blocked))),
             ("/typing off", Line::Run(Settings(Some(Setting::Typing(false))))),
+            ("/who @Ana María", Line::Run(Who(Some("Ana María".into())))),
             ("/quit", Line::Run(Quit)),
         ] {
             assert_eq!(parse(line), meaning, "{line}");

@@ -7,6 +7,7 @@ mod filter;
 mod line;
 mod marks;
 mod readers;
+mod sight;
 
 #[cfg(test)]
 mod convergence;
@@ -28,6 +29,7 @@ use chalktalk_ipc::{
 use line::{NOWHERE, deed};
 use marks::{Mark, Marks};
 use readers::Readers;
+use sight::Sight;
 use std::{
     collections::{BTreeMap, BTreeSet},
     ops::RangeInclusive,
@@ -127,6 +129,7 @@ pub struct Conversation {
     pub caught_up: bool,
     marks: Marks,
     readers: Readers,
+    sight: Sight,
     /// What of others has been in view, in the latest of each log.
     seen: BTreeMap<(OriginId, u32), (u64, u16)>,
     /// Messages whose marks have changed.
@@ -185,6 +188,7 @@ impl Conversation {
             caught_up: false,
             marks: Marks::default(),
             readers: Readers::default(),
+            sight: Sight::default(),
             seen: BTreeMap::new(),
             touched: BTreeSet::new(),
             progress: Progress::default(),

@@ -32,6 +32,8 @@ pub struct Kept {
     pub always: BTreeSet<UserId>,
     /// What the person wants.
     pub settings: Settings,
+    /// Conversations that are listed first.
+    pub favourites: BTreeSet<SessionId>,
 }
 
 /// What a person can want otherwise.
@@ -91,7 +93,9 @@ impl Keep {
         };
         let watched = read(&self.folder.join(WATCHED)).unwrap_or_default();
         let always = read(&self.folder.join(ALWAYS)).unwrap_or_default();
+        let favourites = read(&self.folder.join(FAVOURITES)).unwrap_or_default();
         Kept {
+            favourites: favourites.lines().filter_map(|session| session.parse().ok()).collect(),
             drafts: files.filter_map(draft).collect(),
             watched: watched.lines().map(str::to_owned).collect(),
             settings: Settings::read(&read(&self.folder.join(SETTINGS)).unwrap_or_default()),
@@ -113,6 +117,12 @@ impl Keep {
     pub fn always(&self, users: &BTreeSet<UserId>) -> io::Result<()> {
         let users: Vec<String> = users.iter().map(UserId::to_string).collect();
         self.write("", ALWAYS, &users.join("\n"))
+    }
+
+    /// Keeps which conversations are listed first.
+    pub fn favourites(&self, sessions: &BTreeSet<SessionId>) -> io::Result<()> {
+        let sessions: Vec<String> = sessions.iter().map(SessionId::to_string).collect();
+        self.write("", FAVOURITES, &sessions.join("\n"))
     }
 
     /// Keeps what the person wants.
@@ -138,6 +148,7 @@ impl Keep {
 
 const DRAFTS: &str = "drafts";
 const WATCHED: &str = "watched";
+const FAVOURITES: &str = "favourites";
 const SETTINGS: &str = "settings";
 const ALWAYS: &str = "get-all";
 
@@ -163,11 +174,13 @@ mod tests {
         keep.watched(&["tea".into(), "日本".into()]).unwrap();
         let quiet = Settings { typing: false, read_marks: true };
         keep.settings(quiet).unwrap();
+        keep.favourites(&BTreeSet::from([garden])).unwrap();
         keep.always(&BTreeSet::from([UserId([7; 32])])).unwrap();
         fs::write(dir.path().join("deep/drafts/rubbish"), "x").unwrap();
         fs::write(dir.path().join(format!("deep/drafts/{garden}")), b"\xff\xfe").unwrap();
         let kept = keep.load();
         assert_eq!(kept.drafts, BTreeMap::from([(lobby, "half a\nsentence".to_owned())]));
+        assert_eq!(kept.favourites, BTreeSet::from([garden]));
         assert_eq!((kept.settings, Settings::read("typing\n\nx y")), (quiet, Settings::default()));
         assert_eq!(kept.watched, ["tea", "日本"]);
         assert_eq!(kept.always, BTreeSet::from([UserId([7; 32])]));

@@ -197,6 +197,9 @@ impl<P: Fn(Input) + Clone + Send + 'static> Asker<P> {
                 self.app_sessions()
             }
             Effect::Members(session) => self.members(session),
+            Effect::Holders(session, at) => {
+                self.client.holders(session, at).map(|all| (self.put)(Input::Holders(session, at, all)))
+            }
             Effect::Compare(target) => {
                 let person = self.client.find_person(&target)?;
                 let fingerprint = Fingerprint::of(self.client.welcome().user, person.user);
@@ -212,6 +215,7 @@ impl<P: Fn(Input) + Clone + Send + 'static> Asker<P> {
             | Effect::KeepWatched(_)
             | Effect::KeepAlways(_)
             | Effect::KeepSettings(_)
+            | Effect::KeepFavourites(_)
             | Effect::Sign(..)
             | Effect::Bell
             | Effect::Quit => Ok(()),
@@ -256,8 +260,12 @@ impl<P: Fn(Input) + Clone + Send + 'static> Asker<P> {
             return Ok(());
         }
         match self.client.open(summary.session, From::Saved) {
-            Ok(Opened { session, members, .. }) => {
+            Ok(Opened { session, members, start, .. }) => {
+                let id = session.session;
                 (self.put)(Input::Opened { summary: session, members, focus, say });
+                if start.is_empty() {
+                    (self.put)(Input::NewHere(id));
+                }
                 Ok(())
             }
             Err(e) => {

@@ -3,7 +3,9 @@
 //! Invariant: the model does nothing itself. What is to be asked of the daemon or done to the terminal is an
 //! [`Effect`], and what comes of it is an [`Input`].
 
+mod attention;
 mod files;
+mod holders;
 mod invitations;
 mod news;
 mod searching;
@@ -30,7 +32,7 @@ use crate::{
     keep::Settings,
 };
 use chalktalk_ipc::{
-    SessionId,
+    HostId, SessionId,
     event::{InvitationSummary, Person, SessionSummary, Warning},
     nway::{AppSession, OwnedApp},
     request::Availability,
@@ -60,6 +62,8 @@ pub struct Model {
     held: Option<BTreeMap<SessionId, u64>>,
     /// The user roster.
     pub people: Vec<Person>,
+    /// The hosts on the network, once that is known.
+    network: Option<BTreeSet<HostId>>,
     /// Invitations that wait for an answer, once that is known.
     pub invitations: Option<Vec<InvitationSummary>>,
     /// Programs that run, or are to run, in the user's sessions.
@@ -91,6 +95,9 @@ pub struct Model {
     /// What the person wants.
     pub settings: Settings,
     signs: signs::Signs,
+    attention: attention::Attention,
+    /// Conversations that are listed first.
+    pub favourites: BTreeSet<SessionId>,
     /// What was being written the last time, by conversation.
     drafts: BTreeMap<SessionId, String>,
     /// Which message the person was asked about whether to delete it.
@@ -120,6 +127,7 @@ impl Model {
             stirred: BTreeSet::new(),
             held: None,
             people: Vec::new(),
+            network: None,
             invitations: None,
             apps: Arc::default(),
             registry: Vec::new(),
@@ -137,6 +145,8 @@ impl Model {
             finding: Finding::default(),
             settings: Settings::default(),
             signs: signs::Signs::default(),
+            attention: attention::Attention::default(),
+            favourites: BTreeSet::new(),
             drafts: BTreeMap::new(),
             sure: None,
             watched: Vec::new(),
@@ -187,10 +197,11 @@ impl Model {
                 self.drafts = kept.drafts;
                 self.files.always = kept.always;
                 self.settings = kept.settings;
+                self.favourites = kept.favourites;
                 self.watched = kept.watched.iter().map(|word| word.to_lowercase()).collect();
             }
             Input::Event(event) => self.on_event(event),
-            Input::People(people) => self.people = people.into_iter().map(fit_for_display).collect(),
+            Input::People(people) => self.on_people(people),
             Input::Sessions(sessions) => self.on_sessions(sessions),
             Input::Invitations(invitations) => self.on_invitations(invitations),
             Input::AppSessions(sessions) => self.on_app_sessions(sessions),
@@ -199,6 +210,12 @@ impl Model {
             Input::Files { session, found, here } => self.on_files(session, &found, here),
             Input::Warnings(warnings) => self.warnings = warnings,
             Input::Members(membership) => self.on_members(&membership),
+            Input::Holders(session, at, holders) => self.on_holders(session, at, &holders),
+            Input::NewHere(session) => {
+                if let Some(c) = self.conversation_mut(session) {
+                    c.on_new_here(now);
+                }
+            }
             Input::Found(typed, hits) => self.on_found(typed, hits),
             Input::Compare(person, fingerprint) => self.on_compare(fit_for_display(person), &fingerprint),
             Input::Marked(person) => self.on_marked(&fit_for_display(person)),
@@ -270,6 +287,7 @@ impl Model {
     fn act(&mut self, action: Action) {
         self.flash = None;
         self.stop_seeking();
+        self.on_activity();
         match action {
             Action::Edit(edit) => self.edit(edit),
             Action::Send => self.send(),
@@ -299,6 +317,7 @@ impl Model {
             Action::Copy => self.copy(),
             Action::On(what) => self.act_on(what),
             Action::New => self.go_to_new(),
+            Action::Unread => self.go_to_unread(),
             Action::Switcher => self.open_switcher(),
             Action::Narrow(letter) => self.narrow(letter),
             Action::Choose if self.mode == Mode::Finding => self.go_to_hit(),
@@ -405,7 +424,12 @@ impl Model {
                 self.join(target, text);
             }
             Command::Leave => self.effects.extend(self.focus.map(Effect::Leave)),
-            Command::Who => self.notice(Tone::Quiet, &self.who()),
+            Command::Who(None) => self.notice(Tone::Quiet, &self.who()),
+            Command::Who(Some(name)) => match self.profile(&name) {
+                Some(profile) => self.notice(Tone::Quiet, &profile),
+                None => self.alarm(&format!("Nobody on the network is called {}.", text::label(&name))),
+            },
+            Command::Favourite => self.like(),
             Command::Help => self.mode = Mode::Help(0),
             Command::Quit => self.quit(),
             Command::Clear => {
@@ -414,8 +438,7 @@ impl Model {
                 }
             }
             Command::Status(availability) => {
-                self.effects.push(Effect::Availability(availability));
-                self.flash = Some((Tone::Quiet, format!("You are {}.", word(availability))));
+                self.set_availability(availability);
             }
             Command::Copy => self.select(),
             Command::Do(doing) => self.carry_out(doing),

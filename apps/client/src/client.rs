@@ -13,7 +13,10 @@ use crate::{
 };
 use chalktalk_ipc::{
     Answer, AppId, HostId, InstanceId, OriginId, Position, Request, Secret, SessionId, UserId,
-    event::{Health, InstanceSummary, InvitationSummary, Member, Membership, Person, SessionSummary, Status},
+    event::{
+        Health, Holder, InstanceSummary, InvitationSummary, Member, Membership, Person, SessionSummary,
+        Status,
+    },
     nway::{self, AppOwner, AppSession},
     request::{Availability, From, HistoryPoint, Mark, Role, SessionKind, Topic},
 };
@@ -93,6 +96,8 @@ pub struct Opened {
     pub session: SessionSummary,
     /// Everybody in it.
     pub members: Vec<Member>,
+    /// What this user has acknowledged in this app before, of each log; reading starts behind it.
+    pub start: Vec<Position>,
     /// Number of the last message of this instance that is in the log.
     pub last_number: u64,
 }
@@ -289,6 +294,17 @@ impl Client {
         self.request(Request::Remove { target: target.into(), app: app.clone(), user: user.into() }).map(drop)
     }
 
+    /// Who has a message of a session that the user is in, and who does not, as far as their hosts have said so.
+    ///
+    /// # Errors
+    /// As [`Client::request`]; refused if the user is not in it.
+    pub fn holders(&self, session: SessionId, at: Position) -> Result<Vec<Holder>, ClientError> {
+        match self.request(Request::Holders { session, at })? {
+            Answer::Holders(holders) => Ok(holders),
+            other => Err(unexpected(&other)),
+        }
+    }
+
     /// Who belongs to a session that the user is in, and what seals it.
     ///
     /// # Errors
@@ -483,8 +499,8 @@ impl Client {
     /// As [`Client::request`].
     pub fn open(&self, session: SessionId, from: From) -> Result<Opened, ClientError> {
         match self.request(Request::Open { session, from })? {
-            Answer::Opened { session, last_number, members, .. } => {
-                Ok(Opened { session, members, last_number })
+            Answer::Opened { session, last_number, members, start, .. } => {
+                Ok(Opened { session, members, start, last_number })
             }
             other => Err(unexpected(&other)),
         }

@@ -111,7 +111,7 @@ fn names(values: impl Iterator<Item = Value>) -> BTreeSet<String> {
 fn every_request_is_shown_and_reads() {
     let calls: Vec<Call> = examples("json call");
     let shown = names(calls.iter().filter_map(|call| serde_json::to_value(&call.request).ok()));
-    let all = "ack answer_invitation answer_offer app_sessions apps attach attach_agent blobs cancel cancel_transfer close create drop_blob exited export_identity fetch_blob find_person health hello history import_identity instances invitations invite join launch_result leave mark_person membership open probe put_blob ready remove resume run_ended run_ready sessions set_availability set_passphrase start status still_running take_part watch who";
+    let all = "ack answer_invitation answer_offer app_sessions apps attach attach_agent blobs cancel cancel_transfer close create drop_blob exited export_identity fetch_blob find_person health hello history holders import_identity instances invitations invite join launch_result leave mark_person membership open probe put_blob ready remove resume run_ended run_ready sessions set_availability set_passphrase start status still_running take_part watch who";
     assert_eq!(shown.iter().map(String::as_str).collect::<Vec<_>>().join(" "), all);
 }
 
@@ -122,7 +122,7 @@ fn every_answer_and_event_is_shown_and_reads() {
         Down::Reply { body: Ok(answer), .. } => serde_json::to_value(answer).ok(),
         _ => None,
     });
-    let all = "app_session app_sessions apps attached blobs done health history_end identity instances invitations membership opened person session sessions status transfer welcome who";
+    let all = "app_session app_sessions apps attached blobs done health history_end holders identity instances invitations membership opened person session sessions status transfer welcome who";
     assert_eq!(names(answers).iter().map(String::as_str).collect::<Vec<_>>().join(" "), all);
     let events = downs.iter().filter_map(|down| match down {
         Down::Event(event) => serde_json::to_value(event).ok(),

@@ -122,8 +122,15 @@ fn what_is_new_is_found_and_drafts_stay() {
     ana.await_text("1 new");
     ana.keys(&["lob", "Enter"]);
     ana.await_text("are you there?");
+    ana.type_line("/favourite");
+    ana.await_text("★ #lobby");
+    ana.type_line("/who @ben");
+    ana.await_text("on h2: online");
+    ana.type_line("/status busy");
+    ana.await_text("You are busy. Nothing rings.");
     ana.type_line("/quit");
     wait::until(SOON, "the chat to end", || lab.host(1).chats().is_empty());
     let again = Terminal::chat_in(lab.host(1), "again", "#garden");
     again.await_text("half a sentence");
+    again.await_text("★ #lobby");
 }

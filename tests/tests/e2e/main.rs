@@ -12,6 +12,7 @@ mod board_window;
 mod chat;
 mod chat_export;
 mod chat_files;
+mod chat_sight;
 mod chat_signs;
 mod chat_together;
 mod clones;
@@ -73,6 +74,7 @@ fn main() -> ExitCode {
         chat::TESTS,
         chat_export::TESTS,
         chat_files::TESTS,
+        chat_sight::TESTS,
         chat_signs::TESTS,
         board::TESTS,
         board_window::TESTS,

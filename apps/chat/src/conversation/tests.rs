@@ -47,7 +47,13 @@ pub(crate) fn message(session: u8, n: u8, stamp: u64, text: &str) -> Message {
 const ME: UserId = UserId([1; 32]);
 
 fn me() -> Me {
-    Me { user: ME, name: "ana".into(), host: "host".into(), instance: InstanceId::NIL }
+    Me {
+        user: ME,
+        name: "ana".into(),
+        host: "host".into(),
+        host_id: chalktalk_ipc::HostId::NIL,
+        instance: InstanceId::NIL,
+    }
 }
 
 fn lobby() -> Conversation {

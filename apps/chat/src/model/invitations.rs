@@ -4,10 +4,12 @@
 
 use super::{Effect, Model};
 use crate::conversation::Tone;
+use chalktalk_client::files::size_for_people;
 use chalktalk_ipc::{
     AppId, SessionId,
     event::{Belonging, InvitationSummary, Membership, SessionKey},
     nway::{AppInvitation, Part},
+    request::SessionKind,
     text,
 };
 
@@ -21,7 +23,7 @@ impl Model {
         let known = self.invitations.replace(waiting.clone()).unwrap_or_default();
         for invitation in waiting.iter().filter(|new| known.iter().all(|old| old.session != new.session)) {
             let name = self.name_of(invitation);
-            self.effects.push(Effect::Bell);
+            self.ring();
             if let Some(nway) = &invitation.nway {
                 self.tell_of_app(invitation, nway, &name);
                 continue;
@@ -155,6 +157,16 @@ impl Model {
         let past =
             if membership.history { "newcomers see its past" } else { "newcomers do not see its past" };
         let mut lines = vec![format!("{}: {seal}; {past}.", text::label(&membership.session.title))];
+        lines.push(match membership.keeps {
+            Some(bytes) => format!(
+                "All of it is kept, up to {} on each host; beyond, the oldest goes that everybody has.",
+                size_for_people(bytes)
+            ),
+            None if membership.session.kind == SessionKind::Live => {
+                "It is not kept: newcomers see what is still in memory.".into()
+            }
+            None => "All of it is kept for good.".into(),
+        });
         let here = names(|person| person.present && !person.invited);
         let away = names(|person| !person.present && !person.invited);
         let invited = names(|person| person.invited);
@@ -281,9 +293,19 @@ mod tests {
             person(3, "cleo", true, false),
         ];
         let session = summary(1, "#plans", Scope::Invite);
-        model.update(Input::Members(Membership { session, history: false, key, people }), 0);
+        model.update(
+            Input::Members(Membership { session, history: false, key, keeps: Some(1 << 30), people }),
+            0,
+        );
         let said = last_line(&model);
-        for part in ["key 0a0b0c0d", "here: ana (you)", "away: ben", "invited: cleo", "do not see its past"] {
+        for part in [
+            "key 0a0b0c0d",
+            "here: ana (you)",
+            "away: ben",
+            "invited: cleo",
+            "do not see its past",
+            "up to 1.0 GiB",
+        ] {
             assert!(said.contains(part), "{part}: {said}");
         }
     }

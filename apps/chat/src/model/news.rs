@@ -2,7 +2,7 @@
 //!
 //! Invariant: names and texts pass [`text`] on their way in.
 
-use super::{Effect, Model};
+use super::{Effect, Model, fit_for_display};
 use crate::{
     conversation::{Conversation, Novelty, Order, Past, Progress, Tone},
     place::{self, LOBBY},
@@ -10,7 +10,7 @@ use crate::{
 use chalktalk_client::Message;
 use chalktalk_ipc::{
     AppId, Event, FailReason, SessionId,
-    event::{Member, Scope, SessionSummary},
+    event::{Member, Person, Scope, SessionSummary},
     request::Topic,
     text,
 };
@@ -37,7 +37,7 @@ impl Model {
                 c.kept = self.drafts.remove(&session).unwrap_or_default();
                 c.editor.set(&c.kept);
                 self.conversations.push(c);
-                self.conversations.sort_by_key(place_in_list);
+                self.sort();
                 self.effects.extend([Effect::Past(session, None), Effect::Files(session, false)]);
             }
         }
@@ -45,6 +45,24 @@ impl Model {
             self.look_at(session);
         }
         say.into_iter().for_each(|text| self.say(text));
+    }
+
+    /// Who is on the network. Whoever is not any more may be out of sight where one talks.
+    pub(super) fn on_people(&mut self, people: Vec<Person>) {
+        self.network = Some(people.iter().map(|person| person.host_id).collect());
+        self.people = people.into_iter().map(fit_for_display).collect();
+        self.on_status();
+        let open: Vec<SessionId> = self.conversations.iter().map(Conversation::session).collect();
+        open.into_iter().for_each(|session| self.look_around(session));
+    }
+
+    /// Compares who is in a conversation with who is on the network, once that is known.
+    pub(super) fn look_around(&mut self, session: SessionId) {
+        let (here, now) = (self.me.host_id, self.now);
+        let Some(network) = self.network.clone() else { return };
+        if let Some(c) = self.conversation_mut(session) {
+            c.look_around(here, &network, now);
+        }
     }
 
     pub(super) fn on_message(&mut self, message: &Message) {
@@ -60,6 +78,10 @@ impl Model {
             Novelty::Own => return self.on_roll(message),
             Novelty::Marked(target, deed) => return self.on_deed(message, target, &deed),
         };
+        let now = self.now;
+        if let Some(c) = self.conversation_mut(message.session) {
+            c.note_coming(message, now);
+        }
         self.on_roll(message);
         self.on_offer(message);
         let watched = self.is_watched(&String::from_utf8_lossy(&message.payload));
@@ -75,7 +97,7 @@ impl Model {
             c.mark_new(Order::of(message));
         }
         if !in_view && mention && !message.flags.redelivered {
-            self.effects.push(Effect::Bell);
+            self.ring();
         }
     }
 
@@ -164,7 +186,7 @@ impl Model {
     }
 }
 
-fn place_in_list(c: &Conversation) -> (bool, bool, String) {
+pub(super) fn place_in_list(c: &Conversation) -> (bool, bool, String) {
     let title = c.title();
     (c.summary.scope == Scope::Direct, title != LOBBY, title.to_lowercase())
 }

@@ -40,11 +40,12 @@ impl Model {
     /// When [`super::Input::Tick`] is wanted next, on the clock of [`Model::update`].
     pub fn next_tick(&self) -> Option<u64> {
         let typing = self.current().and_then(Conversation::typing_until);
-        self.signs.due.into_iter().chain(typing).min()
+        self.signs.due.into_iter().chain(typing).chain(self.attention.due()).min()
     }
 
     pub(super) fn on_tick(&mut self) {
         let now = self.now;
+        self.rest();
         self.conversations.iter_mut().for_each(|c| c.settle_typing(now));
         if self.signs.due.is_some_and(|due| due <= now) {
             self.signs.due = None;
@@ -113,6 +114,7 @@ impl Model {
         };
         let new = !instances(&members).is_subset(&instances(&c.members));
         c.members = members;
+        self.look_around(session);
         if new {
             self.say_once_more(session);
         }

@@ -3,10 +3,10 @@
 //! Invariant: everything that leaves is a [`Saying`] that fits into a message; what does not fit stays where it was
 //! being written.
 
-use super::{Effect, Mode, Model, OnMessage, signs};
+use super::{Effect, Mode, Model, OnMessage};
 use crate::{
     command,
-    conversation::{Conversation, Deed, Delivery, Filter, Line, Order, Said, Scroll, Tone, Writing},
+    conversation::{Conversation, Deed, Filter, Line, Order, Said, Scroll, Tone, Writing},
     doing::{Doing, Part},
     emoji,
     roll::{self, Outcome},
@@ -15,7 +15,7 @@ use chalktalk_client::{
     Message,
     chat::{Kind, Place, Saying},
 };
-use chalktalk_ipc::{SessionId, UserId, event::Scope, text::label};
+use chalktalk_ipc::{SessionId, UserId, text::label};
 use std::collections::BTreeMap;
 
 #[cfg(test)]
@@ -340,36 +340,6 @@ impl Model {
         }
     }
 
-    fn who_has(&mut self, order: Order) {
-        let Some(c) = self.current() else { return };
-        let Some(said) = self.line(order).and_then(Line::said) else { return };
-        let text = match &said.own {
-            Some(own) => {
-                let read = self.line(order).and_then(|line| signs::readers(c, line, self.me.user));
-                let read = read.map(|read| format!("\n{read}")).unwrap_or_default();
-                format!("{}{read}", far(c, c.delivery(own), &own.failures))
-            }
-            None => format!(
-                "Written by {}; it is here, so others hold it too. How far it has come, they know.",
-                said.name
-            ),
-        };
-        self.notice(Tone::Quiet, &format!("“{}”: {text}\n{}", quote(&said.text), self.present(c)));
-    }
-
-    fn present(&self, c: &Conversation) -> String {
-        let shown = |with: bool| {
-            let members = c.members.iter().filter(move |member| member.instances.is_empty() != with);
-            let names: Vec<String> =
-                members.map(|m| format!("{} on {}", label(&m.name), label(&m.host))).collect();
-            names.join(", ")
-        };
-        match (shown(true), shown(false)) {
-            (here, away) if away.is_empty() => format!("In the room with a program open: {here}."),
-            (here, away) => format!("In the room with a program open: {here}. Without one: {away}."),
-        }
-    }
-
     fn topics(&self) -> String {
         let mut topics: BTreeMap<&str, usize> = BTreeMap::new();
         for said in self.current().into_iter().flat_map(|c| &c.lines).filter_map(Line::said) {
@@ -407,7 +377,7 @@ impl Model {
         self.current()?.lines.iter().rev().find(others).map(|line| line.order)
     }
 
-    fn line(&self, order: Order) -> Option<&Line> {
+    pub(super) fn line(&self, order: Order) -> Option<&Line> {
         let lines = &self.current()?.lines;
         lines.binary_search_by_key(&order, |line| line.order).ok().map(|at| &lines[at])
     }
@@ -429,20 +399,6 @@ impl Model {
 
 /// Rows between the divider and the bottom of the view after going there.
 const GO_DOWN: i32 = 12;
-
-fn far(c: &Conversation, delivery: Delivery, failures: &[String]) -> String {
-    let others = if c.summary.scope == Scope::Direct { "the other host" } else { "other hosts" };
-    let reached = match delivery {
-        Delivery::Sending => "on its way to the daemon".into(),
-        Delivery::Sent => "sent, not stored yet".into(),
-        Delivery::Stored => format!("stored on this host; none of the {others} has said that it holds it"),
-        Delivery::Held(held, all) => {
-            format!("stored here, held by {held} of {all} {others}, not shown to everybody present yet")
-        }
-        Delivery::Delivered => "stored here, held by others, and shown to everybody present".into(),
-    };
-    if failures.is_empty() { reached } else { format!("{reached}; {}", failures.join("; ")) }
-}
 
 /// How dice fell, and their sum.
 fn sum(faces: &[u32]) -> String {

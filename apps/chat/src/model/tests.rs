@@ -29,6 +29,7 @@ pub(crate) fn ana() -> Model {
         user: UserId([1; 32]),
         name: "ana".into(),
         host: "ana-laptop".into(),
+        host_id: HostId([1; 16]),
         instance: InstanceId([1; 16]),
     });
     model.take_effects();

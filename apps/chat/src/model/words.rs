@@ -7,8 +7,8 @@ use crate::{
 };
 use chalktalk_client::{Fingerprint, Message, Transferred, files::Offer};
 use chalktalk_ipc::{
-    AppId, BlobId, Event, InstanceId, OriginId, Position, SessionId, UserId,
-    event::{InvitationSummary, Member, Membership, Person, SessionSummary, Warning},
+    AppId, BlobId, Event, HostId, InstanceId, OriginId, Position, SessionId, UserId,
+    event::{Holder, InvitationSummary, Member, Membership, Person, SessionSummary, Warning},
     nway::{AppOwner, AppSession, Part},
     request::{Availability, HistoryPoint, Mark},
 };
@@ -24,6 +24,8 @@ pub struct Me {
     pub name: String,
     /// This host's name.
     pub host: String,
+    /// This host.
+    pub host_id: HostId,
     /// This process.
     pub instance: InstanceId,
 }
@@ -67,6 +69,8 @@ pub enum Action {
     On(OnMessage),
     /// To where the new begins.
     New,
+    /// To the next conversation in which something is unread.
+    Unread,
     /// Opens the quick switcher, or closes it.
     Switcher,
     /// A letter more for it, or one less.
@@ -182,6 +186,10 @@ pub enum Input {
     Warnings(Vec<Warning>),
     /// Who belongs to a session, and what seals it.
     Members(Membership),
+    /// Who has a message.
+    Holders(SessionId, Position, Vec<Holder>),
+    /// The person has never been in a session before that was opened.
+    NewHere(SessionId),
     /// What was found, the newest first, for what was typed.
     Found(String, Vec<Hit>),
     /// What to compare with a person.
@@ -270,6 +278,8 @@ pub enum Effect {
     StopTransfer(u64),
     /// Ask which files of a session are here; and look for what was offered long ago.
     Files(SessionId, bool),
+    /// Keep which conversations are listed first.
+    KeepFavourites(BTreeSet<SessionId>),
     /// Say something in passing.
     Sign(SessionId, Vec<u8>),
     /// Keep what the person wants.
@@ -304,6 +314,8 @@ pub enum Effect {
     TakePart(SessionId, Part),
     /// Call an app session off.
     CancelApp(SessionId),
+    /// Ask who has a message.
+    Holders(SessionId, Position),
     /// Ask who belongs to a session.
     Members(SessionId),
     /// Say how available one is.

@@ -168,8 +168,10 @@ fn with_alt(c: char, model: &Model) -> Option<Action> {
     if let Some(place) = c.to_digit(10).and_then(|digit| digit.checked_sub(1)) {
         return model.conversations.get(place as usize).map(|c| Action::Go(c.session()));
     }
-    if c == 'u' {
-        return Some(Action::New);
+    match c {
+        'u' => return Some(Action::New),
+        'a' => return Some(Action::Unread),
+        _ => {}
     }
     Some(Action::Edit(match c {
         'b' => Edit::WordLeft,

@@ -73,7 +73,8 @@ enum Happening {
 /// Talks until the person has had enough.
 pub fn run(client: &Client, events: Events, opening: &Opening) -> Result<(), TuiError> {
     let welcome = client.welcome();
-    let me = Me { user: welcome.user, name: welcome.name, host: welcome.host, instance: client.instance() };
+    let (host_id, instance) = (welcome.host_id, client.instance());
+    let me = Me { user: welcome.user, name: welcome.name, host: welcome.host, host_id, instance };
     let (sender, happenings) = sync_channel(WAITING);
     // Before the terminal is taken over, so that a refusal can be read.
     let summary = place::enter(client, opening)?;
@@ -88,6 +89,9 @@ pub fn run(client: &Client, events: Events, opening: &Opening) -> Result<(), Tui
     let session = opened.session.session;
     let first = Input::Opened { summary: opened.session, members: opened.members, focus: true, say: None };
     chat.model.update(first, now());
+    if opened.start.is_empty() {
+        chat.model.update(Input::NewHere(session), now());
+    }
     let mut terminal = Terminal::take()?;
     let (put, ended) = (sender.clone(), sender.clone());
     let put = move |input| drop(put.send(Happening::Input(Box::new(input))));
@@ -198,6 +202,7 @@ impl Chat {
                 Effect::Bell => terminal.bell()?,
                 Effect::KeepDraft(session, text) => self.keep(|keep| keep.draft(session, &text)),
                 Effect::KeepAlways(users) => self.keep(|keep| keep.always(&users)),
+                Effect::KeepFavourites(sessions) => self.keep(|keep| keep.favourites(&sessions)),
                 Effect::KeepSettings(settings) => self.keep(|keep| keep.settings(settings)),
                 Effect::KeepWatched(words) => self.keep(|keep| keep.watched(&words)),
                 other => link.carry_out(other),

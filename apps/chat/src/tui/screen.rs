@@ -13,6 +13,7 @@ use crate::{
     command::commands,
     conversation::{Conversation, Line as Spoken, Tone, Writing},
     model::{Action, Goal, Mode, Model, PALETTE, quote},
+    transcript::moment,
 };
 use chalktalk_ipc::{
     UserId,
@@ -92,7 +93,7 @@ fn draw_talk(frame: &mut Frame<'_>, area: Rect, model: &mut Model, theme: Theme,
     let banner = take_bottom(&mut rest, u16::from(height >= 6 && warning.is_some()));
     let header = take_top(&mut rest, if height >= 8 { 2 } else { 0 });
 
-    draw_header(frame, header, model, theme);
+    draw_header(frame, header, model, theme, zone);
     let (reached_top, below) = draw_history(frame, rest, model, theme, zone);
     if let Some(text) = warning {
         frame.render_widget(Paragraph::new(cut(&text, banner.width.into())).style(theme.banner()), banner);
@@ -134,7 +135,7 @@ fn banner(model: &Model) -> Option<String> {
     model.away.as_ref().map(away).or_else(held_back)
 }
 
-fn draw_header(frame: &mut Frame<'_>, area: Rect, model: &Model, theme: Theme) {
+fn draw_header(frame: &mut Frame<'_>, area: Rect, model: &Model, theme: Theme, zone: &TimeZone) {
     if area.is_empty() {
         return;
     }
@@ -161,9 +162,10 @@ fn draw_header(frame: &mut Frame<'_>, area: Rect, model: &Model, theme: Theme) {
         Span::raw(" ".repeat(gap)),
         Span::styled(here, theme.dim()),
     ]);
-    let below = match trouble(&model.warnings) {
-        Some(text) => Line::styled(cut(&text, width), theme.banner()),
-        None => Line::styled("─".repeat(width), theme.dim()),
+    let below = match (trouble(&model.warnings), out_of_sight(c, zone)) {
+        (Some(text), _) => Line::styled(cut(&text, width), theme.banner()),
+        (None, Some(text)) => Line::styled(cut(&text, width), theme.accent()),
+        (None, None) => Line::styled("─".repeat(width), theme.dim()),
     };
     frame.render_widget(Paragraph::new(vec![line, below]), area);
 }
@@ -184,6 +186,15 @@ fn members(c: &Conversation) -> String {
     let mut names: Vec<String> = people.into_values().collect();
     names.sort();
     if names.is_empty() { String::new() } else { format!("{} here: {}", names.len(), names.join(", ")) }
+}
+
+/// Who of the conversation is out of sight, and since when.
+fn out_of_sight(c: &Conversation, zone: &TimeZone) -> Option<String> {
+    let gone = c.out_of_sight();
+    let since = gone.iter().map(|(_, since)| *since).min()?;
+    let since = moment(since).to_zoned(zone.clone()).strftime("%H:%M");
+    let names: Vec<&str> = gone.iter().map(|(name, _)| *name).collect();
+    Some(format!(" out of sight since {since}: {}", names.join(", ")))
 }
 
 /// Draws the talk; whether scrolling reached the first line, and how many lines are below the view.
@@ -409,7 +420,7 @@ fn draw_switcher(frame: &mut Frame<'_>, model: &Model, theme: Theme) {
 /// Columns of the quick switcher.
 const SWITCHER: u16 = 52;
 
-const KEYS: [(&str, &str); 17] = [
+const KEYS: [(&str, &str); 18] = [
     ("Enter", "send"),
     ("Alt-Enter, Ctrl-J", "new line"),
     ("Tab", "complete /command, @name, #room"),
@@ -421,6 +432,7 @@ const KEYS: [(&str, &str); 17] = [
     ("F2", "choose a message, and do something with it"),
     ("Ctrl-K", "quick switcher: go anywhere by a few letters"),
     ("Alt-U", "where the new begins"),
+    ("Alt-A", "next conversation with something unread"),
     ("Ctrl-A, Ctrl-E", "start, end of the line"),
     ("Ctrl-Left, Ctrl-Right", "word left, right"),
     ("Ctrl-W, Ctrl-U, Alt-K", "cut word, to start, to end"),

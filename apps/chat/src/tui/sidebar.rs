@@ -113,12 +113,13 @@ fn conversation(c: &Conversation, model: &Model, theme: Theme, width: usize) -> 
             format!("{at}{}{more}", n.min(MAX_COUNT))
         }
     };
+    let liked = if model.favourites.contains(&c.session()) { "★ " } else { "" };
     let draft = if !chosen && !c.editor.is_empty() { " ✎" } else { "" };
-    let room = width.saturating_sub(mark.width() + count.width() + draft.width() + 1);
+    let room = width.saturating_sub(mark.width() + liked.width() + count.width() + draft.width() + 1);
     let title = cut(&c.title(), room);
     let gap = room.saturating_sub(title.width()) + 1;
     let line = Line::from_iter([
-        Span::styled(format!("{mark}{title}"), style),
+        Span::styled(format!("{mark}{liked}{title}"), style),
         Span::styled(draft, theme.dim()),
         Span::raw(" ".repeat(gap)),
         Span::styled(count, theme.accent()),

@@ -423,3 +423,32 @@ fn the_name_of_a_file_is_shown_letter_for_letter_with_how_it_stands() {
     assert!(shown.contains("📎 _._.._-rf _x_.exe (10 B)"), "{shown}");
     assert!(shown.contains("on 1 of 3 hosts · /get _._.._-rf _x_.exe fetches it"), "{shown}");
 }
+
+#[test]
+fn ten_thousand_reactions_and_towers_of_accents_are_shown_harmless_and_quickly() {
+    let mut model = talk();
+    let start = std::time::Instant::now();
+    let target = message(1, 2, 200_000, &format!("z{}algo \u{202e}turned\u{2066}", "\u{0301}".repeat(5_000)));
+    let of = Place(target.position);
+    model.update(Input::Delivered(vec![target]), 0);
+    // As they come from a socket: some at a time.
+    for batch in 0..100u64 {
+        let react = |n: u64| {
+            let stamp = 300_000 + batch * 100 + n;
+            let mut message = message(1, 2, stamp, "");
+            message.author = std::sync::Arc::new(chalktalk_client::Author {
+                user: chalktalk_ipc::UserId(*blake3::hash(&stamp.to_le_bytes()).as_bytes()),
+                ..(*message.author).clone()
+            });
+            let emoji = char::from_u32(0x4e00 + (stamp % 5_000) as u32).unwrap().to_string();
+            message.payload = Saying::new("x", Kind::React { of, emoji, off: false }).payload().unwrap();
+            message
+        };
+        model.update(Input::Delivered((0..100).map(react).collect()), 0);
+        screen(&mut model, 100, 24);
+    }
+    let shown = screen(&mut model, 100, 24);
+    assert!(shown.contains("and 4988 more") && shown.contains("algo turned"), "{shown}");
+    assert!(!shown.contains(['\u{202e}', '\u{2066}']) && shown.matches('\u{0301}').count() <= 8, "{shown}");
+    assert!(start.elapsed() < std::time::Duration::from_secs(60), "{:?}", start.elapsed());
+}

@@ -281,7 +281,9 @@ impl Node {
             None => SessionKey::None,
         };
         let (session, history) = (self.summary(id, me), session.descriptor.history);
-        Ok(Answer::Membership(Box::new(Membership { session, history, key, people })))
+        let keeps =
+            self.sessions.get(&id).filter(|session| session.may_drop()).map(|_| self.keeping.keep.chat);
+        Ok(Answer::Membership(Box::new(Membership { session, history, key, keeps, people })))
     }
 
     /// A session's title as people see it.

@@ -14,6 +14,7 @@ mod facts;
 mod failures;
 mod health;
 mod hearing;
+mod holders;
 mod identity;
 mod inviting;
 mod joining;

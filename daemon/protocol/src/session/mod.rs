@@ -344,6 +344,18 @@ impl Session {
     }
 
     /// How far the apps of a local user have acknowledged a log.
+    /// Up to where another host holds a log, and up to where programs there have shown it, by its own word.
+    pub fn reached_there(&self, host: HostId, id: LogId) -> (Seq, Seq) {
+        let row = self.present.get(&host).and_then(|present| present.rows.get(&id));
+        row.map_or_else(Default::default, |row| (row.seq, row.acked))
+    }
+
+    /// Up to where this host holds a log, and up to where a local user has been shown it.
+    pub fn reached_here(&self, user: &UserId, id: LogId) -> (Seq, Seq) {
+        let held = self.logs.get(&id).map_or_else(Default::default, Log::counted);
+        (held, self.acked_by(user, id))
+    }
+
     fn acked_by(&self, user: &UserId, id: LogId) -> Seq {
         self.acked.get(user).and_then(|logs| logs.get(&id)).copied().unwrap_or_default()
     }

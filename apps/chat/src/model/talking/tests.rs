@@ -8,7 +8,11 @@ use crate::{
         tests::{act, ana, deliver, open, person, typed},
     },
 };
-use chalktalk_ipc::{Event, HostId, InstanceId, event::Member, request::Availability};
+use chalktalk_ipc::{
+    Event, HostId, InstanceId,
+    event::{Member, Scope},
+    request::Availability,
+};
 
 fn lobby() -> Model {
     let mut model = ana();

@@ -1,0 +1,263 @@
+//! How available one is, and what calls for attention: away when nothing is typed for long, no bell where one does not
+//! want to be disturbed, conversations that one likes first.
+//!
+//! Invariant: what a person said of themselves is changed by nobody else; what this chat has set by itself ends with the
+//! next key.
+
+use super::{Effect, Model, Tone, word};
+use crate::conversation::Conversation;
+use chalktalk_ipc::{
+    event::{Person, Scope},
+    request::Availability,
+};
+use std::collections::BTreeMap;
+
+/// Who has not touched a key for so many milliseconds is away.
+const IDLE: u64 = 10 * 60_000;
+
+/// How available this person is, as far as this chat has a part in it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Attention {
+    /// What the person has said.
+    said: Option<Availability>,
+    /// When they last did something here.
+    active: u64,
+    /// Whether this chat has said that they are away.
+    idle: bool,
+    /// Whether it has said that they are back, and has not seen that others know.
+    back: bool,
+}
+
+impl Attention {
+    /// When the person is taken to be away.
+    pub(super) fn due(&self) -> Option<u64> {
+        let counts = !self.idle && self.active > 0 && matches!(self.said, None | Some(Availability::Online));
+        counts.then_some(self.active + IDLE)
+    }
+}
+
+impl Model {
+    /// The person says how available they are.
+    pub(super) fn set_availability(&mut self, availability: Availability) {
+        self.attention.said = Some(availability);
+        self.attention.idle = false;
+        self.effects.push(Effect::Availability(availability));
+        let about = if availability == Availability::Busy { " Nothing rings." } else { "" };
+        self.flash = Some((Tone::Quiet, format!("You are {}.{about}", word(availability))));
+    }
+
+    /// The person does something: who was taken to be away is back.
+    pub(super) fn on_activity(&mut self) {
+        self.attention.active = self.now;
+        let idle = std::mem::take(&mut self.attention.idle);
+        // Another chat of theirs may have taken them to be away.
+        let away = self.my_status() == Some(Availability::Away);
+        let chosen = matches!(self.attention.said, Some(Availability::Away | Availability::Busy));
+        if idle || away && !chosen && !self.attention.back {
+            self.attention.back = true;
+            self.effects.push(Effect::Availability(Availability::Online));
+        }
+    }
+
+    /// What others see of the person may have changed.
+    pub(super) fn on_status(&mut self) {
+        self.attention.back = false;
+    }
+
+    /// Time has passed without a key.
+    pub(super) fn rest(&mut self) {
+        if self.attention.due().is_some_and(|due| due <= self.now) {
+            self.attention.idle = true;
+            // Whoever is busy, as another chat of theirs was told, stays it.
+            if self.my_status().is_none_or(|status| status == Availability::Online) {
+                self.effects.push(Effect::Availability(Availability::Away));
+            }
+        }
+    }
+
+    /// Something calls for the person, unless they do not want to be disturbed.
+    pub(super) fn ring(&mut self) {
+        let busy = self.attention.said.or(self.my_status()) == Some(Availability::Busy);
+        if !busy {
+            self.effects.push(Effect::Bell);
+        }
+    }
+
+    /// Lists the conversation in view among the first, or no more.
+    pub(super) fn like(&mut self) {
+        let Some((session, title)) = self.current().map(|c| (c.session(), c.title())) else { return };
+        let on = self.favourites.insert(session);
+        if !on {
+            self.favourites.remove(&session);
+        }
+        self.sort();
+        let text = if on { "stands first now; again to end it" } else { "stands among the others again" };
+        self.flash = Some((Tone::Quiet, format!("{title} {text}.")));
+        self.effects.push(Effect::KeepFavourites(self.favourites.clone()));
+    }
+
+    /// Conversations in the order in which they are listed: the liked ones first, rooms before people, the lobby before rooms.
+    pub(super) fn sort(&mut self) {
+        let liked = &self.favourites;
+        self.conversations
+            .sort_by_cached_key(|c| (!liked.contains(&c.session()), super::news::place_in_list(c)));
+    }
+
+    /// The next conversation in which something is new; one with a mention first.
+    pub(super) fn go_to_unread(&mut self) {
+        let at = self.conversations.iter().position(|c| Some(c.session()) == self.focus).unwrap_or(0);
+        let (before, behind) = self.conversations.split_at(at);
+        let around: Vec<&Conversation> =
+            behind.iter().skip(1).chain(before).filter(|c| c.unread > 0).collect();
+        let next = around.iter().find(|c| c.mentions > 0).or(around.first()).map(|c| c.session());
+        match next {
+            Some(session) => {
+                self.look_at(session);
+                self.go_to_new();
+                if let Some(c) = self.current_mut() {
+                    c.mark_read();
+                }
+            }
+            None => self.flash = Some((Tone::Quiet, "Nothing is unread.".into())),
+        }
+    }
+
+    /// What is known of somebody, on all their hosts.
+    pub(super) fn profile(&self, name: &str) -> Option<String> {
+        let lower = name.to_lowercase();
+        let named = |p: &&Person| {
+            p.name.to_lowercase() == lower || name.len() >= 8 && p.user.to_string().starts_with(&lower)
+        };
+        let mut users: BTreeMap<_, Vec<&Person>> = BTreeMap::new();
+        self.people
+            .iter()
+            .filter(named)
+            .for_each(|person| users.entry(person.user).or_default().push(person));
+        let profiles = users.values().map(|hosts| {
+            let person = hosts[0];
+            let thought = super::trust::in_a_word(person).unwrap_or("not compared yet; /verify does");
+            let key: String = person.user.to_string().chars().take(16).collect();
+            let mut lines = vec![format!("{}: key {key}…, {thought}", person.name)];
+            for host in hosts {
+                let addresses: Vec<String> = host.addresses.iter().map(ToString::to_string).collect();
+                lines.push(format!("on {}: {} {}", host.host, word(host.status), addresses.join(", ")));
+            }
+            let shared = self.conversations.iter().filter(|c| c.summary.scope != Scope::Direct);
+            let rooms: Vec<String> = shared
+                .filter(|c| c.members.iter().any(|member| member.user == person.user))
+                .map(Conversation::title)
+                .collect();
+            if !rooms.is_empty() {
+                lines.push(format!("here and in {}", rooms.join(", ")));
+            }
+            lines.join("\n")
+        });
+        let all: Vec<String> = profiles.collect();
+        (!all.is_empty()).then(|| all.join("\n"))
+    }
+
+    fn my_status(&self) -> Option<Availability> {
+        let me = self.people.iter().find(|person| person.me && person.host_id == self.me.host_id);
+        me.map(|person| person.status)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{
+        Action, Input,
+        tests::{act, ana, deliver, effects, open, person, typed},
+    };
+    use chalktalk_ipc::SessionId;
+
+    fn rooms() -> Model {
+        let mut model = ana();
+        for (n, title) in [(1, "#lobby"), (2, "#garden"), (3, "#plans")] {
+            open(&mut model, n, title, Scope::Open);
+        }
+        act(&mut model, Action::Go(SessionId([1; 16])));
+        model.take_effects();
+        model
+    }
+
+    fn at(model: &mut Model, input: Input, now: u64) -> Vec<Effect> {
+        model.update(input, now);
+        effects(model)
+    }
+
+    fn am(model: &mut Model, status: Availability, now: u64) {
+        model.update(Input::People(vec![person(1, "ana", "h", status)]), now);
+    }
+
+    #[test]
+    fn who_types_nothing_for_long_is_away_until_the_next_key() {
+        let mut model = rooms();
+        let key = || Input::Act(Action::Newest);
+        let (away, online) =
+            (Effect::Availability(Availability::Away), Effect::Availability(Availability::Online));
+        at(&mut model, key(), 1000);
+        assert_eq!(model.next_tick(), Some(1000 + IDLE));
+        assert_eq!(at(&mut model, Input::Tick, 999 + IDLE), []);
+        assert_eq!(at(&mut model, Input::Tick, 1000 + IDLE), std::slice::from_ref(&away));
+        assert_eq!(model.next_tick(), None);
+        assert_eq!(at(&mut model, key(), 2000 + IDLE), std::slice::from_ref(&online));
+        am(&mut model, Availability::Away, 3000 + IDLE);
+        assert_eq!(at(&mut model, key(), 4000 + IDLE), [online], "another chat has had no key");
+        typed(&mut model, "/status away");
+        act(&mut model, Action::Send);
+        assert_eq!(effects(&mut model), [away]);
+        assert_eq!(at(&mut model, key(), 5000 + IDLE), [], "said is said");
+        assert_eq!(model.next_tick(), None);
+    }
+
+    #[test]
+    fn who_is_busy_is_not_rung_for() {
+        let mut model = rooms();
+        let rings = |model: &mut Model, stamp| {
+            let mut message = crate::conversation::tests::message(2, 2, stamp, "@ana");
+            message.mentions_you = true;
+            at(model, Input::Delivered(vec![message]), 0).contains(&Effect::Bell)
+        };
+        assert!(rings(&mut model, 1));
+        typed(&mut model, "/status busy");
+        act(&mut model, Action::Send);
+        assert!(!rings(&mut model, 2));
+        typed(&mut model, "/status online");
+        act(&mut model, Action::Send);
+        assert!(rings(&mut model, 3));
+    }
+
+    #[test]
+    fn what_is_liked_stands_first_and_what_is_unread_is_one_key_away() {
+        let mut model = rooms();
+        let titles = |model: &Model| model.conversations.iter().map(Conversation::title).collect::<Vec<_>>();
+        act(&mut model, Action::Go(SessionId([3; 16])));
+        typed(&mut model, "/favourite");
+        act(&mut model, Action::Send);
+        assert_eq!(titles(&model), ["#plans", "#lobby", "#garden"]);
+        assert!(effects(&mut model).contains(&Effect::KeepFavourites([SessionId([3; 16])].into())));
+        typed(&mut model, "/favourite");
+        act(&mut model, Action::Send);
+        assert_eq!(titles(&model), ["#lobby", "#garden", "#plans"]);
+        deliver(&mut model, 1, 2, 1, "new");
+        deliver(&mut model, 2, 2, 1, "new");
+        act(&mut model, Action::Unread);
+        assert_eq!(model.focus, Some(SessionId([1; 16])));
+        act(&mut model, Action::Unread);
+        assert_eq!(model.focus, Some(SessionId([2; 16])));
+        act(&mut model, Action::Unread);
+        assert_eq!(model.flash.clone().unwrap().1, "Nothing is unread.");
+    }
+
+    #[test]
+    fn a_profile_names_every_host() {
+        let mut model = rooms();
+        let people = [("laptop", Availability::Online), ("desk", Availability::Away)];
+        let people = people.map(|(host, status)| person(2, "ben", host, status));
+        model.update(Input::People(people.to_vec()), 0);
+        let profile = model.profile("BEN").unwrap();
+        assert!(profile.contains("on laptop: online") && profile.contains("on desk: away"), "{profile}");
+        assert_eq!(model.profile("zoe"), None);
+    }
+}
