@@ -1,7 +1,7 @@
 //! The local socket: programs of this machine, each a connection with bytes in and bytes out.
 //!
 //! Who speaks is what the kernel says: a uid. What a program may leave unread is bounded; who produces for it asks
-//! [`Outbox::room`] first, and the program is a reader that is behind, not a queue that grows.
+//! `Outbox::room` first, and the program is a reader that is behind, not a queue that grows.
 //!
 //! Invariant: no connection takes more than its share of a turn, or more memory than its bounds.
 
