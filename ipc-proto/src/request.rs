@@ -198,7 +198,8 @@ pub enum Request {
         /// The last lines it wrote, for its own user.
         said: Vec<String>,
     },
-    /// An agent says which programs run that an earlier daemon had it launch with `run`. Answer: `done`.
+    /// An agent says which programs run that an earlier daemon had it launch with `run`: when it has attached, also if there
+    /// are none, and when one of them has become ready. Answer: `done`.
     StillRunning {
         /// The programs.
         running: Vec<Running>,

@@ -209,9 +209,7 @@ impl Agent {
             }
         }
         self.tell_registry();
-        if !self.copies.is_empty() {
-            self.report(Request::StillRunning { running: self.copies.running() });
-        }
+        self.report(Request::StillRunning { running: self.copies.running() });
         Ok(())
     }
 
@@ -353,8 +351,13 @@ impl Agent {
     }
 
     fn tell_ready(&mut self) {
-        for (launch, port) in self.copies.take_ready() {
+        let ready = self.copies.take_ready();
+        for (launch, port) in ready.iter().copied().filter(|(launch, _)| *launch > 0) {
             self.report(Request::RunReady { launch, port });
+        }
+        // Launched at the word of an earlier daemon: this one has no number for it.
+        if ready.iter().any(|(launch, _)| *launch == 0) {
+            self.report(Request::StillRunning { running: self.copies.running() });
         }
     }
 

@@ -249,6 +249,7 @@ impl Node {
             self.leave_invited(user, id);
         }
         self.close_all(id, user, "you left the session");
+        self.stir_children(id);
         self.save_session(id);
         self.heartbeat.soon(now);
         self.changed.insert(Topic::Sessions);

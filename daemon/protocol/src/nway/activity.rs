@@ -40,7 +40,7 @@ pub struct Activity {
 }
 
 /// What a member has to do.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Duty {
     /// Say that the invitation has come.
     Note,
@@ -48,6 +48,36 @@ pub enum Duty {
     Start,
     /// Say that one is out: it cannot begin any more.
     Withdraw(&'static str),
+    /// Say that the copy does not run, of which one has said that it does.
+    Lost,
+}
+
+/// A local user, and what their host knows besides what was said.
+#[derive(Clone, Copy)]
+pub struct Here<'a> {
+    /// Who.
+    pub me: Member,
+    /// Their last word.
+    pub stand: Option<&'a Stand>,
+    /// Which hosts are in the parent now.
+    pub present: &'a dyn Fn(HostId) -> bool,
+    /// Whether an invitation has come to them that counts.
+    pub invited: bool,
+    /// Whether it is too old to begin.
+    pub expired: bool,
+    /// Whether their copy runs; `None`: their agent has not come back yet to say so.
+    pub copy: Option<bool>,
+}
+
+/// Why somebody cannot accept.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Barred {
+    /// They have already.
+    TakesPart,
+    /// Nobody is let in any more.
+    Closed(Closed),
+    /// The invitation is too old.
+    Expired,
 }
 
 /// Why somebody cannot take part.
@@ -149,19 +179,36 @@ impl Activity {
         }
     }
 
-    /// What a member has to do. `invited`: an invitation has come to them that counts; `expired`: it is too old to begin.
-    pub fn duty(
-        &self,
-        me: &Member,
-        present: &dyn Fn(HostId) -> bool,
-        invited: bool,
-        expired: bool,
-    ) -> Option<Duty> {
-        let closed = self.closed(present);
-        let Some(stand) = self.stand(me) else {
-            return (invited && !expired && closed.is_none()).then_some(Duty::Note);
+    /// Whether a member can accept.
+    pub fn may_accept(&self, here: &Here<'_>) -> Result<(), Barred> {
+        if here.stand.is_some_and(|stand| stand.standing.is_active()) {
+            return Err(Barred::TakesPart);
+        }
+        match self.closed(here.present) {
+            Some(why) => Err(Barred::Closed(why)),
+            None if here.expired && !self.has_begun(here.present) => Err(Barred::Expired),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether an invitation waits for a member's answer.
+    pub fn waits(&self, here: &Here<'_>) -> bool {
+        let unanswered = |stand: &Stand| matches!(stand.standing, Standing::Asked | Standing::Missing);
+        here.invited && here.stand.is_some_and(unanswered) && self.may_accept(here).is_ok()
+    }
+
+    /// What a member has to do.
+    pub fn duty(&self, here: &Here<'_>) -> Option<Duty> {
+        let (Here { me, present, expired, .. }, closed) = (*here, self.closed(here.present));
+        let Some(stand) = here.stand else {
+            let goes_on = closed.is_none() && (!expired || self.has_begun(present));
+            return (here.invited && goes_on).then_some(Duty::Note);
         };
-        if stand.standing != Standing::Accepted {
+        let runs = matches!(stand.standing, Standing::Starting | Standing::In);
+        if runs && here.copy == Some(false) {
+            return Some(Duty::Lost);
+        }
+        if stand.standing != Standing::Accepted || here.copy.is_none() {
             return None;
         }
         if !self.has_begun(present) {
@@ -171,8 +218,7 @@ impl Activity {
                 false => None,
             };
         }
-        let place = self.place(me, present);
-        if stand.part != Part::Observer && place.is_none_or(|place| place > self.invite.most) {
+        if stand.part != Part::Observer && !self.is_free(&me, present) {
             return self.cancelled.then_some(Duty::Withdraw("it was called off before a place was free"));
         }
         let waits =
@@ -184,6 +230,17 @@ impl Activity {
         }
     }
 
+    /// Whether there is a place for a member's copy: one of theirs, that nobody's copy has taken while they were away.
+    fn is_free(&self, me: &Member, present: &dyn Fn(HostId) -> bool) -> bool {
+        let runs = |(member, (_, stand)): &(&Member, &(Place, Stand))| {
+            let runs = matches!(stand.standing, Standing::Starting | Standing::In);
+            runs && stand.part != Part::Observer && *member != me && present(member.host)
+        };
+        let others = self.stands.iter().filter(runs).count();
+        let place = self.place(me, present);
+        place.is_some_and(|place| place <= self.invite.most) && others < usize::from(self.invite.most)
+    }
+
     /// Whether the host's copy is on its way.
     fn host_may_come(&self, present: &dyn Fn(HostId) -> bool) -> bool {
         let coming = |(member, (_, stand)): (&Member, &(Place, Stand))| {
@@ -193,12 +250,16 @@ impl Activity {
     }
 
     /// Members who should be asked in person: they are in the parent and have never said that the invitation came.
-    pub fn unasked<'a>(
-        &'a self,
-        parent: impl Iterator<Item = Member> + 'a,
-    ) -> impl Iterator<Item = Member> + 'a {
+    pub fn unasked(
+        &self,
+        parent: impl Iterator<Item = Member>,
+        present: &dyn Fn(HostId) -> bool,
+    ) -> Vec<Member> {
+        if self.closed(present).is_some() {
+            return Vec::new();
+        }
         let known = |member: &Member| self.stands.contains_key(member);
-        parent.filter(move |member| !known(member) && !self.asked.contains(&member.user))
+        parent.filter(|member| !known(member) && !self.asked.contains(&member.user)).collect()
     }
 
     /// Who tells of the end: of those who took part, the one who left last.
@@ -258,7 +319,11 @@ mod tests {
         }
         say(&mut game, 4, 1, 6, Standing::Accepted);
         let places = |game: &Activity| [1, 2, 3, 4].map(|n| game.place(&member(n), &everybody));
-        let duty = |game: &Activity, n| game.duty(&member(n), &everybody, true, false);
+        let duty = |game: &Activity, n| {
+            let (me, stand) = (member(n), game.stand(&member(n)));
+            let copy = Some(stand.is_some_and(|stand| stand.standing == Standing::In));
+            game.duty(&Here { me, stand, present: &everybody, invited: true, expired: false, copy })
+        };
         assert_eq!(places(&game), [Some(1), Some(3), Some(2), Some(4)], "each place is one member's");
         assert_eq!(
             [1, 2, 3, 4].map(|n| duty(&game, n)),
@@ -274,5 +339,37 @@ mod tests {
         assert_eq!(duty(&game, 4), None);
         say(&mut game, 2, 2, 5, Standing::Failed);
         assert_eq!(duty(&game, 4), Some(Duty::Start));
+    }
+
+    #[test]
+    fn who_hears_of_it_too_late_to_begin_is_asked_into_what_goes_on() {
+        let mut game = game(3);
+        say(&mut game, 1, 1, 1, Standing::Accepted);
+        let duty = |game: &Activity| {
+            let (me, present, invited, expired) = (member(3), &|_| true, true, true);
+            game.duty(&Here { me, stand: None, present, invited, expired, copy: Some(false) })
+        };
+        assert_eq!(duty(&game), None, "it will not begin");
+        say(&mut game, 1, 2, 1, Standing::In);
+        assert_eq!(duty(&game), Some(Duty::Note));
+        say(&mut game, 1, 3, 1, Standing::Left);
+        assert_eq!(duty(&game), None, "it has ended");
+    }
+
+    #[test]
+    fn who_comes_back_before_they_were_started_waits_if_their_place_was_taken() {
+        let mut game = game(2);
+        say(&mut game, 1, 1, 1, Standing::Accepted);
+        say(&mut game, 2, 1, 2, Standing::In);
+        say(&mut game, 3, 1, 3, Standing::In);
+        let duty = |game: &Activity, present: &dyn Fn(HostId) -> bool| {
+            let (me, copy) = (member(1), Some(false));
+            game.duty(&Here { me, stand: game.stand(&me), present, invited: true, expired: false, copy })
+        };
+        assert_eq!(game.place(&member(1), &|_| true), Some(1), "the place is theirs");
+        assert_eq!(duty(&game, &|_| true), None, "two copies run, of at most two");
+        assert_eq!(duty(&game, &|host| host != member(3).host), Some(Duty::Start));
+        say(&mut game, 3, 2, 3, Standing::Left);
+        assert_eq!(duty(&game, &|_| true), Some(Duty::Start));
     }
 }

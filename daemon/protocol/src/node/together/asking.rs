@@ -2,14 +2,15 @@
 //!
 //! Invariant: nobody takes part without a word of theirs, or a policy that they have set.
 
-use super::{Running, Standing};
+use super::Running;
 use crate::{
     control::Descriptor,
     ids,
     node::{Node, local::refuse},
     nway::{
-        activity::Closed,
-        notice::{self, Invite, Notice, Stand},
+        activity::{Barred, Closed},
+        notice::{self, Invite, Notice},
+        turn::Turn,
     },
     seal::Key,
     session::members::Members,
@@ -18,7 +19,7 @@ use crate::{
 use chalktalk_ipc::{
     Answer, AppId, HostId, Refusal, RefusalCode, SessionId, UserId,
     event::Scope,
-    nway::{Model, Part},
+    nway::{Model, Part, Standing},
     request::{SessionKind, Topic},
     text,
 };
@@ -72,8 +73,8 @@ impl Node {
         let mut running =
             Running::new(parent, crate::nway::activity::Activity::new(invite), now, self.out.wall);
         let addresses = self.own_reach();
-        let stand = Stand { part, since, addresses, ..Stand::new(id, Standing::Accepted) };
-        self.say_stand(&mut running, user, stand);
+        let detail = String::new();
+        self.turn(&mut running, user, Turn::Accept { part, since, addresses, detail });
         self.together.apps.insert(id, running);
         self.say_text(parent, user, id, 1, &text);
         self.changed.insert(Topic::Sessions);
@@ -129,7 +130,13 @@ impl Node {
     }
 
     /// Makes the session that the copies share: open where its parent is, else with a key of its own.
-    fn make_app_session(&mut self, id: SessionId, user: UserId, parent: SessionId, invite: &Invite) {
+    pub(super) fn make_app_session(
+        &mut self,
+        id: SessionId,
+        user: UserId,
+        parent: SessionId,
+        invite: &Invite,
+    ) {
         if self.sessions[&parent].descriptor.scope == Scope::Open {
             return self.enter_open(id, user, parent, invite);
         }
@@ -156,7 +163,7 @@ impl Node {
         self.at(now);
         self.may_take_part(user, id)?;
         let mut running = self.together.apps.remove(&id).expect("it was looked up");
-        self.enter_part(id, &mut running, user, wish, false);
+        self.enter_part(&mut running, user, wish, false);
         self.together.apps.insert(id, running);
         self.changed.insert(Topic::Invitations);
         self.stir(id);
@@ -172,18 +179,16 @@ impl Node {
         };
         let hosts = self.hosts_in(running.parent);
         let present = |host: HostId| hosts.contains(&host);
-        if running.stand(&self.member(user)).is_some_and(|stand| stand.standing.is_active()) {
-            return refuse(RefusalCode::BadRequest, "you take part already");
-        }
-        match running.activity.closed(&present) {
-            Some(Closed::Ended) => {
+        match running.activity.may_accept(&self.here(running, user, &present)) {
+            Err(Barred::TakesPart) => return refuse(RefusalCode::BadRequest, "you take part already"),
+            Err(Barred::Closed(Closed::Ended)) => {
                 return refuse(RefusalCode::Unknown, "it has ended: nobody takes part any more");
             }
-            Some(Closed::Cancelled) => return refuse(RefusalCode::NotAllowed, "it was called off"),
-            None if running.expires <= self.out.now && !running.activity.has_begun(&present) => {
-                return refuse(RefusalCode::Unknown, "the invitation has expired");
+            Err(Barred::Closed(Closed::Cancelled)) => {
+                return refuse(RefusalCode::NotAllowed, "it was called off");
             }
-            None => {}
+            Err(Barred::Expired) => return refuse(RefusalCode::Unknown, "the invitation has expired"),
+            Ok(()) => {}
         }
         if let Some(lacks) = self.what_lacks(user, &running.activity.invite.app) {
             let message = format!(
@@ -197,18 +202,10 @@ impl Node {
     }
 
     /// Says that a local user takes part. They keep the place they had.
-    pub(super) fn enter_part(
-        &mut self,
-        id: SessionId,
-        running: &mut Running,
-        user: UserId,
-        wish: Part,
-        automatic: bool,
-    ) {
+    pub(super) fn enter_part(&mut self, running: &mut Running, user: UserId, wish: Part, automatic: bool) {
         let part = Self::part_of(running, user, wish);
         let Some(parent) = self.sessions.get(&running.parent) else { return };
-        let before = running.stand(&self.member(user)).map_or(0, |stand| stand.since);
-        let since = if before > 0 { before } else { parent.next_stamp() };
+        let since = parent.next_stamp();
         let open = parent.descriptor.scope == Scope::Open;
         match automatic {
             true => running.automatic.insert(user),
@@ -216,11 +213,10 @@ impl Node {
         };
         if open {
             let invite = running.activity.invite.clone();
-            self.enter_open(id, user, running.parent, &invite);
+            self.enter_open(invite.session, user, running.parent, &invite);
         }
         let (addresses, detail) = (self.own_reach(), self.other_version(running, user));
-        let stand = Stand { part, since, addresses, detail, ..Stand::new(id, Standing::Accepted) };
-        self.say_stand(running, user, stand);
+        self.turn(running, user, Turn::Accept { part, since, addresses, detail });
     }
 
     /// Whether a local user has accepted, and the key of the app session has not come.
@@ -242,22 +238,14 @@ impl Node {
             return Ok(Answer::Session(self.app_summary(id, user)));
         }
         let me = self.member(user);
-        let stand = self.together.apps.get(&id).and_then(|app| app.stand(&me)).cloned();
-        let standing = match stand.as_ref().map(|stand| stand.standing) {
-            Some(Standing::Asked | Standing::Missing) => Standing::Declined,
-            Some(Standing::Accepted) => Standing::Left,
-            Some(Standing::Starting | Standing::In) => {
-                return refuse(RefusalCode::BadRequest, "the program runs: end it to leave");
-            }
-            _ => {
-                let message = format!("no invitation {id} waits; `chalktalk invitations` lists them");
-                return refuse(RefusalCode::Unknown, message);
-            }
-        };
-        let mut running = self.together.apps.remove(&id).expect("it was looked up");
-        let stand = stand.expect("it was looked at");
-        self.say_stand(&mut running, user, Stand { standing, detail: String::new(), ..stand });
-        self.together.apps.insert(id, running);
+        let stand = self.together.apps.get(&id).and_then(|app| app.stand(&me)).map(|stand| stand.standing);
+        if matches!(stand, Some(Standing::Starting | Standing::In)) {
+            return refuse(RefusalCode::BadRequest, "the program runs: end it to leave");
+        }
+        if stand.is_none() || !self.turn_in(id, user, Turn::Decline) {
+            let message = format!("no invitation {id} waits; `chalktalk invitations` lists them");
+            return refuse(RefusalCode::Unknown, message);
+        }
         self.changed.insert(Topic::Invitations);
         self.settle();
         Ok(Answer::Done)

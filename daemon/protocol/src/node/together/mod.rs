@@ -14,8 +14,9 @@ use super::Node;
 use crate::{
     members::rotation,
     nway::{
-        activity::{Activity, Duty, Member},
-        notice::{Notice, Stand},
+        activity::{Activity, Duty, Here, Member},
+        notice::{Invite, Notice, Stand},
+        turn::Turn,
     },
     outbox::Noticed,
     records::{self, ActivityRecord},
@@ -24,6 +25,7 @@ use crate::{
 };
 use chalktalk_ipc::{
     HostId, SessionId, UserId,
+    event::Scope,
     nway::{Policy, Standing},
     request::Topic,
 };
@@ -90,8 +92,12 @@ struct Running {
     said: BTreeMap<UserId, Vec<String>>,
     /// Until when programs of an earlier life may turn up.
     settles: Option<Instant>,
+    /// Local users whose agent has said which of their copies run.
+    told_copies: BTreeSet<UserId>,
     ended: Option<Instant>,
     told_end: bool,
+    /// Since when none of this host's users is in the parent.
+    away: Option<Instant>,
     look_at: Option<Instant>,
 }
 
@@ -118,8 +124,10 @@ impl Running {
             automatic: BTreeSet::new(),
             said: BTreeMap::new(),
             settles: None,
+            told_copies: BTreeSet::new(),
             ended: None,
             told_end: false,
+            away: None,
             look_at: None,
         }
     }
@@ -127,6 +135,13 @@ impl Running {
     /// How a local user stands, by their last word.
     fn stand(&self, me: &Member) -> Option<&Stand> {
         self.pending.get(&me.user).map(|(_, stand)| stand).or_else(|| self.activity.stand(me))
+    }
+
+    /// Whether a local user's copy runs; `None`: it is not known yet.
+    fn copy_runs(&self, user: UserId, now: Instant) -> Option<bool> {
+        let settles = self.settles.is_some_and(|until| until > now) && !self.told_copies.contains(&user);
+        let runs = self.launched.contains_key(&user);
+        (runs || !settles).then_some(runs)
     }
 
     fn look_at(&mut self, at: Instant) {
@@ -150,6 +165,14 @@ impl Running {
 impl Node {
     fn member(&self, user: UserId) -> Member {
         Member { user, host: self.host }
+    }
+
+    /// A local user, and what is known here of an app session besides what was said of it.
+    fn here<'a>(&self, running: &'a Running, user: UserId, present: &'a dyn Fn(HostId) -> bool) -> Here<'a> {
+        let (me, now) = (self.member(user), self.out.now);
+        let (invited, expired) = (running.invited.contains_key(&user), running.expires <= now);
+        let copy = running.copy_runs(user, now);
+        Here { me, stand: running.stand(&me), present, invited, expired, copy }
     }
 
     /// Which hosts are in a session now, this one included.
@@ -332,25 +355,27 @@ impl Node {
             None => Vec::new(),
         };
         if users.is_empty() {
-            return false;
+            return self.wait_for_return(id, running);
         }
+        let are_back = running.away.take().is_some();
         let hosts = self.hosts_in(running.parent);
         let present = |host: HostId| hosts.contains(&host);
-        let expired = running.expires <= now;
-        if !expired {
-            running.look_at(running.expires);
-        }
+        let times = [Some(running.expires), running.settles];
+        times.into_iter().flatten().filter(|at| *at > now).for_each(|at| running.look_at(at));
         for user in users {
+            if are_back {
+                self.turn(running, user, Turn::Withdraw("they left the conversation"));
+            }
             if running.pending.contains_key(&user) {
                 continue;
             }
-            let me = self.member(user);
-            let invited = running.invited.contains_key(&user);
-            match running.activity.duty(&me, &present, invited, expired) {
-                Some(Duty::Note) => self.note_invitation(id, running, user),
+            self.come_in(id, running, user);
+            match running.activity.duty(&self.here(running, user, &present)) {
+                Some(Duty::Note) => self.note_invitation(running, user),
                 Some(Duty::Start) => self.launch_copy(id, running, user),
-                Some(Duty::Withdraw(why)) => self.withdraw(running, user, why),
-                None => self.look_for_lost(running, user),
+                Some(Duty::Withdraw(why)) => drop(self.turn(running, user, Turn::Withdraw(why))),
+                Some(Duty::Lost) => drop(self.turn(running, user, Turn::Lost)),
+                None => {}
             }
         }
         self.admit(id, running, &present);
@@ -358,39 +383,80 @@ impl Node {
         self.look_for_the_end(id, running, &present)
     }
 
+    /// All local users have left the parent. What they said last stands in their logs, and counts again when they come back: so
+    /// it is known until then, unless nothing of it could count. False: there is nothing left of it.
+    fn wait_for_return(&mut self, id: SessionId, running: &mut Running) -> bool {
+        let now = self.out.now;
+        let left = *running.away.get_or_insert(now);
+        running.pending.clear(); // what is not in a log by now is said to nobody
+        self.part_from(id);
+        let of_ours =
+            |(member, _, stand): (Member, _, &Stand)| member.host == self.host && stand.standing.is_active();
+        let counts = running.activity.stands().any(of_ours);
+        if counts || !self.sessions.contains_key(&running.parent) {
+            return counts && self.sessions.contains_key(&running.parent);
+        }
+        running.look_at(left + FORGET);
+        now.since(left) < FORGET
+    }
+
+    /// Who takes part and is not in the app session comes into it, where that does not take somebody else's key: they had left
+    /// the conversation meanwhile, or this host crashed before it had stored that they are in it. A sealed one whose key was
+    /// lost so is made anew by who made it: nobody was let in before.
+    fn come_in(&mut self, id: SessionId, running: &Running, user: UserId) {
+        let stand = running.stand(&self.member(user)).map(|stand| stand.standing);
+        let takes_part = stand == Some(Standing::Accepted) || running.launched.contains_key(&user);
+        if !takes_part || self.has_joined(user, id) {
+            return;
+        }
+        let invite = running.activity.invite.clone();
+        let open = self.sessions.get(&running.parent).is_some_and(|p| p.descriptor.scope == Scope::Open);
+        if open || (user == invite.creator && !self.sessions.contains_key(&id)) {
+            self.make_app_session(id, user, running.parent, &invite);
+        }
+    }
+
     /// An invitation has come to a local user: they are asked, or their policy answers.
-    fn note_invitation(&mut self, id: SessionId, running: &mut Running, user: UserId) {
+    fn note_invitation(&mut self, running: &mut Running, user: UserId) {
         let from = running.invited[&user];
         let lacks = self.what_lacks(user, &running.activity.invite.app);
         let policy = self.policy(user, &running.activity.invite.app, from);
         self.out.counters.add("nway.invitations", 1);
-        let stand = |standing| Stand::new(id, standing);
-        match (lacks, policy) {
-            (_, Policy::Never) => self.say_stand(running, user, stand(Standing::Declined)),
-            (Some(detail), _) => {
-                self.say_stand(running, user, Stand { detail, ..stand(Standing::Missing) });
-            }
+        let turn = match (lacks, policy) {
+            (_, Policy::Never) => Turn::Decline,
+            (Some(detail), _) => Turn::Lacks(detail),
             (None, Policy::Auto) if self.may_cause(user, from) => {
-                self.enter_part(id, running, user, Default::default(), true);
+                return self.enter_part(running, user, Default::default(), true);
             }
-            (None, _) => {
-                let detail = self.other_version(running, user);
-                self.say_stand(running, user, Stand { detail, ..stand(Standing::Asked) });
-            }
-        }
+            (None, _) => Turn::Asked(self.other_version(running, user)),
+        };
+        self.turn(running, user, turn);
         self.changed.insert(Topic::Invitations);
     }
 
-    /// A local user who waits is out.
-    fn withdraw(&mut self, running: &mut Running, user: UserId, why: &str) {
-        let Some(stand) = running.stand(&self.member(user)).cloned() else { return };
-        let detail = why.to_owned();
-        self.say_stand(running, user, Stand { standing: Standing::Left, detail, ..stand });
+    /// Something happens to how a local user stands, and they say so. False: nothing changes by it.
+    fn turn(&mut self, running: &mut Running, user: UserId, turn: Turn) -> bool {
+        let me = self.member(user);
+        let before = running.stand(&me);
+        let after = turn.of(running.activity.session(), before);
+        let Some(after) = after.filter(|after| Some(after) != before) else { return false };
+        self.say_stand(running, user, after);
+        true
+    }
+
+    /// The same, of an app session that is not being looked after.
+    fn turn_in(&mut self, id: SessionId, user: UserId, turn: Turn) -> bool {
+        let Some(mut running) = self.together.apps.remove(&id) else { return false };
+        let turned = self.turn(&mut running, user, turn);
+        self.together.apps.insert(id, running);
+        self.stir(id);
+        turned
     }
 
     /// A local user says how they stand.
     fn say_stand(&mut self, running: &mut Running, user: UserId, stand: Stand) {
-        let Some(parent) = self.sessions.get_mut(&running.parent) else { return };
+        let parent = self.sessions.get_mut(&running.parent).filter(|parent| parent.joined.contains(&user));
+        let Some(parent) = parent else { return }; // who has left says it when they are back
         parent.notify(user, &Notice::Stand(stand.clone()));
         let waiting = running.pending.get(&user).map_or(0, |(count, _)| *count);
         running.pending.insert(user, (waiting + 1, stand));
@@ -448,8 +514,7 @@ impl Node {
         running.newcomers_at = None;
         let there = self.members(running.parent);
         let there = there.into_iter().map(|member| Member { user: member.user, host: member.host_id });
-        let unasked: Vec<Member> =
-            running.activity.unasked(there.filter(|member| member.host != self.host)).collect();
+        let unasked = running.activity.unasked(there.filter(|member| member.host != self.host), present);
         let speaker = self.sessions.get(&running.parent).and_then(|parent| {
             let users =
                 parent.joined.iter().filter(|user| running.activity.stand(&self.member(**user)).is_some());
@@ -457,8 +522,7 @@ impl Node {
         });
         let Some(speaker) = speaker else { return };
         for member in unasked {
-            let invite =
-                crate::nway::notice::Invite { to: Some(member.user), ..running.activity.invite.clone() };
+            let invite = Invite { to: Some(member.user), ..running.activity.invite.clone() };
             if let Some(parent) = self.sessions.get_mut(&running.parent) {
                 parent.notify(speaker, &Notice::Invite(invite));
                 self.out.counters.add("nway.newcomers asked", 1);

@@ -2,19 +2,20 @@
 //!
 //! Invariant: of each app session a user has one copy at a time, and what others see of it is what the agent said last.
 
-use super::{Running, Standing, Together};
+use super::{Running, Together};
 use crate::{
     launch::MAY_FAIL,
     node::{Action, Node},
     nway::{
         activity::Member,
         notice::{Stand, short},
+        turn::Turn,
     },
     time::Instant,
 };
 use chalktalk_ipc::{
     AppId, Event, HostId, InstanceId, Refusal, RefusalCode, SessionId, UserId,
-    nway::{MAX_DETAIL, Model, Part, Policy, Run, RunMember},
+    nway::{MAX_DETAIL, Model, Part, Policy, Run, RunMember, Standing},
     request::LaunchOutcome,
     text,
 };
@@ -110,7 +111,7 @@ impl Node {
         for id in ids {
             let Some(mut running) = self.together.apps.remove(&id) else { continue };
             if self.what_lacks(user, &running.activity.invite.app).is_none() {
-                self.note_invitation(id, &mut running, user);
+                self.note_invitation(&mut running, user);
             }
             self.together.apps.insert(id, running);
             self.stir(id);
@@ -126,11 +127,13 @@ impl Node {
         let Some(stand) = running.activity.stand(&me).cloned() else { return };
         let app = running.activity.invite.app.clone();
         if let Some(detail) = self.what_lacks(user, &app) {
-            return self.say_stand(running, user, Stand { standing: Standing::Missing, detail, ..stand });
+            self.turn(running, user, Turn::Lacks(detail));
+            return;
         }
         if self.launcher.is_resting(user, &app, self.out.now) {
             let detail = format!("{app} failed {MAY_FAIL} times within a minute and rests for 10 minutes");
-            return self.say_stand(running, user, Stand { standing: Standing::Failed, detail, ..stand });
+            self.turn(running, user, Turn::Fails(detail));
+            return;
         }
         let (launch, token) = self.launcher.issue((id, user), self.out.now, &mut self.out.rng);
         let run = self.run_for(running, me, &stand);
@@ -139,8 +142,7 @@ impl Node {
             .push_back(Action::NotifyAgent(user, Event::Run { launch, app, session: id, token, run }));
         self.out.counters.add("launches", 1);
         let detail = self.other_version(running, user);
-        let stand = Stand { standing: Standing::Starting, pid: 0, status: None, detail, ..stand };
-        self.say_stand(running, user, stand);
+        self.turn(running, user, Turn::Launch(detail));
     }
 
     /// What a copy has to know.
@@ -207,29 +209,20 @@ impl Node {
         let Some(id) = self.together.of_launch(user, launch) else { return false };
         let app = self.together.apps[&id].activity.invite.app.clone();
         let now = self.out.now;
-        match outcome {
+        let turn = match outcome {
             LaunchOutcome::Started(pid) => {
-                let pid = *pid;
-                self.restate(user, id, |stand| Stand { pid, ..stand });
+                self.turn_in(id, user, Turn::Started(*pid));
                 return true;
             }
-            LaunchOutcome::Locked => {
-                self.restate(user, id, |stand| Stand { standing: Standing::Asked, ..stand });
-            }
-            LaunchOutcome::NoApp => {
-                let detail = "the app is not registered there".to_owned();
-                self.restate(user, id, |stand| Stand { standing: Standing::Missing, detail, ..stand });
-            }
-            LaunchOutcome::NoDisplay => {
-                let detail = "it needs a display and there is none".to_owned();
-                self.restate(user, id, |stand| Stand { standing: Standing::Missing, detail, ..stand });
-            }
+            LaunchOutcome::Locked => Turn::Locked,
+            LaunchOutcome::NoApp => Turn::Lacks("the app is not registered there".to_owned()),
+            LaunchOutcome::NoDisplay => Turn::Lacks("it needs a display and there is none".to_owned()),
             LaunchOutcome::Failed(why) => {
                 self.launcher.note_failure(user, &app, now);
-                let detail = short(why, MAX_DETAIL);
-                self.restate(user, id, |stand| Stand { standing: Standing::Failed, detail, ..stand });
+                Turn::Fails(why.clone())
             }
-        }
+        };
+        self.turn_in(id, user, turn);
         if let Some(running) = self.together.apps.get_mut(&id) {
             running.launched.remove(&user);
         }
@@ -240,7 +233,7 @@ impl Node {
     pub fn run_ready(&mut self, now: Instant, user: UserId, launch: u64, port: u16) {
         self.at(now);
         if let Some(id) = self.together.of_launch(user, launch) {
-            self.set_ready(user, id, port);
+            self.turn_in(id, user, Turn::Ready(port));
         }
         self.settle();
     }
@@ -261,16 +254,9 @@ impl Node {
             let message = "no copy of yours was launched for this app session";
             return Err(Refusal::new(RefusalCode::BadRequest, message));
         };
-        self.set_ready(user, id, port);
+        self.turn_in(id, user, Turn::Ready(port));
         self.settle();
         Ok(())
-    }
-
-    fn set_ready(&mut self, user: UserId, id: SessionId, port: u16) {
-        self.restate(user, id, |stand| {
-            let port = if port == 0 { stand.port } else { port };
-            Stand { standing: Standing::In, port, ..stand }
-        });
     }
 
     /// An agent says that a copy has ended, and what it wrote last.
@@ -292,18 +278,10 @@ impl Node {
         let lines = said.into_iter().take(LINES).map(|line| short(&line, LINE));
         running.said.insert(user, lines.collect());
         let app = running.activity.invite.app.clone();
-        let failed = status.is_some_and(|status| status != 0);
-        if failed {
+        if status.is_some_and(|status| status != 0) {
             self.launcher.note_failure(user, &app, now);
         }
-        let detail = match status {
-            None => "how it ended is not known".to_owned(),
-            Some(0) => String::new(),
-            Some(status) if status > 128 => format!("it was ended by signal {}", status - 128),
-            Some(status) => format!("it ended with status {status}"),
-        };
-        let standing = if failed { Standing::Failed } else { Standing::Left };
-        self.restate(user, id, |stand| Stand { standing, status, detail, pid: 0, port: 0, ..stand });
+        self.turn_in(id, user, Turn::Ended(status));
         self.settle();
     }
 
@@ -313,50 +291,19 @@ impl Node {
         for copy in running {
             let me = self.member(user);
             let Some(app) = self.together.apps.get_mut(&copy.session) else { continue };
-            if app.launched.contains_key(&user) || app.stand(&me).is_none() {
+            let by_us = app.launched.get(&user).is_some_and(|copy| copy.launch > 0);
+            if by_us || app.stand(&me).is_none() {
                 continue;
             }
             app.launched.insert(user, Launched::default());
-            let standing = if copy.ready { Standing::In } else { Standing::Starting };
-            self.restate(user, copy.session, |stand| Stand {
-                standing,
-                pid: copy.pid,
-                port: copy.port,
-                ..stand
-            });
+            let (pid, port, ready) = (copy.pid, copy.port, copy.ready);
+            self.turn_in(copy.session, user, Turn::Found { pid, port, ready });
+        }
+        for (id, app) in self.together.apps.iter_mut().filter(|(_, app)| app.settles.is_some()) {
+            app.told_copies.insert(user);
+            self.together.stirred.insert(*id);
         }
         self.settle();
-    }
-
-    /// Says anew how a local user stands, if that is something else than they said last.
-    fn restate(&mut self, user: UserId, id: SessionId, change: impl FnOnce(Stand) -> Stand) {
-        let me = self.member(user);
-        let Some(mut running) = self.together.apps.remove(&id) else { return };
-        if let Some(before) = running.stand(&me).cloned() {
-            let stand = change(before.clone());
-            if stand != before {
-                self.say_stand(&mut running, user, stand);
-            }
-        }
-        self.together.apps.insert(id, running);
-        self.stir(id);
-    }
-
-    /// A copy that is said to run, and that no agent knows of, does not.
-    pub(super) fn look_for_lost(&mut self, running: &mut Running, user: UserId) {
-        if running.launched.contains_key(&user) {
-            return;
-        }
-        if let Some(settles) = running.settles.filter(|settles| *settles > self.out.now) {
-            return running.look_at(settles);
-        }
-        let stand = running.activity.stand(&self.member(user)).cloned();
-        let lost = stand.filter(|stand| matches!(stand.standing, Standing::Starting | Standing::In));
-        if let Some(stand) = lost {
-            let detail = "it ended while nobody watched".to_owned();
-            let stand = Stand { standing: Standing::Failed, detail, pid: 0, port: 0, ..stand };
-            self.say_stand(running, user, stand);
-        }
     }
 
     /// As what somebody takes part: who made an app session with a host is the host.

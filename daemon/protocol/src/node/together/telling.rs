@@ -12,7 +12,7 @@ use chalktalk_ipc::{
     AppId, HostId, InstanceId, SessionId, UserId,
     batch::Outgoing,
     event::{InvitationSummary, Member as Roster, Scope, SessionSummary},
-    nway::{AppInvitation, AppSession, Participant, Standing},
+    nway::{AppInvitation, AppSession, Participant},
     request::SessionKind,
 };
 use std::collections::BTreeSet;
@@ -94,10 +94,7 @@ impl Node {
         let from = *running.invited.get(&me).filter(|_| self.has_joined(me, running.parent))?;
         let hosts = self.hosts_in(running.parent);
         let present = |host: HostId| hosts.contains(&host);
-        let stand = running.stand(&self.member(me));
-        let waits = stand.is_some_and(|stand| matches!(stand.standing, Standing::Asked | Standing::Missing));
-        let expired = running.expires <= self.out.now && !running.activity.has_begun(&present);
-        if !waits || expired || running.activity.closed(&present).is_some() {
+        if !running.activity.waits(&self.here(running, me, &present)) {
             return None;
         }
         let invite = &running.activity.invite;
