@@ -5,7 +5,7 @@ use chalktalk_ipc::{
     request::{From, SessionKind},
 };
 use chalktalk_tests::sim::{
-    AgentHabits, Faults, Habits, Launches, World, club, lobby, swarm, swarm::Weather,
+    AgentHabits, Faults, Habits, Launches, World, club, games, lobby, swarm, swarm::Weather,
 };
 use std::{
     collections::BTreeSet,
@@ -28,6 +28,13 @@ const CLUBS: u64 = 60;
 /// not kept since its user left at once (665), what was handed over came again unmarked (1845), an invitation that did not count
 /// was accepted (2014); and worlds that asked for too much (829, 1627, 2124, 3448).
 const CLUBS_THAT_WENT_WRONG: [u64; 9] = [634, 665, 829, 1627, 1845, 2014, 2124, 3448, 4985];
+
+/// App sessions.
+const GAMES: u64 = 100;
+
+/// And seeds that once found a fault: a crash before it was stored that its user is in an open one (609, 806), or a
+/// sealed one that they had just made (779); a newcomer who had heard of it too long ago to be asked (770).
+const GAMES_WITH_FAULTS: [u64; 4] = [609, 770, 779, 806];
 
 fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
@@ -410,6 +417,12 @@ fn every_seed_comes_right() {
 fn every_club_comes_right() {
     let seeds: Vec<u64> = (0..CLUBS).chain(CLUBS_THAT_WENT_WRONG).collect();
     live_through(&seeds, |seed| drop(club::run(seed, false)), |seed| format!("--club --seed {seed}"));
+}
+
+#[test]
+fn all_games_come_right() {
+    let seeds: Vec<u64> = (0..GAMES).chain(GAMES_WITH_FAULTS).collect();
+    live_through(&seeds, |seed| drop(games::run(seed, false)), |seed| format!("--games --seed {seed}"));
 }
 
 /// Lives through all worlds, two at a time, and names those that went wrong.

@@ -1,8 +1,8 @@
 //! Replays simulated worlds: `sim --seed N` prints the trace of one, `sim [--from N] --count N` runs many; `--harsh` lets
-//! more happen in each. `--club` is about sessions by invitation.
+//! more happen in each. `--club` is about sessions by invitation, `--games` about app sessions.
 
 use chalktalk_tests::sim::{
-    club,
+    club, games,
     swarm::{self, Weather},
 };
 use std::{
@@ -18,10 +18,12 @@ fn main() -> ExitCode {
         args.get(at + 1)?.parse::<u64>().ok()
     };
     let weather = if args.iter().any(|arg| arg == "--harsh") { Weather::Harsh } else { Weather::Usual };
-    let club = args.iter().any(|arg| arg == "--club");
-    let run = |seed, print| match club {
-        true => format!("{:?}", club::run(seed, print)),
-        false => format!("{:?}", swarm::run(seed, weather, print)),
+    let has = |name: &str| args.iter().any(|arg| arg == name);
+    let (club, games) = (has("--club"), has("--games"));
+    let run = |seed, print| match (club, games) {
+        (true, _) => format!("{:?}", club::run(seed, print)),
+        (_, true) => format!("{:?}", games::run(seed, print)),
+        _ => format!("{:?}", swarm::run(seed, weather, print)),
     };
     match (number("--seed"), number("--count")) {
         (Some(seed), _) => {
@@ -30,7 +32,9 @@ fn main() -> ExitCode {
         }
         (None, Some(count)) => many(number("--from").unwrap_or(0), count, run),
         (None, None) => {
-            eprintln!("usage: sim [--harsh|--club] --seed N | sim [--harsh|--club] [--from N] --count N");
+            eprintln!(
+                "usage: sim [--harsh|--club|--games] --seed N | sim [--harsh|--club|--games] [--from N] --count N"
+            );
             ExitCode::from(2)
         }
     }

@@ -5,7 +5,9 @@
 pub mod app;
 pub mod chance;
 pub mod club;
+pub mod copies;
 pub mod disk;
+pub mod games;
 pub mod host;
 pub mod ledger;
 pub mod network;

@@ -246,7 +246,7 @@ impl World {
         self.hosts[host].node.as_ref().is_some_and(|node| node.open_entry(entry, &mut scratch).is_some())
     }
 
-    fn node(&mut self, host: usize) -> &mut Node {
+    pub(super) fn node(&mut self, host: usize) -> &mut Node {
         self.hosts[host].node.as_mut().expect("the host runs")
     }
 

@@ -11,6 +11,7 @@ mod programs;
 use super::{
     app::{App, Habits, Seat},
     chance::Chance,
+    copies::Copies,
     host::{AgentHabits, Host},
     ledger::{Ledger, Reading},
     network::{Faults, Network},
@@ -89,6 +90,7 @@ pub struct World {
     pub chance: Chance,
     pub(super) ledger: Ledger,
     pub(super) watch: Watch,
+    pub(super) copies: Copies,
     trace: Trace,
     steps: u64,
 }
@@ -116,6 +118,7 @@ impl World {
             chance: Chance::new(seed),
             ledger: Ledger::default(),
             watch: Watch::default(),
+            copies: Copies::default(),
             trace: Trace::new(print),
             steps: 0,
         }
@@ -187,7 +190,11 @@ impl World {
         if let Some(agent) = &found.agent {
             node.attach_agent(now, found.user, agent.apps.clone()).expect("the first agent is taken");
         }
+        let has_agent = found.agent.is_some();
         found.node = Some(node);
+        if has_agent {
+            self.copies_found(host);
+        }
         self.trace.note(now, format_args!("host {host} starts life {}", self.hosts[host].life));
         self.pump(host);
         for app in 0..self.apps.len() {
@@ -202,6 +209,7 @@ impl World {
     pub fn crash(&mut self, host: usize) {
         self.trace.note(self.now, format_args!("host {host} crashes"));
         self.hosts[host].disk.crash(&mut self.chance);
+        self.forget_launches(host);
         self.down(host);
         for app in self.apps.iter().filter(|app| app.host == host) {
             self.ledger.shake(app.instance);

@@ -224,6 +224,9 @@ impl World {
             Action::NotifyAgent(user, Event::Launch { launch, app, session, token }) => {
                 self.launch(host, user, launch, session.session, app, token);
             }
+            Action::NotifyAgent(_, Event::Run { launch, session, .. }) => {
+                self.run_copy(host, launch, session)
+            }
             Action::DrawKeys => panic!("host {host} hears its own key from elsewhere"),
             Action::NotifyAgent(..) => {}
         }
