@@ -572,3 +572,42 @@ fn what_somebody_says_the_moment_they_come_in_is_not_lost() {
         world.run_until(ms(6000), "all of it", |world| (heard(world, 0), heard(world, 1)) == (10, 10));
     }
 }
+
+#[test]
+fn a_member_who_was_taken_for_gone_by_a_word_that_does_not_count_is_still_in() {
+    let (mut world, chats) = lan(53, 5);
+    let room = room(&mut world, &chats, true, &[1, 3, 4]);
+    world.invite(1, room, &[2]);
+    world.run_until(ms(2000), "the invitation comes", |world| !world.invitations(2).is_empty());
+    world.accept(chats[2], room);
+    world.run(ms(3000));
+    part(&mut world, &[0], &[1, 2, 3, 4]);
+    world.run(ms(9000));
+    world.remove(0, room, 1);
+    world.run(ms(1000));
+    world.remove(1, room, 2); // who does not know that they are out
+    world.gave_up(2, room);
+    world.run(ms(2000));
+    world.leave_room(4, room); // another key, by somebody who is in, names both who are out
+    world.run(ms(3000));
+    world.network.heal();
+    world.gave_up(1, room);
+    world.run(ms(8000));
+    let made = world.counter("rotations");
+    world.run(ms(10_000));
+    assert_eq!(world.counter("rotations"), made, "they have settled on one key");
+    assert_eq!(world.roll(0, room), world.roll(3, room));
+    assert!(
+        !world.is_in(2, room),
+        "their own host has been told that they were removed, and hears nothing more"
+    );
+    world.invite(3, room, &[2]); // "somebody who is in it already" would leave them out for ever
+    world.run_until(ms(3000), "the invitation comes", |world| !world.invitations(2).is_empty());
+    world.accept_from(chats[2], room, From::Saved);
+    world.run(ms(4000));
+    say(&mut world, &chats, &[0, 2, 3], room);
+    world.run_until(ms(4000), "all of it", |world| {
+        [0, 2, 3].iter().all(|host| world.heard(chats[*host], room) == 3)
+    });
+    assert!(world.is_in(2, room) && world.present(0, room).len() == 3);
+}

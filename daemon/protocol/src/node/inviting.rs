@@ -72,6 +72,9 @@ struct Plan {
 #[derive(Default)]
 pub(super) struct Inviting {
     plans: BTreeMap<(SessionId, UserId), Plan>,
+    /// Members who are there, and whose host does not know that they are in (somebody who was out themselves had removed them),
+    /// with the stamp of when they were asked to come back: what was said before does not put them out again.
+    astray: BTreeMap<(SessionId, UserId), u64>,
     /// Invitations of local users that they have not accepted.
     waiting: BTreeMap<(UserId, SessionId), InvitationRecord>,
 }
@@ -133,6 +136,8 @@ impl Node {
         let invited = self.people(user, users)?;
         let target = &self.called(user, id, target);
         let roll = self.membership(user, id, target)?.roll();
+        let (astray, invited): (Vec<UserId>, Vec<UserId>) =
+            invited.into_iter().partition(|other| self.is_astray(id, *other));
         for other in &invited {
             if !roll.may_invite(&user, other) {
                 let name = self.name_of_user(*other);
@@ -150,7 +155,12 @@ impl Node {
                 };
             }
         }
-        self.sessions.get_mut(&id).expect("it was looked up").invite(user, &invited);
+        if !invited.is_empty() {
+            self.sessions.get_mut(&id).expect("it was looked up").invite(user, &invited);
+        }
+        let stamp = self.sessions.get(&id).map_or(0, Session::stamp);
+        self.inviting.astray.extend(astray.into_iter().map(|other| ((id, other), stamp)));
+        self.plan_invitations();
         self.settle();
         Ok(Answer::Done)
     }
@@ -444,7 +454,16 @@ impl Node {
             let no = says(invitation::declined, user);
             (no || says(invitation::received, user)).then_some((user, inviter, no))
         });
-        let Some((user, inviter, no)) = found else { return };
+        let Some((user, inviter, no)) = found else {
+            let astray =
+                |user: &UserId| says(invitation::received, *user) || says(invitation::declined, *user);
+            let of_it = |(of, user): &&(SessionId, UserId)| *of == id && astray(user);
+            if let Some(found) = self.inviting.astray.keys().find(of_it).copied() {
+                self.inviting.astray.remove(&found); // it is for them to say
+                self.inviting.plans.remove(&found);
+            }
+            return;
+        };
         members.received.insert((user, members.roll().since(&user)));
         self.inviting.plans.remove(&(id, user));
         let asked = self.users.contains_key(&inviter) || members.asked.contains(&user);
@@ -485,6 +504,15 @@ impl Node {
                 }
             }
         }
+        let astray: Vec<(SessionId, UserId)> = self.inviting.astray.keys().copied().collect();
+        for (id, user) in astray {
+            if self.is_astray(id, user) {
+                let plan = self.inviting.plans.get(&(id, user)).copied();
+                open.insert((id, user), plan.unwrap_or(Plan { at: now, tries: 0 }));
+            } else {
+                self.inviting.astray.remove(&(id, user));
+            }
+        }
         self.inviting.plans = open;
     }
 
@@ -502,9 +530,20 @@ impl Node {
         }
     }
 
+    /// Whether somebody is a member and on the network, and none of their hosts says that they are in the session.
+    fn is_astray(&self, id: SessionId, user: UserId) -> bool {
+        let Some(session) = self.sessions.get(&id) else { return false };
+        let hosts = self.hosts_of(user);
+        session.is_member(&user)
+            && !session.joined.contains(&user)
+            && !hosts.is_empty()
+            && hosts.iter().all(|host| session.present().all(|other| other != *host))
+    }
+
     fn send_invitation(&mut self, id: SessionId, user: UserId) {
         let Some(session) = self.sessions.get(&id) else { return };
         let Some(members) = &session.members else { return };
+        let astray = self.inviting.astray.get(&(id, user)).copied();
         let inviter = members.roll().invited().find(|(other, _)| *other == user).map(|(_, inviter)| inviter);
         let speakers = session.joined.iter().filter(|user| session.is_member(user));
         let speaker =
@@ -517,7 +556,7 @@ impl Node {
             descriptor: session.descriptor.clone(),
             creator: members.creator,
             nonce: members.nonce,
-            stamp: members.roll().since(&user),
+            stamp: astray.unwrap_or_else(|| members.roll().since(&user)),
             key: Secret::of(key),
             frames: Secret::of(&members.frames),
         };

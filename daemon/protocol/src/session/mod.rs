@@ -209,6 +209,11 @@ impl Session {
         self.id
     }
 
+    /// The highest Lamport stamp that it has heard of.
+    pub fn stamp(&self) -> u64 {
+        self.stamp
+    }
+
     /// Its logs.
     pub fn logs(&self) -> &BTreeMap<LogId, Log> {
         &self.logs
