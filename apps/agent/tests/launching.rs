@@ -103,6 +103,7 @@ impl Lab {
         assert!(matches!(daemon.next(), Request::Hello { .. }));
         let Request::AttachAgent { display, apps } = daemon.next() else { panic!("no attach_agent") };
         assert!(!display);
+        assert_eq!(daemon.next(), Request::StillRunning { running: Vec::new() }, "said also of none");
         (daemon, apps)
     }
 }

@@ -133,7 +133,7 @@ fn who_looks_on_takes_no_place() {
 }
 
 fn others_wait_for_the_line_that_the_host_prints() {
-    let (lab, _daemons) = Lab::talking(2);
+    let (lab, mut daemons) = Lab::talking(2);
     let [ana, ben] = [1, 2].map(|n| lab.host(n));
     let go = ana.dir().join("go");
     let script = format!(
@@ -155,6 +155,9 @@ fn others_wait_for_the_line_that_the_host_prints() {
         (&his["pid"], &standing(ben, &id, "ana").unwrap()["standing"]),
         (&0.into(), &"starting".into())
     );
+    // Also if the daemon that asked for the copy is not the one that hears of the line.
+    daemons[0].kill();
+    daemons[0].restart();
     fs::write(&go, "").unwrap();
     await_standing(&[ben], &id, "ana", "in");
     let his = await_standing(&[ana, ben], &id, "ben", "in");
