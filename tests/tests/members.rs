@@ -489,6 +489,19 @@ fn who_was_away_while_somebody_went_and_did_not_come_back_counts_the_same() {
     }
 }
 
+/// The second member reads on from what is saved: a message that comes again without the mark is a violation.
+fn leaves_crashes_and_comes_back(world: &mut World, chats: &[usize], room: SessionId) {
+    world.leave_room(1, room);
+    world.run(ms(3000));
+    world.crash(1);
+    world.start(1);
+    world.run(ms(3000));
+    world.invite(0, room, &[1]);
+    world.run_until(ms(2000), "the invitation comes", |world| !world.invitations(1).is_empty());
+    world.accept_from(chats[1], room, From::Saved);
+    world.run(ms(2000));
+}
+
 #[test]
 fn what_was_handed_over_comes_again_marked_also_after_a_crash() {
     let (mut world, chats) = lan(49, 2);
@@ -497,15 +510,7 @@ fn what_was_handed_over_comes_again_marked_also_after_a_crash() {
     say(&mut world, &chats, &[0], room);
     world.run(ms(500));
     let before = world.heard(chats[1], room);
-    world.leave_room(1, room);
-    world.run(ms(3000));
-    world.crash(1);
-    world.start(1);
-    world.run(ms(3000));
-    world.invite(0, room, &[1]);
-    world.run_until(ms(2000), "the invitation comes", |world| !world.invitations(1).is_empty());
-    world.accept_from(chats[1], room, From::Saved); // a message that comes again without the mark is a violation
-    world.run(ms(2000));
+    leaves_crashes_and_comes_back(&mut world, &chats, room);
     assert_eq!((before, world.heard(chats[1], room)), (1, 1));
     assert!(world.apps[chats[1]].again > 0, "it came again");
 }
@@ -517,15 +522,7 @@ fn what_was_kept_just_before_leaving_does_not_come_again() {
     say(&mut world, &chats, &[0], room);
     world.run_until(ms(500), "the message", |world| world.heard(chats[1], room) == 1);
     world.run(ms(2)); // it is acknowledged, and not yet on the disk
-    world.leave_room(1, room);
-    world.run(ms(3000));
-    world.crash(1);
-    world.start(1);
-    world.run(ms(3000));
-    world.invite(0, room, &[1]);
-    world.run_until(ms(2000), "the invitation comes", |world| !world.invitations(1).is_empty());
-    world.accept_from(chats[1], room, From::Saved);
-    world.run(ms(2000));
+    leaves_crashes_and_comes_back(&mut world, &chats, room);
     assert_eq!((world.heard(chats[1], room), world.apps[chats[1]].again), (1, 0));
 }
 
