@@ -259,12 +259,8 @@ impl Node {
         };
         let present: BTreeMap<UserId, String> =
             self.members(id).into_iter().map(|member| (member.user, member.name)).collect();
-        let roll = session.members.as_ref().map(|members| members.roll());
-        let belong: BTreeMap<UserId, bool> = match (roll, session.pair) {
-            (Some(roll), _) => roll.in_or_invited().map(|user| (user, !roll.is_member(&user))).collect(),
-            (None, Some((one, other))) => [(one, false), (other, false)].into(),
-            (None, None) => present.keys().map(|user| (*user, false)).collect(),
-        };
+        let everybody = || present.keys().map(|user| (*user, false)).collect();
+        let belong = session.belonging().unwrap_or_else(everybody);
         let person = |(user, invited): (UserId, bool)| Belonging {
             user,
             name: present.get(&user).cloned().unwrap_or_else(|| self.name_of_user(user)),
@@ -280,9 +276,8 @@ impl Node {
             None if self.lan_is_sealed() => SessionKey::Passphrase,
             None => SessionKey::None,
         };
+        let keeps = session.may_drop().then_some(self.keeping.keep.chat);
         let (session, history) = (self.summary(id, me), session.descriptor.history);
-        let keeps =
-            self.sessions.get(&id).filter(|session| session.may_drop()).map(|_| self.keeping.keep.chat);
         Ok(Answer::Membership(Box::new(Membership { session, history, key, keeps, people })))
     }
 

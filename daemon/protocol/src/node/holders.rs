@@ -30,15 +30,9 @@ impl Node {
         };
         let mut holders: Vec<Holder> = self.members(id).into_iter().map(holder).collect();
         let there: BTreeSet<UserId> = holders.iter().map(|holder| holder.user).collect();
-        let belong: Vec<UserId> = match (&session.members, session.pair) {
-            (Some(members), _) => {
-                let roll = members.roll();
-                roll.in_or_invited().filter(|user| roll.is_member(user)).collect()
-            }
-            (None, Some((one, other))) => vec![one, other],
-            (None, None) => Vec::new(),
-        };
-        let absent = belong.into_iter().filter(|user| !there.contains(user)).map(|user| Holder {
+        let belong = session.belonging().into_iter().flatten();
+        let belong = belong.filter(|(_, invited)| !invited).map(|(user, _)| user);
+        let absent = belong.filter(|user| !there.contains(user)).map(|user| Holder {
             user,
             name: self.name_of_user(user),
             host_id: HostId::NIL,

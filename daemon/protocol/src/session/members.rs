@@ -287,6 +287,18 @@ impl Session {
         self.members.as_ref().is_some_and(|members| members.roll.is_member(user))
     }
 
+    /// Who belongs to it, there or not, and whether they have been asked in and have not come yet. None: whoever comes.
+    pub fn belonging(&self) -> Option<BTreeMap<UserId, bool>> {
+        match (&self.members, self.pair) {
+            (Some(members), _) => {
+                let roll = members.roll();
+                Some(roll.in_or_invited().map(|user| (user, !roll.is_member(&user))).collect())
+            }
+            (None, Some((one, other))) => Some([(one, false), (other, false)].into()),
+            (None, None) => None,
+        }
+    }
+
     /// Whether a local user has come by an invitation, and nothing that is known here says that they are in: nobody who is has been
     /// heard yet, or who asked them was not in any more.
     pub fn waits(&self, user: &UserId) -> bool {

@@ -348,7 +348,6 @@ impl Session {
         self.logs.values_mut().filter(|log| log.has_gap()).for_each(|log| log.reset_patience(now, patience));
     }
 
-    /// How far the apps of a local user have acknowledged a log.
     /// Up to where another host holds a log, and up to where programs there have shown it, by its own word.
     pub fn reached_there(&self, host: HostId, id: LogId) -> (Seq, Seq) {
         let row = self.present.get(&host).and_then(|present| present.rows.get(&id));
@@ -361,6 +360,7 @@ impl Session {
         (held, self.acked_by(user, id))
     }
 
+    /// How far the apps of a local user have acknowledged a log.
     fn acked_by(&self, user: &UserId, id: LogId) -> Seq {
         self.acked.get(user).and_then(|logs| logs.get(&id)).copied().unwrap_or_default()
     }
