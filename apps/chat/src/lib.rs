@@ -21,6 +21,7 @@ pub mod markdown;
 pub mod model;
 pub mod place;
 pub mod roll;
+pub mod texts;
 pub mod transcript;
 mod transfers;
 pub mod tui;

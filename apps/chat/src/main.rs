@@ -4,6 +4,7 @@ use chalktalk_chat::{
     export::{self, ExportError},
     headless::{self, HeadlessError},
     place::{self, Opening},
+    texts::{self, Language},
     tui::{self, TuiError},
 };
 use chalktalk_client::{Client, ClientError, program};
@@ -54,6 +55,7 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: Arguments) -> anyhow::Result<()> {
+    texts::choose(Language::from_env());
     let screen = io::stdin().is_terminal() && io::stdout().is_terminal();
     anyhow::ensure!(
         screen || arguments.headless || arguments.export.is_some(),

@@ -1,0 +1,515 @@
+### Texte des Chats auf Deutsch; was fehlt, wird auf Englisch gesagt. Wer liest, wird geduzt.
+
+## Tage
+
+weekday = { $n ->
+    [1] Montag
+    [2] Dienstag
+    [3] Mittwoch
+    [4] Donnerstag
+    [5] Freitag
+    [6] Samstag
+   *[7] Sonntag
+}
+month = { $n ->
+    [1] Januar
+    [2] Februar
+    [3] März
+    [4] April
+    [5] Mai
+    [6] Juni
+    [7] Juli
+    [8] August
+    [9] September
+    [10] Oktober
+    [11] November
+   *[12] Dezember
+}
+date = { $weekday }, { $day }. { $month } { $year }
+date-and-time = { $date }, { $time }
+# Wie lange etwas gedauert hat, kurz.
+lasted-seconds = { $n } s
+lasted-minutes = { $n } min
+lasted-hours = { $n } h
+lasted-days = { $n } Tagen
+
+## Wörter
+
+word-online = da
+word-away = abwesend
+word-busy = beschäftigt
+word-offline = nicht da
+you = du
+name-you = { $name } (du)
+name-on-host = { $name } auf { $host }
+and-more = und { $n } weitere
+list-and-more = { $list } und { $n } weitere
+thought-blocked = gesperrt
+thought-changed = anderer Schlüssel
+thought-verified = geprüft
+thought-namesake = nicht die Person, die zuvor so hieß
+
+## Befehle: was dahinter steht
+
+args-room = #raum
+args-user-text = @person text
+args-text = text
+args-user = @person
+args-user-or-none = [@person]
+args-invite = [#raum] @person …
+args-answer = [#raum|programm]
+args-start = programm [titel]
+args-app = [programm]
+args-search = wörter from:ana …
+args-name = [name]
+args-part = [teil]
+args-poll = frage | a | b
+args-number = nummer
+args-words = [wort …]
+args-path = pfad
+args-file = [datei]
+
+## Befehle: was sie tun
+
+command-join = einen Raum betreten oder anlegen
+command-msg = mit einer Person allein sprechen
+command-me = sagen, was du tust
+command-who = wer da ist, oder alles über eine Person
+command-invite = Leute hereinbitten, oder in einen neuen Raum
+command-accept = einen Raum betreten, oder ein Programm öffnen
+command-decline = eine Einladung ablehnen
+command-start = ein Programm mit allen hier öffnen
+command-observe = einem Programm zusehen, ohne mitzumachen
+command-cancel = absagen, was du begonnen hast
+command-apps = wer hier welche Programme hat
+command-search = finden, was gesagt wurde, überall
+command-members = wer dazugehört, und wie es versiegelt ist
+command-remove = jemanden aus diesem Raum ausschließen
+command-status = sagen, ob du zu sprechen bist
+command-favourite = dieses Gespräch unter den ersten zeigen
+command-typing = ob andere sehen, dass du schreibst
+command-read-marks = ob andere sehen, was du gelesen hast
+command-language = die Sprache des Chats
+command-settings = was andere von dir sehen
+command-verify = Schlüssel vergleichen: ist sie es wirklich?
+command-block = nichts mehr von jemandem annehmen
+command-unblock = jemanden wieder sprechen lassen
+command-copy = eine Nachricht wählen und kopieren
+command-clear = die Ansicht leeren; gelöscht wird nichts
+command-leave = dieses Gespräch verlassen
+command-help = die Tasten zeigen
+command-quit = den Chat beenden
+command-reply = auf die neueste Nachricht antworten (F2 r: auf jede)
+command-react = auf die neueste Nachricht reagieren (F2 1-8: auf jede)
+command-topic = worum es im Folgenden geht
+command-topics = worüber gesprochen wurde
+command-only = nur Neues (new), Meines (mine), Angeheftetes (pinned), ein Thema
+command-poll = fragen, und die Antworten zählen
+command-vote = auf die neueste Umfrage antworten
+command-roll = würfeln, ohne dass jemand schummeln kann
+command-announce = sagen, was alle sehen sollen
+command-who-has = wie weit deine neueste Nachricht gekommen ist
+command-watch = Wörter, die als Erwähnung zählen
+command-files = die Dateien dieses Gesprächs
+command-get = eine Datei oder einen Ordner holen (F2 g: jede)
+command-get-all = wessen Dateien ungefragt kommen
+command-share = eine Datei oder einen Ordner anbieten
+command-export = alles in eine Datei schreiben: .txt, .json oder .html
+command-stop = eine Übertragung anhalten; /get setzt sie fort
+
+## Befehle: was daran nicht stimmt
+
+wrong-command = { $name } ist hier kein Befehl; /help zeigt alle, und // sagt einen Schrägstrich
+wrong-person = da fehlt eine Person: { $example }
+wrong-text = da fehlt ein Text: { $example }
+wrong-me = /me braucht einen Text: /me winkt
+wrong-join = /join braucht einen Raum: /join #garten
+wrong-msg = /msg braucht eine Person: /msg @ana hallo
+wrong-invite = /invite braucht Leute: /invite @ana @ben, oder /invite #pläne @ana
+wrong-start = /start braucht ein Programm: /start org.example.chess, oder seinen Namen; /apps zeigt alle
+wrong-status = /status ist online, away oder busy
+wrong-setting = { $name } ist on oder off: { $name } off
+wrong-language = /language ist { $codes } oder auto: wie es das System sagt
+wrong-react = /react braucht ein Emoji: /react :+1:
+wrong-vote = /vote braucht die Nummer einer Antwort: /vote 2
+wrong-poll = /poll braucht eine Frage und 2 bis 12 Antworten: /poll Tee? | ja | nein
+wrong-roll = /roll wirft 1 bis 100 Würfel mit 2 bis 1.000.000 Seiten: /roll 2d6
+wrong-share = /share braucht einen Pfad: /share ~/bericht.pdf
+example-reply = na klar
+example-announce = um sechs ist Schluss
+
+## Personen
+
+who-line = { $name } auf { $host }: { $status }
+who-line-thought = { $name } auf { $host }: { $status }, { $thought }
+who-nobody = Niemand ist da.
+person-unknown = Niemand im Netz heißt { $name }.
+person-several = Mehrere heißen so: nenne jemanden mit den ersten 8 Ziffern des Schlüssels.
+status-told = Du bist { $status }.
+status-told-quiet = Du bist { $status }. Nichts läutet.
+favourite-on = { $title } steht jetzt vorn; noch einmal beendet das.
+favourite-off = { $title } steht wieder bei den anderen.
+profile-key = { $name }: Schlüssel { $key }…, { $thought }
+profile-not-compared = noch nicht verglichen; /verify tut das
+profile-host = auf { $host }: { $status } { $addresses }
+profile-here-and-in = hier und in { $rooms }
+language-told = Der Chat spricht Deutsch.
+
+## Vertrauen
+
+held-back = Der Schlüssel von { $name } auf { $host } hat sich geändert; was von dort kommt, wird zurückgehalten. /verify @{ $name } vergleicht ihn, /block @{ $name } weist ihn ab.
+compare = Vergleiche mit { $name }, von Angesicht zu Angesicht oder am Telefon, nicht in einem Chat. Auf der anderen Seite wird /verify @{ $me } eingegeben, und beide sehen:
+compare-same = Wenn dort dasselbe steht: /verify @{ $name } same
+compare-first = Erst zeigt /verify { $name }, was zu vergleichen ist.
+marked-blocked = { $name } ist gesperrt: nichts von dort wird gezeigt. /unblock @{ $name } hebt das auf.
+marked-changed = { $name } ist nicht gesperrt; der geänderte Schlüssel wartet noch auf /verify @{ $name }.
+marked-verified = { $name } ist geprüft.
+marked-unblocked = { $name } darf wieder sprechen.
+
+## Senden
+
+not-published = Das ist nicht hinausgegangen: { $reason }
+not-sent = nicht gesendet: { $reason }
+unsent-at-quit = { $n ->
+    [one] Eine Nachricht ist noch nicht hinausgegangen; noch einmal Strg-C verwirft, was wartet.
+   *[other] { $n } Nachrichten sind noch nicht hinausgegangen; noch einmal Strg-C verwirft, was wartet.
+}
+too-long = Eine Nachricht hat höchstens 64 KiB: sende Längeres als Datei.
+nothing-to-copy = Es gibt noch nichts zu kopieren.
+copied = Kopiert.
+nothing-to-react-to = Es gibt noch nichts, worauf man reagieren könnte.
+nothing-to-answer = Es gibt noch nichts, worauf man antworten könnte.
+nothing-said-yet = Du hast hier noch nichts gesagt, seit dieser Chat offen ist.
+not-gone-out-yet = Das ist noch nicht hinausgegangen.
+not-yours-to-edit = Nur eigene Texte lassen sich ändern.
+not-yours-to-delete = Nur eigene Nachrichten lassen sich löschen.
+delete-sure = Noch einmal d löscht sie für alle; deren Protokolle behalten sie.
+no-second-try = Das braucht keinen zweiten Versuch: der Daemon hat es und versucht es weiter.
+answers-nothing = Das antwortet auf nichts.
+answers-older = Worauf das antwortet, steht weiter oben: Bild↑ holt ältere Nachrichten.
+nothing-new-here = Hier ist nichts neu.
+nothing-unread = Nichts ist ungelesen.
+entries-lost = { $n ->
+    [one] { $n } Eintrag ist verloren: kein Rechner hat ihn mehr.
+   *[other] { $n } Einträge sind verloren: kein Rechner hat sie mehr.
+}
+failed-gone = das Programm, für das es war, ist beendet
+failed-no-app = das Programm ist dort nicht installiert
+failed-no-display = das Programm braucht einen Bildschirm, und es gibt keinen
+failed-launch = das Programm ließ sich nicht starten
+failed-never-attached = das Programm wurde gestartet, hat aber nicht geantwortet
+failed-no-agent = dort ist niemand angemeldet; die Nachricht wartet
+
+## Was Nachrichten über Nachrichten einfacheren Programmen sagen
+
+said-deleted = (hat eine Nachricht gelöscht)
+said-pinned = 📌 (hat eine Nachricht angeheftet)
+said-unpinned = (hat eine Nachricht abgeheftet)
+said-took-back = (hat { $emoji } zurückgenommen)
+said-voted = (stimmt für { $n })
+said-vote-taken-back = (hat die Stimme zurückgenommen)
+said-throws = 🎲 wirft { $dice }
+said-share = (ein Anteil für Würfel)
+said-has-file = (hat die Datei)
+
+## Themen, Reaktionen, Umfragen, Würfel
+
+topic-on = Was du schreibst, handelt von { $topic }; /topic allein beendet das.
+topic-off = Was du schreibst, hat kein Thema.
+topics-none = Noch keine Themen; /topic name beginnt eines.
+topics-hint = /only name zeigt eines.
+watch-none = Nur dein Name und @here zählen als Erwähnung.
+watch-words = Diese Wörter zählen als Erwähnung: { $list }.
+reacted = { $name } { $emoji } zu „{ $text }“
+reacted-in = { $name } { $emoji } zu „{ $text }“ in { $title }
+poll-none = Hier gibt es noch keine Umfrage: /poll Tee? | ja | nein
+poll-answers = { $n ->
+    [one] Diese Umfrage hat { $n } Antwort.
+   *[other] Diese Umfrage hat { $n } Antworten.
+}
+dice-wait = wartet, dass { $name } bürgt
+dice-sealed = versiegelt; noch nicht verraten
+dice-alone = { $sum }  (niemand bürgt)
+dice-vouched = { $sum }  ({ $name } bürgt)
+
+## Schreiben und Lesen
+
+signs-seen = andere sehen es
+signs-unseen = niemand sieht es
+signs-told = Während du schreibst: { $typing }. Wie weit du gelesen hast: { $read }. /typing off, /read-marks off ändern das.
+read-alone = Niemand sonst ist da, um es zu lesen.
+read-by-nobody = Soweit sie es sagen, noch von niemandem gelesen: { $others }.
+read-by = Gelesen von { $readers }.
+read-by-some = Gelesen von { $readers }; noch nicht, oder sie sagen es nicht: { $others }.
+typing-one = { $one } schreibt…
+typing-two = { $one } und { $other } schreiben…
+typing-several = { $n ->
+    [one] { $n } Person schreibt…
+   *[other] { $n } Personen schreiben…
+}
+
+## Wer eine Nachricht hat
+
+holders-head = „{ $text }“: { $reached }
+holders-author = geschrieben von { $name }
+holders-line = { $name }: { $state }
+holders-out-of-sight = { $name }: seit { $time } außer Sicht; bekommt es nach der Rückkehr
+holder-read = hat es gelesen
+holder-absent = nicht da; bekommt es nach der Rückkehr
+holder-lacks = hat es noch nicht; es wird gesendet, bis es da ist
+holder-has = hat es; kein Programm dort hat es bisher gezeigt
+holder-shown = hat es, und ein Programm hat es gezeigt
+far-sending = auf dem Weg zum Daemon
+far-sent = gesendet, noch nicht gespeichert
+far-stored = auf diesem Rechner gespeichert; noch kein anderer hat gesagt, dass er es hat
+far-stored-direct = auf diesem Rechner gespeichert; der andere hat noch nicht gesagt, dass er es hat
+far-held = hier gespeichert, bei { $held } von { $all } anderen Rechnern, noch nicht allen gezeigt, die da sind
+far-held-direct = hier gespeichert, bei { $held } von { $all } Rechnern der anderen Seite, noch nicht allen gezeigt, die da sind
+far-delivered = hier gespeichert, bei anderen, und allen gezeigt, die da sind
+
+## Außer Sicht
+
+sight-gone = Außer Sicht: { $names }. Was bis zur Rückkehr gesagt wird, kommt dann an.
+sight-back = Nach { $span } zurück: { $names }.
+sight-back-with = { $n ->
+    [one] Nach { $span } zurück: { $names }. { $n } Nachricht aus der Zwischenzeit kam mit.
+   *[other] Nach { $span } zurück: { $names }. { $n } Nachrichten aus der Zwischenzeit kamen mit.
+}
+sight-new = { $n ->
+    [one] Du bist neu hier: { $n } Nachricht kam von { $from }.
+   *[other] Du bist neu hier: { $n } Nachrichten kamen von { $from }.
+}
+sight-people = { $n ->
+    [one] { $n } Person ({ $names })
+   *[other] { $n } Personen ({ $names })
+}
+
+## Dateien
+
+file-line = { $name }: { $state }
+file-moving = { $state } · /stop { $name }
+file-here = hier: { $path } · { $hosts }
+file-failed = ✗ { $why } · /get { $name } versucht es noch einmal
+file-kept = auf diesem Rechner vorhanden · { $hosts } · /get { $name } schreibt es in deinen Ordner
+file-offered = { $hosts } · /get { $name } holt es
+file-hosts = { $all ->
+    [one] auf { $n } von { $all } Rechner
+   *[other] auf { $n } von { $all } Rechnern
+}
+file-waits = wartet auf jemanden, der es hat
+file-part = { $percent } % von { $size }
+file-from = von { $n }
+file-writing = Wird geschrieben…
+file-none-offered = Hier wird keine Datei angeboten.
+file-sharing = { $name }: { $state } · /stop
+file-not-written = nicht geschrieben
+file-left-out = ausgelassen
+file-stopped = { $name }: angehalten; /get macht dort weiter.
+file-not-shared = { $name }: nicht geteilt.
+file-arrived = { $name } ist hier: { $path }
+file-about = { $about } von { $name }
+file-nobody-offers = Hier hat niemand eine Datei angeboten; /files sucht weiter zurück.
+file-unknown = Hier wurde nichts namens { $name } angeboten; /files sucht weiter zurück.
+file-too-many = Es sind so viele Dateien unterwegs, dass die nächste warten muss; /stop hält eine an.
+file-none-moving = Hier ist keine solche Datei unterwegs.
+file-several-moving = Mehrere sind unterwegs; nenne eine: /stop NAME
+file-all-none = Jede Datei wartet auf dein /get; /get-all @ana holt die von Ana ungefragt.
+file-all = Ungefragt kommen die Dateien von { $names }.
+file-all-on = Dateien von { $name } kommen jetzt ungefragt, bis { $most }; noch einmal beendet das.
+file-all-off = Dateien von { $name } warten wieder auf dein /get.
+file-listed = { $name } von { $who }: { $state }
+file-older = { $n } ältere: chalktalk file list
+file-being-shared = { $name } wird geteilt: { $state }
+file-none = Noch keine Dateien; /share PFAD bietet eine an.
+
+## Einladungen und Mitglieder
+
+invited = { $name } lädt dich zu { $title } ein. /accept { $room } tritt ein, /decline { $room } lehnt ab.
+invited-to-app = { $name } möchte in { $parent } zusammen { $title } öffnen. { $what }
+invited-app-answer = /accept { $app } macht mit, /decline { $app } lehnt ab.
+invited-but = Doch { $lacks }.
+invitation-declined = Du hast { $title } abgelehnt.
+invitation-none = Keine Einladung wartet auf dich.
+invitation-unknown = Keine Einladung zu { $name } wartet.
+invitation-several = Mehrere Einladungen warten; nenne eine: { $names }
+invitation-answer = /accept { $name } tritt ein, /decline { $name } lehnt ab.
+members-head = { $title }: { $seal }; { $past }.
+seal-none = nicht versiegelt: alle in diesem Netz können mitlesen
+seal-passphrase = versiegelt mit dem Kennsatz dieses Netzes
+seal-pair = versiegelt zwischen euch beiden
+seal-members = versiegelt für die Mitglieder, mit Schlüssel { $name } ({ $n }-mal gewechselt)
+seal-waits = niemand darin hat dich bisher bestätigt, und was du schreibst, wartet; bleibt es so, bitte ein Mitglied um eine neue Einladung
+seal-changing = ein neuer Schlüssel entsteht; was du schreibst, wartet auf ihn
+past-seen = wer neu ist, sieht, was war
+past-unseen = wer neu ist, sieht nicht, was war
+keeps-quota = Alles bleibt, bis { $size } auf jedem Rechner; darüber geht das Älteste, das alle haben.
+keeps-live = Nichts bleibt: wer neu ist, sieht, was noch im Speicher ist.
+keeps-all = Alles bleibt, für immer.
+members-here = hier: { $names }
+members-away = nicht da: { $names }
+members-invited = eingeladen: { $names }
+
+## Zusammen Programme öffnen
+
+app-unknown = { $name } ist hier nicht bekannt; /apps zeigt, was es gibt.
+app-nothing-started = Du hast hier nichts begonnen, das sich absagen ließe.
+app-several-started = Du hast mehreres begonnen; nenne eines: /cancel NAME, oder seine Kennung.
+app-nothing-waits = Nichts wartet, wobei du zusehen könntest.
+app-several-wait = Mehrere warten; nenne eines: { $names }
+apps-version = Version { $version }
+apps-row = { $app }: { $names }
+apps-row-without = { $app }: { $names }; nicht { $without }
+apps-silent = nicht gesagt: { $names }
+apps-hint = /start PROGRAMM fragt alle hier.
+card-ended = Beendet: { $what }
+card-over = { $title } ({ $app }): vorbei
+card-head = { $title } ({ $app }) von { $name }
+card-head-ended = { $head }: beendet
+card-head-called-off = { $head }: abgesagt
+card-asked = /accept { $title } macht mit, /observe { $title } sieht zu, /decline { $title } lehnt ab
+card-missing = /apps zeigt, wer was hat; /accept { $title }, sobald es da ist
+card-again = /accept { $title } macht doch mit
+card-withdraw = /decline { $title } zieht zurück
+card-cancel = /cancel { $title } sagt es ab
+card-gone = fort
+card-host = Gastgeber
+card-looks-on = sieht zu
+card-waits = wartet auf einen Platz
+standing-in = dabei
+standing-starting = öffnet
+standing-accepted = zugesagt
+standing-asked = gefragt
+standing-missing = fehlt
+standing-failed = misslungen
+standing-left = gegangen
+standing-declined = abgelehnt
+
+## Suchen und hingehen
+
+search-empty = gib ein Wort ein, oder einen Filter wie from:ana, in:#ops, has:link, after:2026-11-01
+search-has = has:{ $what } gibt es nicht; es gibt has:link, has:code, has:file, has:poll, has:announcement und has:reply
+search-day = { $what } ist kein Tag; schreibe 2026-11-24, today, yesterday, oder 7d für vor sieben Tagen
+search-value = { $filter }: was? Schreibe es ohne Leerzeichen, etwa { $filter }:{ $example }
+searching = Wird gesucht…
+found-nothing = Nichts gefunden; wort* findet, was so beginnt, und weniger Wörter finden mehr.
+found-too-far = Das liegt zu weit zurück; `chalktalk history` zeigt alles.
+found-title = { $typed } · Enter geht hin · Esc schließt
+found-count = { $n } von { $all }
+goal-new = { $n } neu
+goal-new-for-you = { $n } neu, { $mentions } für dich
+goal-not-open = nicht offen
+goal-person = { $status } auf { $host }
+goal-none = Kein Gespräch und niemand heißt so; /join #name legt einen Raum an.
+switcher-none = nichts heißt so
+switcher-title = Gehe zu · Enter geht hin · Esc schließt
+
+## Was zu sehen ist
+
+only-topic = über { $topic }
+only-new = Neues
+only-mentions = Erwähnungen
+only-pinned = Angeheftetes
+purpose-only = nur { $what }
+purpose-end = { $what } · Esc beendet es
+a-message = eine Nachricht
+older-message = eine ältere Nachricht
+long-message = … (lang; F2 y kopiert alles)
+deleted = (gelöscht)
+edited = (geändert)
+newer-kind = ({ $kind }: braucht ein neueres Chalktalk)
+rule-new = neu
+read-all = ✓✓ gelesen
+read-some = ✓✓ gelesen von { $n } von { $all }
+held-some = ✓✓ { $n } von { $all }
+below-more = ↓ { $n } weitere · Esc
+below-new = ↓ { $n } neu · Esc
+
+## Der Bildschirm
+
+daemon-away = Ohne Daemon; was du schreibst, geht hinaus, wenn er zurück ist. ({ $reason })
+header-waits = niemand darin hat dich bisher bestätigt
+header-open = offen: alle in diesem LAN können mitlesen
+header-passphrase = versiegelt mit dem Kennsatz des LANs
+header-invite = versiegelt: nur auf Einladung
+header-direct = versiegelt: zwischen euch beiden
+header-trouble = ! { $code }, siehe chalktalk doctor: { $text }
+header-troubles = ! { $code } (und { $n } weitere), siehe chalktalk doctor: { $text }
+header-here = { $n } hier: { $names }
+header-out-of-sight = außer Sicht seit { $time }: { $names }
+nothing-open = Nichts ist offen.
+nothing-open-hint = /join #raum betritt einen Raum, /msg @name spricht mit einer Person.
+empty-direct = Noch kein Wort mit { $title }.
+empty-direct-hint = Was du schreibst, öffnet dort den Chat.
+empty-room = In { $title } wurde noch nichts gesagt.
+empty-room-hint = Sag hallo: alle hier sehen es.
+empty-keys = F1 zeigt die Tasten, / die Befehle.
+input-hint = Nachricht an { $title }
+status-keys = F1 Tasten · / Befehle · Alt-↑↓ wechselt · Bild↑ zurück
+status-unread = { $n } anderswo ungelesen · { $name }
+selecting-keys = r antworten · e ändern · d löschen · p anheften · o Original · g holen · w wer hat es · y kopieren
+completions-title = Tab nimmt
+sidebar-rooms = RÄUME
+sidebar-direct = DIREKT
+sidebar-people = PERSONEN
+sidebar-invitations = EINLADUNGEN
+sidebar-by = von { $name }
+
+## Tasten
+
+key-enter = Enter
+key-new-line = Alt-Enter, Strg-J
+key-tab = Tab
+key-up-down = Hoch, Runter
+key-alt-up-down = Alt-Hoch, Alt-Runter
+key-page = Bild↑, Bild↓, Rad
+key-esc = Esc
+key-words = Strg-Links, Strg-Rechts
+key-mouse = Umschalt-Maus
+keys-send = senden
+keys-new-line = neue Zeile
+keys-complete = /befehl, @name, #raum ergänzen
+keys-up-down = frühere eigene Nachrichten, oder Zeilen
+keys-switch = anderes Gespräch (auch Strg-P, Strg-N)
+keys-place = Gespräch nach Platz
+keys-scroll = blättern
+keys-newest = zurück zur neuesten Zeile
+keys-choose = eine Nachricht wählen und etwas damit tun
+keys-switcher = überallhin mit ein paar Buchstaben
+keys-new = wo das Neue beginnt
+keys-unread = nächstes Gespräch mit Ungelesenem
+keys-line = Anfang, Ende der Zeile
+keys-words = Wort links, rechts
+keys-cut = Wort, bis Anfang, bis Ende ausschneiden
+keys-put-back = Ausgeschnittenes einfügen
+keys-mouse = auswählen, wie dein Terminal es tut
+keys-interrupt = die Zeile verwerfen; noch einmal: Ende
+keys-ticks = … wird gesendet   ✓ hier gespeichert   ✓✓ 1 von 2 haben es   ✓✓ gesehen   ✗ misslungen
+keys-signs = ✔ geprüft   ! anderer Schlüssel   ✕ gesperrt   ≈ nicht die Person von zuvor
+help-title = Tasten und Befehle · Esc schließt
+help-title-scroll = Tasten und Befehle · ↑↓ blättert · Esc schließt
+help-more = ↓ { $n } weitere
+
+## Dateien schreiben, die Befehlszeile
+
+export-ending = { $path }: der Name muss auf .txt, .json oder .html enden
+export-failed = { $path } lässt sich nicht schreiben: { $reason }
+export-done = { $n ->
+    [one] { $n } Nachricht steht in { $path }
+   *[other] { $n } Nachrichten stehen in { $path }
+}
+export-as-of = Stand { $when }
+export-title = { $title }, Stand { $when }
+no-terminal = das ist kein Terminal; starte es in einem, oder nimm --headless --transcript DATEI
+headless-thread = ein Thread lässt sich nicht starten: { $reason }
+headless-lost = Einträge { $first } bis { $last } der Epoche { $epoch } in { $session } sind endgültig verloren
+headless-away = ohne Daemon: { $reason }
+headless-not-opened = die angebotene Sitzung { $session } wurde nicht geöffnet: { $reason }
+terminal-failed = das Terminal hat versagt: { $reason }
+transcript-make = der Ordner von { $path } lässt sich nicht anlegen: { $reason }
+transcript-open = { $path } lässt sich nicht öffnen: { $reason }
+transcript-read = { $path } lässt sich nicht lesen: { $reason }
+transcript-repair = { $path } lässt sich nicht reparieren: { $reason }
+transcript-store = { $path } lässt sich nicht sichern: { $reason }
+transcript-write = { $path } lässt sich nicht schreiben: { $reason }
+transcript-busy = ein anderer Chat schreibt { $path }; gib diesem eine eigene Datei
+transcript-line = { $path }: Zeile { $line } ist keine Nachricht: { $reason }

@@ -1,0 +1,516 @@
+### Texts of the chat. Each is said by its id (src/texts.rs); the tests find what is missing, unused or has other variables
+### than in the other languages. What people type (/join, @ana, on, off) is the same in all languages.
+
+## Days
+
+weekday = { $n ->
+    [1] Monday
+    [2] Tuesday
+    [3] Wednesday
+    [4] Thursday
+    [5] Friday
+    [6] Saturday
+   *[7] Sunday
+}
+month = { $n ->
+    [1] January
+    [2] February
+    [3] March
+    [4] April
+    [5] May
+    [6] June
+    [7] July
+    [8] August
+    [9] September
+    [10] October
+    [11] November
+   *[12] December
+}
+date = { $weekday }, { $day } { $month } { $year }
+date-and-time = { $date }, { $time }
+# How long something took, short.
+lasted-seconds = { $n } s
+lasted-minutes = { $n } min
+lasted-hours = { $n } h
+lasted-days = { $n } days
+
+## Words
+
+word-online = online
+word-away = away
+word-busy = busy
+word-offline = offline
+you = you
+name-you = { $name } (you)
+name-on-host = { $name } on { $host }
+and-more = and { $n } more
+list-and-more = { $list } and { $n } more
+thought-blocked = blocked
+thought-changed = key changed
+thought-verified = verified
+thought-namesake = not the one known by that name before
+
+## Commands: what stands behind them
+
+args-room = #room
+args-user-text = @user text
+args-text = text
+args-user = @user
+args-user-or-none = [@user]
+args-invite = [#room] @user …
+args-answer = [#room|app]
+args-start = app [title]
+args-app = [app]
+args-search = words from:ana …
+args-name = [name]
+args-part = [part]
+args-poll = question | a | b
+args-number = number
+args-words = [word …]
+args-path = path
+args-file = [file]
+
+## Commands: what they do
+
+command-join = enter a room, or make it
+command-msg = talk to one person in private
+command-me = say what you do
+command-who = list the people, or all about one
+command-invite = ask people in, or into a new room
+command-accept = enter a room, or run a program
+command-decline = turn an invitation down
+command-start = run a program with everybody here
+command-observe = look on at a program, without a place
+command-cancel = call off what you have started
+command-apps = who here has which programs
+command-search = find what was said, anywhere
+command-members = who belongs here, and its seal
+command-remove = put somebody out of this room
+command-status = say how available you are
+command-favourite = list this conversation among the first
+command-typing = whether others see you typing
+command-read-marks = whether others see what you have read
+command-language = the language of the chat
+command-settings = what others see of you
+command-verify = compare keys: is it really them?
+command-block = refuse what somebody says
+command-unblock = let them speak again
+command-copy = choose a message and copy it
+command-clear = empty the view; nothing is deleted
+command-leave = leave this conversation
+command-help = show the keys
+command-quit = end the chat
+command-reply = answer the newest message (F2 r: any)
+command-react = react to the newest message (F2 1-8: any)
+command-topic = what you write next is about
+command-topics = list what was talked about
+command-only = show what is new, mine, pinned, of a topic
+command-poll = ask, and count the answers
+command-vote = answer the newest poll
+command-roll = throw dice that nobody can forge
+command-announce = say what all should see
+command-who-has = how far your newest message has come
+command-watch = words that count as mentions
+command-files = list the files of this conversation
+command-get = fetch a file or folder (F2 g: any)
+command-get-all = whose files come without asking
+command-share = offer a file or a folder
+command-export = write all of it: .txt, .json or .html
+command-stop = stop a transfer; /get goes on
+
+## Commands: what is wrong with them
+
+wrong-command = { $name } is no command here; /help lists them, and // says a slash
+wrong-person = that needs a person: { $example }
+wrong-text = that needs a text: { $example }
+wrong-me = /me needs a text: /me waves
+wrong-join = /join needs a room: /join #garden
+wrong-msg = /msg needs a person: /msg @ana hello
+wrong-invite = /invite needs people: /invite @ana @ben, or /invite #plans @ana
+wrong-start = /start needs a program: /start org.example.chess, or its name; /apps lists them
+wrong-status = /status is online, away or busy
+wrong-setting = { $name } is on or off: { $name } off
+wrong-language = /language is one of { $codes }, or auto: as the system says
+wrong-react = /react needs an emoji: /react :+1:
+wrong-vote = /vote needs the number of an answer: /vote 2
+wrong-poll = /poll needs a question and 2 to 12 answers: /poll Tea? | yes | no
+wrong-roll = /roll throws 1 to 100 dice of 2 to 1,000,000 sides: /roll 2d6
+wrong-share = /share needs a path: /share ~/report.pdf
+example-reply = of course
+example-announce = we close at six
+
+## People
+
+who-line = { $name } on { $host }: { $status }
+who-line-thought = { $name } on { $host }: { $status }, { $thought }
+who-nobody = Nobody is there.
+person-unknown = Nobody on the network is called { $name }.
+person-several = Several have that name: name one by the first 8 digits of the key.
+status-told = You are { $status }.
+status-told-quiet = You are { $status }. Nothing rings.
+favourite-on = { $title } stands first now; again to end it.
+favourite-off = { $title } stands among the others again.
+profile-key = { $name }: key { $key }…, { $thought }
+profile-not-compared = not compared yet; /verify does
+profile-host = on { $host }: { $status } { $addresses }
+profile-here-and-in = here and in { $rooms }
+language-told = The chat speaks English.
+
+## Trust
+
+held-back = The key of { $name } on { $host } has changed; what they say is held back. /verify @{ $name } compares it, /block @{ $name } refuses it.
+compare = Compare with { $name }, in person or by phone, not in a chat. They type /verify @{ $me }, and both see:
+compare-same = If it is the same there: /verify @{ $name } same
+compare-first = First /verify { $name } shows what to compare.
+marked-blocked = { $name } is blocked: nothing they say is shown. /unblock @{ $name } undoes it.
+marked-changed = { $name } is not blocked; the changed key still waits for /verify @{ $name }.
+marked-verified = { $name } is verified.
+marked-unblocked = { $name } may speak again.
+
+## Sending
+
+not-published = That has not gone out: { $reason }
+not-sent = not sent: { $reason }
+unsent-at-quit = { $n ->
+    [one] A message has not gone out yet; Ctrl-C again drops what waits.
+   *[other] { $n } messages have not gone out yet; Ctrl-C again drops what waits.
+}
+too-long = A message is at most 64 KiB: send longer things as a file.
+nothing-to-copy = There is nothing to copy yet.
+copied = Copied.
+nothing-to-react-to = There is nothing to react to yet.
+nothing-to-answer = There is nothing to answer yet.
+nothing-said-yet = You have not said anything here yet, since this chat was opened.
+not-gone-out-yet = This has not gone out yet.
+not-yours-to-edit = Only your own texts can be changed.
+not-yours-to-delete = Only your own messages can be deleted.
+delete-sure = d again deletes it for everybody; their logs keep it.
+no-second-try = This needs no second try: the daemon has it, and goes on trying.
+answers-nothing = This answers nothing.
+answers-older = What this answers is further up: PgUp brings older messages.
+nothing-new-here = Nothing here is new.
+nothing-unread = Nothing is unread.
+entries-lost = { $n ->
+    [one] { $n } entry is lost: no host has it any more.
+   *[other] { $n } entries are lost: no host has them any more.
+}
+failed-gone = the program it was for has ended
+failed-no-app = the app is not installed there
+failed-no-display = the app needs a display and there is none
+failed-launch = the app could not be started
+failed-never-attached = the app was started but did not answer
+failed-no-agent = nobody is logged in there; the message waits
+
+## What messages about messages say to programs that know no better
+
+said-deleted = (deleted a message)
+said-pinned = 📌 (pinned a message)
+said-unpinned = (took a pin off)
+said-took-back = (took back { $emoji })
+said-voted = (votes for { $n })
+said-vote-taken-back = (took a vote back)
+said-throws = 🎲 throws { $dice }
+said-share = (a share for dice)
+said-has-file = (has the file)
+
+## Topics, reactions, polls, dice
+
+topic-on = What you write is about { $topic }; /topic alone ends it.
+topic-off = What you write is about nothing in particular.
+topics-none = No topics yet; /topic name begins one.
+topics-hint = /only name shows one.
+watch-none = Only your name and @here count as mentions.
+watch-words = These words count as mentions: { $list }.
+reacted = { $name } { $emoji } to “{ $text }”
+reacted-in = { $name } { $emoji } to “{ $text }” in { $title }
+poll-none = There is no poll here yet: /poll Tea? | yes | no
+poll-answers = { $n ->
+    [one] This poll has { $n } answer.
+   *[other] This poll has { $n } answers.
+}
+dice-wait = waits for { $name } to vouch
+dice-sealed = sealed; not told yet
+dice-alone = { $sum }  (nobody vouches)
+dice-vouched = { $sum }  (vouched by { $name })
+
+## Typing and reading
+
+signs-seen = others see it
+signs-unseen = nobody sees it
+signs-told = While you type: { $typing }. How far you have read: { $read }. /typing off, /read-marks off change it.
+read-alone = Nobody else is there to read it.
+read-by-nobody = Read by nobody yet, as far as they say so: { $others }.
+read-by = Read by { $readers }.
+read-by-some = Read by { $readers }; not yet, or they do not say so: { $others }.
+typing-one = { $one } is typing…
+typing-two = { $one } and { $other } are typing…
+typing-several = { $n ->
+    [one] { $n } person is typing…
+   *[other] { $n } people are typing…
+}
+
+## Who has a message
+
+holders-head = “{ $text }”: { $reached }
+holders-author = written by { $name }
+holders-line = { $name }: { $state }
+holders-out-of-sight = { $name }: out of sight since { $time }; gets it when they are back
+holder-read = has read it
+holder-absent = not there; gets it when they are back
+holder-lacks = does not have it yet; it is sent until they do
+holder-has = has it; no program of theirs has shown it yet
+holder-shown = has it, and a program has shown it
+far-sending = on its way to the daemon
+far-sent = sent, not stored yet
+far-stored = stored on this host; none of the other hosts has said that it holds it
+far-stored-direct = stored on this host; the other host has not said yet that it holds it
+far-held = stored here, held by { $held } of { $all } other hosts, not shown to everybody present yet
+far-held-direct = stored here, held by { $held } of { $all } hosts of the other, not shown to everybody present yet
+far-delivered = stored here, held by others, and shown to everybody present
+
+## Out of sight
+
+sight-gone = Out of sight: { $names }. What is said meanwhile goes to them when they are back.
+sight-back = Back after { $span }: { $names }.
+sight-back-with = { $n ->
+    [one] Back after { $span }: { $names }. { $n } message written meanwhile came along.
+   *[other] Back after { $span }: { $names }. { $n } messages written meanwhile came along.
+}
+sight-new = { $n ->
+    [one] You are new here: { $n } message restored from { $from }.
+   *[other] You are new here: { $n } messages restored from { $from }.
+}
+sight-people = { $n ->
+    [one] { $n } person ({ $names })
+   *[other] { $n } people ({ $names })
+}
+
+## Files
+
+file-line = { $name }: { $state }
+file-moving = { $state } · /stop { $name }
+file-here = here: { $path } · { $hosts }
+file-failed = ✗ { $why } · /get { $name } tries again
+file-kept = kept on this host · { $hosts } · /get { $name } writes it into your folder
+file-offered = { $hosts } · /get { $name } fetches it
+file-hosts = { $all ->
+    [one] on { $n } of { $all } host
+   *[other] on { $n } of { $all } hosts
+}
+file-waits = waits for somebody who has it
+file-part = { $percent }% of { $size }
+file-from = from { $n }
+file-writing = Writing…
+file-none-offered = This offers no file.
+file-sharing = { $name }: { $state } · /stop
+file-not-written = not written
+file-left-out = left out
+file-stopped = { $name }: stopped; /get goes on from there.
+file-not-shared = { $name }: not shared.
+file-arrived = { $name } is here: { $path }
+file-about = { $about } from { $name }
+file-nobody-offers = Nobody has offered a file here; /files looks further back.
+file-unknown = Nothing called { $name } was offered here; /files looks further back.
+file-too-many = So many files are on their way that another has to wait; /stop ends one.
+file-none-moving = No such file is on its way here.
+file-several-moving = Several are on their way; name one: /stop NAME
+file-all-none = Every file waits for your /get; /get-all @ana fetches ana's without asking.
+file-all = Files come without asking from { $names }.
+file-all-on = Files of { $name } come without asking now, up to { $most }; again to end it.
+file-all-off = Files of { $name } wait for your /get again.
+file-listed = { $name } from { $who }: { $state }
+file-older = { $n } older ones: chalktalk file list
+file-being-shared = sharing { $name }: { $state }
+file-none = No files yet; /share PATH offers one.
+
+## Invitations and members
+
+invited = { $name } invites you to { $title }. /accept { $room } enters it, /decline { $room } does not.
+invited-to-app = { $name } asks in { $parent } to run { $title } together. { $what }
+invited-app-answer = /accept { $app } takes part, /decline { $app } does not.
+invited-but = But { $lacks }.
+invitation-declined = You declined { $title }.
+invitation-none = No invitation waits for you.
+invitation-unknown = No invitation to { $name } waits.
+invitation-several = Several invitations wait; name one: { $names }
+invitation-answer = /accept { $name } enters it, /decline { $name } does not.
+members-head = { $title }: { $seal }; { $past }.
+seal-none = not sealed: everybody on this network can read it
+seal-passphrase = sealed by the passphrase of this network
+seal-pair = sealed between you two
+seal-members = sealed for its members, by key { $name } (changed { $n } times)
+seal-waits = nobody in it has confirmed you yet, and what you write waits; if it stays so, ask a member to invite you again
+seal-changing = a new key is being made; what you write waits for it
+past-seen = newcomers see its past
+past-unseen = newcomers do not see its past
+keeps-quota = All of it is kept, up to { $size } on each host; beyond, the oldest goes that everybody has.
+keeps-live = It is not kept: newcomers see what is still in memory.
+keeps-all = All of it is kept for good.
+members-here = here: { $names }
+members-away = away: { $names }
+members-invited = invited: { $names }
+
+## Running programs together
+
+app-unknown = { $name } is not registered here; /apps shows what is.
+app-nothing-started = You have started nothing here that could be called off.
+app-several-started = You have started several; name one: /cancel NAME, or its id.
+app-nothing-waits = Nothing waits that you could look on at.
+app-several-wait = Several wait; name one: { $names }
+apps-version = version { $version }
+apps-row = { $app }: { $names }
+apps-row-without = { $app }: { $names }; not { $without }
+apps-silent = not told: { $names }
+apps-hint = /start APP asks everybody here.
+card-ended = Ended: { $what }
+card-over = { $title } ({ $app }): over
+card-head = { $title } ({ $app }) by { $name }
+card-head-ended = { $head }: ended
+card-head-called-off = { $head }: called off
+card-asked = /accept { $title } takes part, /observe { $title } looks on, /decline { $title } does not
+card-missing = /apps shows who has what; /accept { $title } once it is there
+card-again = /accept { $title } takes part after all
+card-withdraw = /decline { $title } withdraws
+card-cancel = /cancel { $title } calls it off
+card-gone = gone
+card-host = host
+card-looks-on = looks on
+card-waits = waits for a place
+standing-in = in
+standing-starting = starting
+standing-accepted = accepted
+standing-asked = asked
+standing-missing = missing
+standing-failed = failed
+standing-left = left
+standing-declined = declined
+
+## Searching, going somewhere
+
+search-empty = type a word to look for, or a filter such as from:ana, in:#ops, has:link, after:2026-11-01
+search-has = has:{ $what } is not known; there are has:link, has:code, has:file, has:poll, has:announcement and has:reply
+search-day = { $what } is not a day; type 2026-11-24, today, yesterday, or 7d for seven days ago
+search-value = { $filter }: what? Type it without a blank, such as { $filter }:{ $example }
+searching = Searching…
+found-nothing = Nothing was found; word* finds what begins so, and fewer words find more.
+found-too-far = That is too far back to go there; `chalktalk history` shows all.
+found-title = { $typed } · Enter goes there · Esc closes
+found-count = { $n } of { $all }
+goal-new = { $n } new
+goal-new-for-you = { $n } new, { $mentions } for you
+goal-not-open = not open
+goal-person = { $status } on { $host }
+goal-none = No conversation and nobody is called that; /join #name makes a room.
+switcher-none = nothing is called that
+switcher-title = Go to · Enter goes · Esc closes
+
+## What is in view
+
+only-topic = about { $topic }
+only-new = new
+only-mentions = mentions
+only-pinned = pinned
+purpose-only = only { $what }
+purpose-end = { $what } · Esc ends it
+a-message = a message
+older-message = an older message
+long-message = … (long; F2 y copies all of it)
+deleted = (deleted)
+edited = (edited)
+newer-kind = ({ $kind }: needs a newer Chalktalk)
+rule-new = new
+read-all = ✓✓ read
+read-some = ✓✓ read by { $n } of { $all }
+held-some = ✓✓ { $n } of { $all }
+below-more = ↓ { $n } more · Esc
+below-new = ↓ { $n } new · Esc
+
+## The screen
+
+daemon-away = Away from the daemon; what you write goes out when it is back. ({ $reason })
+header-waits = nobody in it has confirmed you yet
+header-open = open: readable by everyone on this LAN
+header-passphrase = sealed by the LAN's passphrase
+header-invite = sealed: by invitation
+header-direct = sealed: between you two
+header-trouble = ! { $code }, see chalktalk doctor: { $text }
+header-troubles = ! { $code } (and { $n } more), see chalktalk doctor: { $text }
+header-here = { $n } here: { $names }
+header-out-of-sight = out of sight since { $time }: { $names }
+nothing-open = Nothing is open.
+nothing-open-hint = /join #room enters a room, /msg @name talks to one person.
+empty-direct = No words yet with { $title }.
+empty-direct-hint = What you write opens their chat.
+empty-room = Nothing was said in { $title } yet.
+empty-room-hint = Say hello: everyone here will see it.
+empty-keys = F1 shows the keys, / the commands.
+input-hint = Message { $title }
+status-keys = F1 keys · / commands · Alt-↑↓ switch · PgUp past
+status-unread = { $n } unread elsewhere · { $name }
+selecting-keys = r reply · e edit · d delete · p pin · o original · g get · w who has · y copy
+completions-title = Tab takes
+sidebar-rooms = ROOMS
+sidebar-direct = DIRECT
+sidebar-people = PEOPLE
+sidebar-invitations = INVITATIONS
+sidebar-by = by { $name }
+
+## Keys
+
+key-enter = Enter
+key-new-line = Alt-Enter, Ctrl-J
+key-tab = Tab
+key-up-down = Up, Down
+key-alt-up-down = Alt-Up, Alt-Down
+key-page = PgUp, PgDn, wheel
+key-esc = Esc
+key-words = Ctrl-Left, Ctrl-Right
+key-mouse = Shift-mouse
+keys-send = send
+keys-new-line = new line
+keys-complete = complete /command, @name, #room
+keys-up-down = earlier messages of yours, or lines
+keys-switch = other conversation (also Ctrl-P, Ctrl-N)
+keys-place = conversation by place
+keys-scroll = scroll
+keys-newest = back to the newest line
+keys-choose = choose a message, and do something with it
+keys-switcher = quick switcher: go anywhere by a few letters
+keys-new = where the new begins
+keys-unread = next conversation with something unread
+keys-line = start, end of the line
+keys-words = word left, right
+keys-cut = cut word, to start, to end
+keys-put-back = put back what was cut
+keys-mouse = select as your terminal does
+keys-interrupt = drop the line; again: end
+keys-ticks = … sending   ✓ stored here   ✓✓ 1 of 2 held by others   ✓✓ seen   ✗ failed
+keys-signs = ✔ verified   ! key changed   ✕ blocked   ≈ not the one known before
+help-title = Keys and commands · Esc closes
+help-title-scroll = Keys and commands · ↑↓ scroll · Esc closes
+help-more = ↓ { $n } more
+
+## Writing files, the command line
+
+export-ending = { $path }: end its name with .txt, .json or .html
+export-failed = cannot write { $path }: { $reason }
+export-done = { $n ->
+    [one] { $n } message is in { $path }
+   *[other] { $n } messages are in { $path }
+}
+export-as-of = as of { $when }
+export-title = { $title }, as of { $when }
+no-terminal = this is not a terminal; run it in one, or use --headless --transcript FILE
+headless-thread = cannot start a thread: { $reason }
+headless-lost = entries { $first } to { $last } of epoch { $epoch } in { $session } are lost for good
+headless-away = away from the daemon: { $reason }
+headless-not-opened = the offered session { $session } was not opened: { $reason }
+terminal-failed = the terminal failed: { $reason }
+transcript-make = cannot make the folder of { $path }: { $reason }
+transcript-open = cannot open { $path }: { $reason }
+transcript-read = cannot read { $path }: { $reason }
+transcript-repair = cannot repair { $path }: { $reason }
+transcript-store = cannot store { $path }: { $reason }
+transcript-write = cannot write { $path }: { $reason }
+transcript-busy = another chat is writing { $path }; give this one a file of its own
+transcript-line = { $path }: line { $line } is no message: { $reason }
