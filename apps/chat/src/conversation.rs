@@ -8,6 +8,7 @@ mod line;
 mod marks;
 mod readers;
 mod sight;
+mod viewing;
 
 #[cfg(test)]
 mod convergence;
@@ -17,6 +18,7 @@ pub(crate) mod tests;
 pub use filter::Filter;
 pub use line::{Body, Line, Order, Own, Said, Tone, harmless};
 pub use marks::{Deed, Fate};
+pub use viewing::{InView, Measure};
 
 use crate::{editor::Editor, model::Me};
 use chalktalk_client::{Message, chat::Saying};
@@ -90,10 +92,12 @@ pub enum Past {
 pub struct Scroll {
     /// The line at the bottom of the view; none: the newest, whatever comes.
     pub bottom: Option<Order>,
-    /// Rows of that line that are below the view.
+    /// How much of that line is below the view, in rows, or in whatever the face draws in.
     pub below: usize,
-    /// Rows to go up (or down, if negative) at the next drawing.
+    /// How much to go up (or down, if negative) at the next drawing.
     pub wanted: i32,
+    /// The line that is to stand at the top at the next drawing.
+    pub top: Option<Order>,
 }
 
 /// A session as a person sees it.

@@ -3,11 +3,15 @@
 //! Invariant: the cursor stands on a grapheme boundary, so that no key ever splits an emoji or a letter from its accent.
 
 use chalktalk_ipc::MAX_MESSAGE;
+use std::ops::Range;
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
 /// Messages that Up brings back: as many as anybody presses Up for.
 const MAX_HISTORY: usize = 200;
+
+/// Changes that can be taken back: at most a message's length each.
+const MAX_UNDO: usize = 100;
 
 /// What a key does to the text.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -46,6 +50,16 @@ pub enum Edit {
     KillWordRight,
     /// Puts back what was cut last.
     Yank,
+    /// To this byte, or to the end of the letter that it is in.
+    To(usize),
+    /// Moves, and selects what is between.
+    Holding(Box<Edit>),
+    /// Selects all.
+    All,
+    /// Takes the last change back.
+    Undo,
+    /// Makes it again.
+    Redo,
 }
 
 /// A text being written.
@@ -57,6 +71,11 @@ pub struct Editor {
     history: Vec<String>,
     /// Which of `history` is shown, and what was being written before.
     recalled: Option<(usize, String)>,
+    /// The other end of what is selected.
+    anchor: Option<usize>,
+    /// Texts and cursors as they were before changes, and as they were before those were taken back.
+    undo: Vec<(String, usize)>,
+    redo: Vec<(String, usize)>,
 }
 
 impl Editor {
@@ -70,6 +89,12 @@ impl Editor {
         self.cursor
     }
 
+    /// The bytes that are selected, if any are.
+    pub fn selection(&self) -> Option<Range<usize>> {
+        let anchor = self.anchor.filter(|anchor| *anchor != self.cursor)?;
+        Some(anchor.min(self.cursor)..anchor.max(self.cursor))
+    }
+
     /// Whether nothing is written.
     pub fn is_empty(&self) -> bool {
         self.text.is_empty()
@@ -77,7 +102,49 @@ impl Editor {
 
     /// Changes the text; false if it would become longer than a message may be.
     pub fn apply(&mut self, edit: Edit) -> bool {
+        let before = (self.text.clone(), self.cursor);
+        let goes_back = matches!(edit, Edit::Undo | Edit::Redo);
+        let fits = self.change(edit);
+        if !goes_back && self.text != before.0 {
+            self.redo.clear();
+            self.undo.push(before);
+            let excess = self.undo.len().saturating_sub(MAX_UNDO);
+            self.undo.drain(..excess);
+        }
+        fits
+    }
+
+    fn change(&mut self, edit: Edit) -> bool {
         match edit {
+            Edit::Holding(edit) => {
+                let anchor = self.anchor.unwrap_or(self.cursor);
+                let fits = self.change(*edit);
+                self.anchor = Some(anchor.min(self.text.len()));
+                return fits;
+            }
+            Edit::All => {
+                (self.anchor, self.cursor) = (Some(0), self.text.len());
+                return true;
+            }
+            _ => {}
+        }
+        if let Some(selected) = self.selection()
+            && !self.replace(selected, &edit)
+        {
+            self.anchor = None;
+            return true;
+        }
+        self.anchor = None;
+        match edit {
+            Edit::Holding(_) | Edit::All => {}
+            Edit::To(byte) => self.settle(byte.min(self.text.len())),
+            Edit::Undo => self.go_back(),
+            Edit::Redo => {
+                if let Some((text, cursor)) = self.redo.pop() {
+                    self.undo.push((std::mem::replace(&mut self.text, text), self.cursor));
+                    self.cursor = cursor;
+                }
+            }
             Edit::Insert(text) => return self.insert(&typed(&text)),
             Edit::NewLine => return self.insert("\n"),
             Edit::Backspace => self.delete(self.left(), self.cursor),
@@ -108,6 +175,39 @@ impl Editor {
         true
     }
 
+    /// What becomes of the selection, and whether the edit still is to be done.
+    fn replace(&mut self, selected: Range<usize>, edit: &Edit) -> bool {
+        match edit {
+            // What does not fit leaves everything as it was.
+            Edit::Insert(text) if self.text.len() - selected.len() + typed(text).len() > MAX_MESSAGE => true,
+            Edit::Insert(_) | Edit::NewLine | Edit::Yank => {
+                self.delete(selected.start, selected.end);
+                true
+            }
+            Edit::Backspace | Edit::Delete | Edit::KillWordLeft | Edit::KillWordRight => {
+                self.kill(selected.start, selected.end);
+                false
+            }
+            // An arrow leaves the selection at the side to which it points.
+            Edit::Left => {
+                self.cursor = selected.start;
+                false
+            }
+            Edit::Right => {
+                self.cursor = selected.end;
+                false
+            }
+            _ => true,
+        }
+    }
+
+    fn go_back(&mut self) {
+        if let Some((text, cursor)) = self.undo.pop() {
+            self.redo.push((std::mem::replace(&mut self.text, text), self.cursor));
+            self.cursor = cursor;
+        }
+    }
+
     /// Replaces everything from `start` to the cursor, as a completion does.
     pub fn complete(&mut self, start: usize, text: &str) -> bool {
         let kept = self.text[start..self.cursor].to_owned();
@@ -120,6 +220,9 @@ impl Editor {
         let text = std::mem::take(&mut self.text);
         self.cursor = 0;
         self.recalled = None;
+        self.anchor = None;
+        self.undo.clear();
+        self.redo.clear();
         if self.history.last() != Some(&text) && !text.trim().is_empty() {
             self.history.push(text.clone());
             let excess = self.history.len().saturating_sub(MAX_HISTORY);
@@ -132,6 +235,7 @@ impl Editor {
     pub fn set(&mut self, text: &str) {
         self.text = text.to_owned();
         self.cursor = self.text.len();
+        self.anchor = None;
     }
 
     fn insert(&mut self, text: &str) -> bool {
@@ -306,6 +410,22 @@ mod tests {
         check("日本語\nabcd|ef", &[Up], "日本|語\nabcdef");
         check("日本|語\nab", &[Down], "日本語\nab|");
         check("a|b\n\ncd", &[Down, Down], "ab\n\n|cd");
+    }
+
+    #[test]
+    fn what_is_selected_is_replaced_and_what_was_done_is_taken_back() {
+        use Edit::*;
+        let hold = |edit| Holding(Box::new(edit));
+        check("one |two", &[hold(WordRight), insert("2")], "one 2|");
+        check("one |two", &[hold(End), Backspace, Undo], "one two|");
+        check("one |two", &[All, insert("x"), Undo, Redo], "x|");
+        check("ab|cd", &[hold(Left), hold(Left), Right], "ab|cd");
+        check("ab|cd", &[To(99), hold(To(1)), NewLine], "a\n|");
+        check("a👩‍👩‍👧‍👦b|", &[To(3)], "a👩‍👩‍👧‍👦|b");
+        let mut editor = Editor::default();
+        editor.set(&"x".repeat(MAX_MESSAGE));
+        editor.apply(hold(Left));
+        assert!(!editor.apply(insert("yy")) && editor.text().len() == MAX_MESSAGE);
     }
 
     #[test]

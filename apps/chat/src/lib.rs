@@ -21,6 +21,8 @@ pub mod markdown;
 pub mod model;
 pub mod place;
 pub mod roll;
+pub mod sitting;
+pub mod telling;
 pub mod texts;
 pub mod transcript;
 mod transfers;

@@ -316,6 +316,13 @@ impl Model {
             Action::Select => self.select(),
             Action::Copy => self.copy(),
             Action::On(what) => self.act_on(what),
+            Action::Pick(order) => self.mode = Mode::Selecting(order),
+            Action::React(order, emoji) => self.react(order, &emoji),
+            Action::Run(line) => match command::parse(&line) {
+                Line::Run(command) => self.run(command),
+                Line::Say(_) => {}
+                Line::Wrong(why) => self.alarm(&why),
+            },
             Action::New => self.go_to_new(),
             Action::Unread => self.go_to_unread(),
             Action::Switcher => self.open_switcher(),

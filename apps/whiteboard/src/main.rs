@@ -2,11 +2,12 @@
 
 use chalktalk_client::{Builder, Client, ClientError, Events, program};
 use chalktalk_ipc::{AppId, Target, request::Role};
+use chalktalk_look::Waker;
 use chalktalk_whiteboard::{
     command::{self, CommandError},
     gauge::Gauge,
     sitting::{self, Sitting},
-    window::{self, Waker},
+    window,
 };
 use clap::{Parser, Subcommand};
 use std::{path::PathBuf, process::ExitCode};

@@ -180,7 +180,7 @@ impl Model {
     pub(super) fn go_to_new(&mut self) {
         match self.current_mut() {
             Some(Conversation { new_from: Some(first), scroll, .. }) => {
-                *scroll = Scroll { bottom: Some(*first), below: 0, wanted: -GO_DOWN };
+                *scroll = Scroll { bottom: Some(*first), top: Some(*first), ..Scroll::default() };
             }
             Some(_) => self.flash = Some((Tone::Quiet, "Nothing here is new.".into())),
             None => {}
@@ -272,7 +272,7 @@ impl Model {
         hasher.finalize().to_hex()[..32].to_owned()
     }
 
-    fn react(&mut self, order: Order, emoji: &str) {
+    pub(super) fn react(&mut self, order: Order, emoji: &str) {
         let me = self.me.user;
         let Some((of, said)) = self.line(order).and_then(|line| Some((line.order.position()?, line.said()?)))
         else {
@@ -396,9 +396,6 @@ impl Model {
         self.watched.iter().any(stands)
     }
 }
-
-/// Rows between the divider and the bottom of the view after going there.
-const GO_DOWN: i32 = 12;
 
 /// How dice fell, and their sum.
 fn sum(faces: &[u32]) -> String {

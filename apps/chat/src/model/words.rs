@@ -67,6 +67,12 @@ pub enum Action {
     Copy,
     /// Does something with the chosen message.
     On(OnMessage),
+    /// Chooses this message.
+    Pick(Order),
+    /// Reacts to a message with this, or takes it back.
+    React(Order, String),
+    /// Carries out a command as if it was typed; what is being written stays.
+    Run(String),
     /// To where the new begins.
     New,
     /// To the next conversation in which something is unread.
@@ -104,6 +110,23 @@ pub enum OnMessage {
     WhoHas,
     /// Publish it again.
     Retry,
+}
+
+impl OnMessage {
+    /// What a letter means while a message is chosen.
+    pub fn of_letter(letter: char) -> Option<Self> {
+        Some(match letter {
+            'r' => Self::Reply,
+            'e' => Self::Edit,
+            'd' => Self::Delete,
+            'p' => Self::Pin,
+            'o' => Self::Original,
+            'g' => Self::Get,
+            'w' => Self::WhoHas,
+            't' => Self::Retry,
+            c => Self::Digit(c.to_digit(10)?.checked_sub(1)? as usize),
+        })
+    }
 }
 
 /// Something that happened.

@@ -7,13 +7,14 @@ use super::{
     theme::Theme,
     wrap::{cut, wrap},
 };
-use crate::card::{self, Card};
-use crate::conversation::{Body, Conversation, Delivery, Line, Order, Own, Said, Scroll, Tone, harmless};
+use crate::card::Card;
+use crate::conversation::{Body, Conversation, InView, Line, Order, Own, Said, Tone, harmless};
 use crate::markdown::{self, Marked};
-use crate::model::{Files, Offered, outcome, quote};
+use crate::model::{Files, Offered, outcome};
+use crate::telling::{self, Weight};
 use crate::transcript::moment;
 use chalktalk_client::chat::Kind;
-use chalktalk_ipc::{UserId, nway::AppSession, text::label};
+use chalktalk_ipc::{UserId, nway::AppSession};
 use jiff::{Zoned, tz::TimeZone};
 use ratatui::{
     style::{Modifier, Style},
@@ -30,9 +31,6 @@ const NAME: usize = 12;
 
 /// Where texts begin in a wide view: gutter, time, blank, name, two blanks.
 const INDENT: usize = 1 + 5 + 1 + NAME + 2;
-
-/// Lines of one author within this time stand under one name.
-const GROUP: u64 = 5 * 60 * 1000;
 
 /// How lines are drawn.
 pub(super) struct Look<'a> {
@@ -61,188 +59,52 @@ pub(super) struct View {
 
 /// Lays out what is in view, and settles where that is: `scroll` has no wish left afterwards.
 pub(super) fn view(c: &mut Conversation, look: &Look<'_>, height: usize) -> View {
-    let mut scroll = c.scroll;
-    let last = c.lines.len().saturating_sub(1);
-    let mut bottom = scroll.bottom.map_or(last, |order| index(c, order).min(last));
-    let mut hidden = if scroll.bottom.is_some() { scroll.below } else { 0 };
-    let wished_up = scroll.wanted > 0;
-    scroll_by(c, look, &mut bottom, &mut hidden, scroll.wanted);
-    if let Some(order) = look.selected {
-        show_selected(c, look, height, &mut bottom, &mut hidden, index(c, order).min(last));
+    let mut blocks: BTreeMap<usize, Vec<Row<'static>>> = BTreeMap::new();
+    let view = c.look(look.selected, height, &mut |c, at| {
+        blocks.entry(at).or_insert_with(|| block(c, at, look)).len()
+    });
+    let mut rows = Vec::new();
+    for (at, block) in blocks.range(view.first..=view.last) {
+        let end = block.len() - if *at == view.last { view.below.min(block.len()) } else { 0 };
+        let start = if *at == view.first { view.above.min(end) } else { 0 };
+        rows.extend_from_slice(&block[start..end]);
     }
-    let (mut rows, reached_top) = rows_up_from(c, look, bottom, &mut hidden, height);
-    let missing = height.saturating_sub(rows.len());
-    if reached_top && missing > 0 && (bottom < last || hidden > 0) {
-        // The first line is above the middle of an unfilled view: show what comes below it instead.
-        scroll_by(c, look, &mut bottom, &mut hidden, -(missing as i32));
-        rows = rows_up_from(c, look, bottom, &mut hidden, height).0;
-    }
-    let newest = bottom == last && hidden == 0;
-    scroll = match c.lines.get(bottom) {
-        Some(line) if !newest => Scroll { bottom: Some(line.order), below: hidden, wanted: 0 },
-        _ => Scroll::default(),
-    };
-    c.scroll = scroll;
-    name_the_first(c, look, &mut rows, bottom, hidden);
-    View { rows, reached_top: reached_top && wished_up, below: last - bottom + usize::from(hidden > 0) }
-}
-
-fn index(c: &Conversation, order: Order) -> usize {
-    c.lines.partition_point(|line| line.order < order)
-}
-
-/// Moves the bottom of the view by so many rows: up if positive.
-fn scroll_by(c: &Conversation, look: &Look<'_>, bottom: &mut usize, hidden: &mut usize, by: i32) {
-    let amount = by.unsigned_abs() as usize;
-    if c.lines.is_empty() {
-        return;
-    }
-    if by >= 0 {
-        *hidden += amount;
-        loop {
-            let height = block(c, *bottom, look).len();
-            if *hidden < height {
-                break;
-            }
-            if *bottom == 0 {
-                *hidden = height.saturating_sub(1);
-                break;
-            }
-            *hidden -= height;
-            *bottom -= 1;
-        }
-        return;
-    }
-    let mut left = amount;
-    while left > *hidden {
-        if *bottom + 1 >= c.lines.len() {
-            *hidden = 0;
-            return;
-        }
-        left -= *hidden;
-        *bottom += 1;
-        *hidden = block(c, *bottom, look).len();
-    }
-    *hidden -= left;
-}
-
-/// Moves the view as little as possible so that the selected line is in it.
-fn show_selected(
-    c: &Conversation,
-    look: &Look<'_>,
-    height: usize,
-    bottom: &mut usize,
-    hidden: &mut usize,
-    selected: usize,
-) {
-    if selected >= *bottom {
-        (*bottom, *hidden) = (selected, 0);
-        return;
-    }
-    let mut used = 0;
-    for at in selected..=*bottom {
-        used += block(c, at, look).len();
-        if used > height {
-            (*bottom, *hidden) = (at, used - height.max(1));
-            return;
-        }
-    }
-}
-
-/// Rows from the line `bottom` upwards until the view is full; whether the first line was reached.
-fn rows_up_from(
-    c: &Conversation,
-    look: &Look<'_>,
-    bottom: usize,
-    hidden: &mut usize,
-    height: usize,
-) -> (Vec<Row<'static>>, bool) {
-    let mut rows: Vec<Row<'static>> = Vec::new();
-    let mut skip = *hidden;
-    for at in (0..c.lines.len().min(bottom + 1)).rev() {
-        let block = block(c, at, look);
-        skip = skip.min(block.len().saturating_sub(1));
-        *hidden = if at == bottom { skip } else { *hidden };
-        for row in block.into_iter().rev().skip(skip) {
-            if rows.len() == height {
-                rows.reverse();
-                return (rows, false);
-            }
-            rows.push(row);
-        }
-        skip = 0;
-    }
-    rows.reverse();
-    (rows, true)
+    name_the_first(c, look, &mut rows, view);
+    View { rows, reached_top: view.reached_top, below: view.more }
 }
 
 /// The line at the top says who and when even if it belongs to a group: what says so above is not in view.
-fn name_the_first(
-    c: &Conversation,
-    look: &Look<'_>,
-    rows: &mut [Row<'static>],
-    bottom: usize,
-    hidden: usize,
-) {
-    let mut above = rows.len() + hidden;
-    for at in (0..c.lines.len().min(bottom + 1)).rev() {
-        let height = block(c, at, look).len();
-        if height < above {
-            above -= height;
-            continue;
-        }
-        let Body::Said(said) = &c.lines[at].body else { return };
-        if let Some(first) = rows.first_mut().filter(|_| height == above && look.width >= WIDE)
-            && before(c, at).is_some_and(|before| same_group(before, &c.lines[at]))
-            && rules(c, at, look).is_empty()
-        {
-            let time = moment(c.lines[at].time).to_zoned(look.zone.clone());
-            *first = styled(wide(c, &c.lines[at], said, &time, false, look), c.lines[at].order, look)
-                .swap_remove(0);
-        }
-        return;
+fn name_the_first(c: &Conversation, look: &Look<'_>, rows: &mut [Row<'static>], view: InView) {
+    let first = (view.first..=view.last).find(|at| c.lines.get(*at).is_some_and(|line| c.shows(line)));
+    let Some((at, line)) = first.and_then(|at| Some((at, c.lines.get(at)?))) else { return };
+    let Body::Said(said) = &line.body else { return };
+    if let Some(row) = rows.first_mut().filter(|_| view.above == 0 && look.width >= WIDE)
+        && telling::before(c, at, look.zone).grouped
+    {
+        let time = moment(line.time).to_zoned(look.zone.clone());
+        *row = styled(wide(c, line, said, &time, false, look), line.order, look).swap_remove(0);
     }
 }
 
 /// One line with what stands before it: the day where it changes, the marker where the new begins.
 fn block(c: &Conversation, at: usize, look: &Look<'_>) -> Vec<Row<'static>> {
     let line = &c.lines[at];
-    if !shows(c, line) {
+    if !c.shows(line) {
         return Vec::new();
     }
     let time = moment(line.time).to_zoned(look.zone.clone());
-    let mut rows = rules(c, at, look);
-    let before = before(c, at);
-    let grouped = rows.is_empty() && before.is_some_and(|before| same_group(before, line));
+    let before = telling::before(c, at, look.zone);
+    let mut rows: Vec<Row<'static>> =
+        before.day.iter().map(|day| rule(day, look.theme.dim(), look.width)).collect();
+    if before.new {
+        rows.push(rule("new", look.theme.accent(), look.width));
+    }
     let body = match &line.body {
-        Body::Said(said) if look.width >= WIDE => wide(c, line, said, &time, grouped, look),
-        Body::Said(said) => narrow(c, line, said, &time, grouped, look),
+        Body::Said(said) if look.width >= WIDE => wide(c, line, said, &time, before.grouped, look),
+        Body::Said(said) => narrow(c, line, said, &time, before.grouped, look),
         Body::Notice(tone, text) => notice(*tone, text, look),
     };
     rows.extend(styled(body, line.order, look));
-    rows
-}
-
-fn shows(c: &Conversation, line: &Line) -> bool {
-    c.filter.as_ref().is_none_or(|filter| filter.shows(line))
-}
-
-/// The line in view before this one.
-fn before(c: &Conversation, at: usize) -> Option<&Line> {
-    c.lines[..at].iter().rev().find(|line| shows(c, line))
-}
-
-/// The day where it changes, and the marker where the new begins.
-fn rules(c: &Conversation, at: usize, look: &Look<'_>) -> Vec<Row<'static>> {
-    let day = |line: &Line| moment(line.time).to_zoned(look.zone.clone());
-    let (time, before) = (day(&c.lines[at]), before(c, at).map(day));
-    let mut rows = Vec::new();
-    if before.as_ref().map(Zoned::date) != Some(time.date()) {
-        rows.push(rule(&time.strftime("%A, %-d %B %Y").to_string(), look.theme.dim(), look.width));
-    }
-    if c.new_from == Some(c.lines[at].order) && before.is_some() {
-        rows.push(rule("new", look.theme.accent(), look.width));
-    }
     rows
 }
 
@@ -251,19 +113,6 @@ fn styled(mut rows: Vec<Row<'static>>, order: Order, look: &Look<'_>) -> Vec<Row
         rows.iter_mut().for_each(|row| *row = std::mem::take(row).patch_style(look.theme.chosen()));
     }
     rows
-}
-
-fn same_group(before: &Line, line: &Line) -> bool {
-    match (&before.body, &line.body) {
-        (Body::Said(a), Body::Said(b)) => {
-            a.user == b.user
-                && !a.action
-                && !b.action
-                && b.reply.is_none()
-                && line.time.abs_diff(before.time) < GROUP
-        }
-        _ => false,
-    }
 }
 
 fn rule(text: &str, style: Style, width: usize) -> Row<'static> {
@@ -356,19 +205,16 @@ fn texts(
     look: &Look<'_>,
 ) -> Vec<Vec<Span<'static>>> {
     let theme = look.theme;
-    if let Some(card) = card::of(&said.text, look.apps, look.me) {
+    if let Some(card) = telling::card(said, look.apps, look.me) {
         return card_rows(&card, width, theme);
     }
     let mut out: Vec<Vec<Span<'static>>> = Vec::new();
-    if let Some(to) = said.reply {
-        let quoted = c.line(to).and_then(Line::said);
-        let quoted =
-            quoted.map_or("an older message".into(), |said| format!("{}: {}", said.name, quote(&said.text)));
+    if let Some(quoted) = telling::answered(c, said) {
         out.push(vec![Span::styled(cut(&format!("↳ {quoted}"), width), theme.dim())]);
     }
     let (text, style) = worded(said, look);
-    let written = matches!(said.kind, Kind::Say | Kind::Announce) && !said.fate.deleted && !said.is_offer();
-    let text = if written { markdown::read(&text) } else { Marked { text, runs: Vec::new() } };
+    let text =
+        if telling::is_marked(said) { markdown::read(&text) } else { Marked { text, runs: Vec::new() } };
     let mut rows = marked::rows(&text, style, theme, width);
     if rows.len() > MAX_ROWS {
         rows.truncate(MAX_ROWS);
@@ -376,8 +222,10 @@ fn texts(
     }
     let room = width.saturating_sub(rows.last().map_or(0, |row| row.iter().map(Span::width).sum()));
     out.extend(rows);
-    let behind =
-        [edited(said).map(|mark| (mark, theme.dim())), said.own.as_ref().map(|own| tick(c, line, own, look))];
+    let behind = [
+        telling::changed(said).map(|mark| (mark, theme.dim())),
+        said.own.as_ref().map(|own| tick(c, line, own, look)),
+    ];
     let behind: Vec<Span<'static>> =
         behind.into_iter().flatten().map(|(mark, style)| Span::styled(format!("  {mark}"), style)).collect();
     let wide: usize = behind.iter().map(Span::width).sum();
@@ -440,28 +288,14 @@ const MAX_ROWS: usize = 60;
 
 /// A message's words, and how they look.
 fn worded(said: &Said, look: &Look<'_>) -> (String, Style) {
-    let topic = said.topic.as_ref().map(|topic| format!("[{topic}] ")).unwrap_or_default();
     let plain = Style::new();
-    match &said.kind {
-        _ if said.fate.deleted => ("(deleted)".into(), look.theme.dim()),
-        _ if said.action => {
-            let text = format!("{topic}{} {}", name(said, look, usize::MAX), said.text);
-            (text, plain.add_modifier(Modifier::ITALIC))
-        }
-        Kind::Announce => (format!("📢 {topic}{}", said.text), plain.add_modifier(Modifier::BOLD)),
-        Kind::Poll { question, .. } => {
-            (format!("📊 {topic}{}", harmless(question)), plain.add_modifier(Modifier::BOLD))
-        }
-        Kind::Unknown(kind) => (format!("{topic}{}\n({kind}: needs a newer Chalktalk)", said.text), plain),
-        _ => (format!("{topic}{}", said.text), plain),
-    }
-}
-
-fn edited(said: &Said) -> Option<String> {
-    let pin = if said.fate.pinned.is_some() { "📌" } else { "" };
-    let edited = if said.fate.edited.is_some() && !said.fate.deleted { "(edited)" } else { "" };
-    let mark = format!("{pin}{edited}");
-    (!mark.is_empty()).then_some(mark)
+    let style = match &said.kind {
+        _ if said.fate.deleted => look.theme.dim(),
+        _ if said.action => plain.add_modifier(Modifier::ITALIC),
+        Kind::Announce | Kind::Poll { .. } => plain.add_modifier(Modifier::BOLD),
+        _ => plain,
+    };
+    (telling::words(said, &name(said, look, usize::MAX)), style)
 }
 
 /// Reactions, the answers of a poll, how dice fell.
@@ -471,24 +305,17 @@ fn below(c: &Conversation, said: &Said, width: usize, look: &Look<'_>) -> Vec<Ve
     }
     let theme = look.theme;
     let mut texts: Vec<(String, Style)> = Vec::new();
-    if let Kind::Poll { answers, .. } = &said.kind {
-        let total = said.fate.votes.len().max(1);
+    if let Some((answers, voters)) = telling::poll(said, look.me) {
         texts.extend(answers.iter().enumerate().map(|(at, answer)| {
-            let votes = said.fate.votes.values().filter(|vote| **vote == at).count();
-            let filled = votes * BAR / total;
+            let filled = answer.votes * BAR / voters.max(1);
             let bar = format!("{}{}", "█".repeat(filled), "░".repeat(BAR - filled));
-            (format!("{}  {bar} {votes}  {}", at + 1, label(answer)), Style::new())
+            (format!("{}  {bar} {}  {}", at + 1, answer.votes, answer.text), Style::new())
         }));
     }
     texts.extend(outcome(said, |user| c.name_of(user)).map(|text| (format!("   {text}"), theme.accent())));
-    let mut reactions = said.fate.reactions.clone();
-    reactions.sort_by_key(|(_, users)| std::cmp::Reverse(users.len()));
-    let more = reactions.len().saturating_sub(MAX_REACTIONS);
-    let shown: Vec<String> = reactions
-        .iter()
-        .take(MAX_REACTIONS)
-        .map(|(emoji, users)| format!("{} {}", harmless(emoji), users.len()))
-        .collect();
+    let (reactions, more) = telling::reactions(said);
+    let shown: Vec<String> =
+        reactions.iter().map(|(emoji, users)| format!("{} {}", harmless(emoji), users.len())).collect();
     if !shown.is_empty() {
         let more = if more > 0 { format!("   and {more} more") } else { String::new() };
         texts.push((format!("{}{more}", shown.join("   ")), theme.dim()));
@@ -502,29 +329,15 @@ fn below(c: &Conversation, said: &Said, width: usize, look: &Look<'_>) -> Vec<Ve
 /// Cells of a poll's bar.
 const BAR: usize = 10;
 
-/// Different reactions shown below one message.
-const MAX_REACTIONS: usize = 12;
-
-/// How far an own message has come; last of all, by whom it was read.
+/// How far an own message has come.
 fn tick(c: &Conversation, line: &Line, own: &Own, look: &Look<'_>) -> (String, Style) {
-    let theme = look.theme;
-    let others: BTreeSet<UserId> =
-        c.members.iter().map(|member| member.user).filter(|user| *user != look.me).collect();
-    let read = line.order.position().map_or(0, |at| c.readers(at).intersection(&others).count());
-    match c.delivery(own) {
-        _ if own.failures.is_empty() && read > 0 && read == others.len() => {
-            ("✓✓ read".into(), theme.accent())
-        }
-        _ if own.failures.is_empty() && read > 0 => {
-            (format!("✓✓ read by {read} of {}", others.len()), theme.accent())
-        }
-        _ if !own.failures.is_empty() => ("✗".into(), theme.alarm()),
-        Delivery::Sending => ("…".into(), theme.dim()),
-        Delivery::Sent | Delivery::Stored => ("✓".into(), theme.dim()),
-        Delivery::Held(n, m) if n < m => (format!("✓✓ {n} of {m}"), theme.dim()),
-        Delivery::Held(..) => ("✓✓".into(), theme.dim()),
-        Delivery::Delivered => ("✓✓".into(), theme.accent()),
-    }
+    let (text, weight) = telling::tick(c, line, own, look.me);
+    let style = match weight {
+        Weight::Weak => look.theme.dim(),
+        Weight::Good => look.theme.accent(),
+        Weight::Alarm => look.theme.alarm(),
+    };
+    (text, style)
 }
 
 fn notice(tone: Tone, text: &str, look: &Look<'_>) -> Vec<Row<'static>> {
@@ -540,7 +353,10 @@ fn notice(tone: Tone, text: &str, look: &Look<'_>) -> Vec<Row<'static>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::conversation::tests::{message, summary};
+    use crate::conversation::{
+        Scroll,
+        tests::{message, summary},
+    };
     use chalktalk_ipc::{UserId, event::Scope};
 
     fn talk(count: u64) -> Conversation {

@@ -43,7 +43,7 @@ fn selecting(key: KeyEvent) -> Option<Action> {
         KeyCode::Char('y') | KeyCode::Enter => Some(Action::Copy),
         KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => Some(Action::Copy),
         KeyCode::Esc | KeyCode::F(2) | KeyCode::Char('q') => Some(Action::Escape),
-        KeyCode::Char(c) => on_message(c).map(Action::On),
+        KeyCode::Char(c) => OnMessage::of_letter(c).map(Action::On),
         _ => None,
     }
 }
@@ -74,20 +74,6 @@ fn finding(key: KeyEvent, page: i32) -> Option<Action> {
         KeyCode::Esc | KeyCode::Char('q' | 'c') => Some(Action::Escape),
         _ => None,
     }
-}
-
-fn on_message(c: char) -> Option<OnMessage> {
-    Some(match c {
-        'r' => OnMessage::Reply,
-        'e' => OnMessage::Edit,
-        'd' => OnMessage::Delete,
-        'p' => OnMessage::Pin,
-        'o' => OnMessage::Original,
-        'g' => OnMessage::Get,
-        'w' => OnMessage::WhoHas,
-        't' => OnMessage::Retry,
-        c => OnMessage::Digit(c.to_digit(10)?.checked_sub(1)? as usize),
-    })
 }
 
 fn writing(key: KeyEvent, model: &Model, page: i32) -> Option<Action> {

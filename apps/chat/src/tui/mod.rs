@@ -16,14 +16,13 @@ mod wrap;
 
 use crate::{
     editor::Edit,
-    keep::Keep,
-    link::Link,
-    model::{Action, Effect, Input, Me, Model},
-    place::{self, Opening},
+    model::{Action, Effect, Input},
+    place::Opening,
+    sitting::{Sitting, SittingError, now},
+    telling,
 };
 use chalktalk_client::{Client, ClientError, Events};
-use chalktalk_ipc::request::{From, Topic};
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::tz::TimeZone;
 use ratatui::{
     crossterm::event::{self, Event, MouseButton, MouseEventKind},
     layout::Position,
@@ -50,9 +49,6 @@ const NOT_A_PAGE: u16 = 7;
 /// The longest wait at once, in milliseconds: the wall clock may be set meanwhile.
 const LONGEST: u64 = 60_000;
 
-/// What was published gets this long to leave when the chat ends.
-const FAREWELL: Duration = Duration::from_secs(1);
-
 /// Why the chat ended.
 #[derive(Debug, thiserror::Error)]
 pub enum TuiError {
@@ -70,38 +66,28 @@ enum Happening {
     Ended,
 }
 
+impl From<SittingError> for TuiError {
+    fn from(error: SittingError) -> Self {
+        match error {
+            SittingError::Client(e) => Self::Client(e),
+            SittingError::Thread(e) => Self::Terminal(e),
+        }
+    }
+}
+
 /// Talks until the person has had enough.
 pub fn run(client: &Client, events: Events, opening: &Opening) -> Result<(), TuiError> {
-    let welcome = client.welcome();
-    let (host_id, instance) = (welcome.host_id, client.instance());
-    let me = Me { user: welcome.user, name: welcome.name, host: welcome.host, host_id, instance };
     let (sender, happenings) = sync_channel(WAITING);
-    // Before the terminal is taken over, so that a refusal can be read.
-    let summary = place::enter(client, opening)?;
-    let opened = client.open(summary.session, From::Saved)?;
-    client.watch(&[Topic::Who, Topic::Sessions, Topic::Invitations, Topic::Warnings])?;
-
-    let keep = Keep::of_user();
-    let kept = keep.as_ref().map(Keep::load).unwrap_or_default();
-    let mut chat = Chat { model: Model::new(me), drawn: Drawn::default(), page: 1, keep };
-    chat.model.seed(chance()?);
-    chat.model.update(Input::Kept(kept), now());
-    let session = opened.session.session;
-    let first = Input::Opened { summary: opened.session, members: opened.members, focus: true, say: None };
-    chat.model.update(first, now());
-    if opened.start.is_empty() {
-        chat.model.update(Input::NewHere(session), now());
-    }
-    let mut terminal = Terminal::take()?;
     let (put, ended) = (sender.clone(), sender.clone());
     let put = move |input| drop(put.send(Happening::Input(Box::new(input))));
-    let link = Link::start(client, events, session, put, move || drop(ended.send(Happening::Ended)))?;
+    // Before the terminal is taken over, so that a refusal can be read.
+    let sitting = Sitting::open(client, events, opening, put, move || drop(ended.send(Happening::Ended)))?;
+    let mut terminal = Terminal::take()?;
     thread::Builder::new().name("keys".into()).spawn(move || read_keys(&sender))?;
-    chat.serve(&mut terminal, &link, &happenings)?;
+    let mut chat = Chat { sitting, drawn: Drawn::default(), page: 1 };
+    chat.serve(&mut terminal, &happenings)?;
     drop(terminal);
-    // Those who wait for the daemon's return in vain need not wait for the farewell.
-    let _ = client.flush(FAREWELL);
-    client.close();
+    chat.sitting.end();
     Ok(())
 }
 
@@ -115,56 +101,40 @@ fn read_keys(sender: &SyncSender<Happening>) {
     let _ = sender.send(Happening::Ended);
 }
 
-/// Bytes that nobody else knows.
-fn chance() -> io::Result<[u8; 32]> {
-    let mut bytes = [0; 32];
-    let filled = rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())?;
-    if filled == bytes.len() {
-        Ok(bytes)
-    } else {
-        Err(io::Error::other("the system gave too few random bytes"))
-    }
-}
-
-fn now() -> u64 {
-    Timestamp::now().as_millisecond().try_into().unwrap_or(0)
-}
-
 struct Chat {
-    model: Model,
+    sitting: Sitting,
     drawn: Drawn,
     page: i32,
-    keep: Option<Keep>,
 }
 
 impl Chat {
-    fn serve(
-        &mut self,
-        terminal: &mut Terminal,
-        link: &Link,
-        happenings: &Receiver<Happening>,
-    ) -> Result<(), TuiError> {
+    fn serve(&mut self, terminal: &mut Terminal, happenings: &Receiver<Happening>) -> Result<(), TuiError> {
         let (theme, zone) = (Theme::from_env(), TimeZone::system());
         let mut title = String::new();
         loop {
             terminal.draw(|frame| {
                 self.page = i32::from(frame.area().height.saturating_sub(NOT_A_PAGE).max(1));
-                self.drawn = draw(frame, &mut self.model, theme, &zone);
+                self.drawn = draw(frame, &mut self.sitting.model, theme, &zone);
             })?;
             if self.drawn.reached_top {
-                self.model.want_past();
+                self.sitting.model.want_past();
             }
-            if window_title(&self.model) != title {
-                title = window_title(&self.model);
+            if telling::title(&self.sitting.model) != title {
+                title = telling::title(&self.sitting.model);
                 terminal.set_title(&title)?;
             }
-            if !self.carry_out(terminal, link)? {
-                return Ok(());
+            for effect in self.sitting.carry_out() {
+                match effect {
+                    Effect::Quit => return Ok(()),
+                    Effect::Copy(text) => terminal.copy(&text)?,
+                    Effect::Bell => terminal.bell()?,
+                    _ => {}
+                }
             }
             let first = match self.wait(happenings) {
                 Ok(first) => Some(first),
                 Err(RecvTimeoutError::Timeout) => {
-                    self.model.update(Input::Tick, now());
+                    self.sitting.model.update(Input::Tick, now());
                     None
                 }
                 Err(RecvTimeoutError::Disconnected) => return Ok(()),
@@ -173,7 +143,7 @@ impl Chat {
             for happening in batch {
                 match happening {
                     Happening::Terminal(event) => self.on_terminal(event),
-                    Happening::Input(input) => self.model.update(*input, now()),
+                    Happening::Input(input) => self.sitting.model.update(*input, now()),
                     Happening::Ended => return Ok(()),
                 }
             }
@@ -182,38 +152,15 @@ impl Chat {
 
     /// The next happening, but no longer than the model has nothing to do.
     fn wait(&self, happenings: &Receiver<Happening>) -> Result<Happening, RecvTimeoutError> {
-        match self.model.next_tick() {
+        match self.sitting.model.next_tick() {
             Some(at) => happenings.recv_timeout(Duration::from_millis(at.saturating_sub(now()).min(LONGEST))),
             None => happenings.recv().map_err(|_| RecvTimeoutError::Disconnected),
         }
     }
 
-    /// What cannot be kept is not missed before the next time.
-    fn keep(&self, what: impl FnOnce(&Keep) -> io::Result<()>) {
-        let _ = self.keep.as_ref().map(what);
-    }
-
-    /// Does what the model wants done; false if it wants to end.
-    fn carry_out(&mut self, terminal: &Terminal, link: &Link) -> io::Result<bool> {
-        for effect in self.model.take_effects() {
-            match effect {
-                Effect::Quit => return Ok(false),
-                Effect::Copy(text) => terminal.copy(&text)?,
-                Effect::Bell => terminal.bell()?,
-                Effect::KeepDraft(session, text) => self.keep(|keep| keep.draft(session, &text)),
-                Effect::KeepAlways(users) => self.keep(|keep| keep.always(&users)),
-                Effect::KeepFavourites(sessions) => self.keep(|keep| keep.favourites(&sessions)),
-                Effect::KeepSettings(settings) => self.keep(|keep| keep.settings(settings)),
-                Effect::KeepWatched(words) => self.keep(|keep| keep.watched(&words)),
-                other => link.carry_out(other),
-            }
-        }
-        Ok(true)
-    }
-
     fn on_terminal(&mut self, event: Event) {
         let action = match event {
-            Event::Key(key) => keys::action(key, &self.model, self.page),
+            Event::Key(key) => keys::action(key, &self.sitting.model, self.page),
             Event::Paste(text) => Some(Action::Edit(Edit::Insert(text))),
             Event::Mouse(mouse) => match mouse.kind {
                 MouseEventKind::ScrollUp => Some(Action::Scroll(keys::WHEEL)),
@@ -231,13 +178,7 @@ impl Chat {
             Event::FocusGained | Event::FocusLost | Event::Resize(..) => None,
         };
         if let Some(action) = action {
-            self.model.update(Input::Act(action), now());
+            self.sitting.model.update(Input::Act(action), now());
         }
     }
-}
-
-fn window_title(model: &Model) -> String {
-    let unread: usize = model.conversations.iter().map(|c| c.unread).sum();
-    let count = if unread > 0 { format!("({unread}) ") } else { String::new() };
-    model.current().map_or_else(|| "Chalktalk".into(), |c| format!("{count}{} – Chalktalk", c.title()))
 }

@@ -11,15 +11,11 @@ use super::{
 };
 use crate::{
     command::commands,
-    conversation::{Conversation, Line as Spoken, Tone, Writing},
-    model::{Action, Goal, Mode, Model, PALETTE, quote},
-    transcript::moment,
+    conversation::{Conversation, Tone},
+    model::{Action, Goal, Mode, Model, PALETTE},
+    telling,
 };
-use chalktalk_ipc::{
-    UserId,
-    event::{Scope, Warning},
-    text::{label, printable},
-};
+use chalktalk_ipc::text::label;
 use jiff::tz::TimeZone;
 use ratatui::{
     Frame,
@@ -28,7 +24,6 @@ use ratatui::{
     text::{Line, Span},
     widgets::{Block, BorderType, Borders, Clear, Paragraph},
 };
-use std::collections::BTreeMap;
 use unicode_width::UnicodeWidthStr;
 
 /// Narrower screens have no room for a left column.
@@ -86,10 +81,10 @@ fn draw_talk(frame: &mut Frame<'_>, area: Rect, model: &mut Model, theme: Theme,
     let mut rest = area;
     let status = take_bottom(&mut rest, u16::from(height >= 4));
     let input = take_bottom(&mut rest, input_height);
-    let doing = purpose(model);
+    let doing = telling::purpose(model).map(|text| format!(" {text}"));
     let purpose = take_bottom(&mut rest, u16::from(height >= 7 && doing.is_some()));
     let rule = take_bottom(&mut rest, u16::from(height >= 5));
-    let warning = banner(model);
+    let warning = telling::obstacle(model).map(|text| format!(" {text}"));
     let banner = take_bottom(&mut rest, u16::from(height >= 6 && warning.is_some()));
     let header = take_top(&mut rest, if height >= 8 { 2 } else { 0 });
 
@@ -108,33 +103,6 @@ fn draw_talk(frame: &mut Frame<'_>, area: Rect, model: &mut Model, theme: Theme,
     reached_top
 }
 
-/// What becomes of what is being written, and what part of the talk is in view, if that is not the usual.
-fn purpose(model: &Model) -> Option<String> {
-    let c = model.current()?;
-    let of = |position| {
-        let said = c.line(position).and_then(Spoken::said);
-        said.map_or("a message".into(), |said| format!("{}: {}", said.name, quote(&said.text)))
-    };
-    let writing = match c.writing {
-        Writing::New => None,
-        Writing::Reply(to) => Some(format!("↳ {}", of(to))),
-        Writing::Edit(of_this) => Some(format!("✎ {}", of(of_this))),
-    };
-    let topic = c.topic.as_ref().map(|topic| format!("[{topic}]"));
-    let filter = c.filter.as_ref().map(|filter| format!("only {}", filter.name()));
-    let parts: Vec<String> = [writing, topic, filter].into_iter().flatten().collect();
-    (!parts.is_empty()).then(|| format!(" {} · Esc ends it", parts.join(" · ")))
-}
-
-/// What stands in the way of talking, if anything does.
-fn banner(model: &Model) -> Option<String> {
-    let away = |reason: &String| {
-        format!(" Away from the daemon; what you write goes out when it is back. ({reason})")
-    };
-    let held_back = || model.held_back().map(|why| format!(" ! {why}"));
-    model.away.as_ref().map(away).or_else(held_back)
-}
-
 fn draw_header(frame: &mut Frame<'_>, area: Rect, model: &Model, theme: Theme, zone: &TimeZone) {
     if area.is_empty() {
         return;
@@ -144,14 +112,8 @@ fn draw_header(frame: &mut Frame<'_>, area: Rect, model: &Model, theme: Theme, z
     };
     let width = usize::from(area.width);
     let title = cut(&c.title(), width);
-    let here = members(c);
-    let hint = match (c.summary.scope, c.summary.sealed) {
-        _ if c.summary.waits => "nobody in it has confirmed you yet",
-        (Scope::Open, false) => "open: readable by everyone on this LAN",
-        (Scope::Open, true) => "sealed by the LAN's passphrase",
-        (Scope::Invite, _) => "sealed: by invitation",
-        (Scope::Direct, _) => "sealed: between you two",
-    };
+    let here = telling::members(c);
+    let hint = telling::secrecy(c);
     let room = width.saturating_sub(title.width() + 2);
     let hint = if room >= hint.width() { hint } else { "" };
     let here = cut(&here, room.saturating_sub(hint.width() + 2));
@@ -162,39 +124,12 @@ fn draw_header(frame: &mut Frame<'_>, area: Rect, model: &Model, theme: Theme, z
         Span::raw(" ".repeat(gap)),
         Span::styled(here, theme.dim()),
     ]);
-    let below = match (trouble(&model.warnings), out_of_sight(c, zone)) {
-        (Some(text), _) => Line::styled(cut(&text, width), theme.banner()),
-        (None, Some(text)) => Line::styled(cut(&text, width), theme.accent()),
+    let below = match (telling::trouble(&model.warnings), telling::out_of_sight(c, zone)) {
+        (Some(text), _) => Line::styled(cut(&format!(" {text}"), width), theme.banner()),
+        (None, Some(text)) => Line::styled(cut(&format!(" {text}"), width), theme.accent()),
         (None, None) => Line::styled("─".repeat(width), theme.dim()),
     };
     frame.render_widget(Paragraph::new(vec![line, below]), area);
-}
-
-/// What is wrong with the network or the set-up, in a line: its code, and where the rest is to be had.
-fn trouble(warnings: &[Warning]) -> Option<String> {
-    let first = warnings.first()?;
-    let more = match warnings.len() - 1 {
-        0 => String::new(),
-        more => format!(" (and {more} more)"),
-    };
-    let text = printable(&first.text).replace(['\n', '\t'], " ");
-    Some(format!(" ! {}{more}, see chalktalk doctor: {text}", label(&first.code)))
-}
-
-fn members(c: &Conversation) -> String {
-    let people: BTreeMap<UserId, String> = c.members.iter().map(|m| (m.user, label(&m.name))).collect();
-    let mut names: Vec<String> = people.into_values().collect();
-    names.sort();
-    if names.is_empty() { String::new() } else { format!("{} here: {}", names.len(), names.join(", ")) }
-}
-
-/// Who of the conversation is out of sight, and since when.
-fn out_of_sight(c: &Conversation, zone: &TimeZone) -> Option<String> {
-    let gone = c.out_of_sight();
-    let since = gone.iter().map(|(_, since)| *since).min()?;
-    let since = moment(since).to_zoned(zone.clone()).strftime("%H:%M");
-    let names: Vec<&str> = gone.iter().map(|(name, _)| *name).collect();
-    Some(format!(" out of sight since {since}: {}", names.join(", ")))
 }
 
 /// Draws the talk; whether scrolling reached the first line, and how many lines are below the view.
@@ -227,13 +162,8 @@ fn draw_history(
         return (false, 0);
     };
     if c.lines.is_empty() {
-        let (nothing, first) = match c.summary.scope {
-            Scope::Direct => {
-                (format!("No words yet with {}.", c.title()), "What you write opens their chat.")
-            }
-            _ => (format!("Nothing was said in {} yet.", c.title()), "Say hello: everyone here will see it."),
-        };
-        draw_centred(frame, area, &[&nothing, first, "", "F1 shows the keys, / the commands."], theme);
+        let [nothing, first] = telling::nothing_said(c);
+        draw_centred(frame, area, &[&nothing, &first, "", "F1 shows the keys, / the commands."], theme);
         return (false, 0);
     }
     let view = view(c, &look, area.height.into());
@@ -265,7 +195,9 @@ fn draw_rule(frame: &mut Frame<'_>, area: Rect, c: Option<&Conversation>, below:
     };
     let width = usize::from(area.width);
     let text = cut(&text, width);
-    let typing = cut(&c.map(typing).unwrap_or_default(), width.saturating_sub(text.width() + 4));
+    let typing = c.map(telling::typing).filter(|text| !text.is_empty());
+    let typing = typing.map(|text| format!(" {text} ")).unwrap_or_default();
+    let typing = cut(&typing, width.saturating_sub(text.width() + 4));
     let side = width.saturating_sub(text.width() + typing.width());
     let left = side.saturating_sub(2.min(side));
     let line = Line::from_iter([
@@ -275,16 +207,6 @@ fn draw_rule(frame: &mut Frame<'_>, area: Rect, c: Option<&Conversation>, below:
         Span::styled("─".repeat(side - left), theme.dim()),
     ]);
     frame.render_widget(Paragraph::new(line), area);
-}
-
-/// Who is writing something just now.
-fn typing(c: &Conversation) -> String {
-    match c.typing()[..] {
-        [] => String::new(),
-        [one] => format!(" {one} is typing… "),
-        [one, other] => format!(" {one} and {other} are typing… "),
-        ref several => format!(" {} people are typing… ", several.len()),
-    }
 }
 
 fn draw_input(

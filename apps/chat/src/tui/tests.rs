@@ -343,7 +343,7 @@ fn nothing_from_the_network_can_drive_the_terminal() {
         };
         assert_eq!(shown.chars().find(bad), None, "{shown:?}");
     }
-    assert!(super::window_title(&model).chars().all(|c| !c.is_control()));
+    assert!(crate::telling::title(&model).chars().all(|c| !c.is_control()));
     typed(&mut model, "@");
     assert!(screen(&mut model, 100, 20).chars().all(|c| c == '\n' || !c.is_control()));
 }

@@ -5,33 +5,22 @@
 //!
 //! Invariant: text in the letters of our fonts gives the same areas on every machine.
 
-use super::faces::Faces;
 use crate::model::{Align, Font};
+use chalktalk_look::{
+    Faces,
+    fonts::{self, FAMILIES, LETTERS, is_ours},
+};
 use kurbo::BezPath;
 use parley::{
     Alignment, AlignmentOptions, FontContext, FontFamily, FontFamilyName, Layout, LayoutContext, LineHeight,
     PositionedLayoutItem, StyleProperty,
-    fontique::{Blob, Collection, CollectionOptions},
 };
 use skrifa::{
     FontRef, GlyphId, MetadataProvider,
     instance::{LocationRef, NormalizedCoord, Size},
     outline::{DrawSettings, OutlinePen},
 };
-use std::{
-    collections::BTreeSet,
-    fmt,
-    sync::{Arc, PoisonError},
-};
-
-const FONTS: [&[u8]; 4] = [
-    include_bytes!("../../fonts/Inter-Regular.otf"),
-    include_bytes!("../../fonts/Inter-SemiBold.otf"),
-    include_bytes!("../../fonts/NotoSansHebrew-Regular.ttf"),
-    include_bytes!("../../fonts/NotoSansArabic-Regular.ttf"),
-];
-
-const FAMILIES: [&str; 3] = ["Inter", "Noto Sans Hebrew", "Noto Sans Arabic"];
+use std::{collections::BTreeSet, fmt, sync::PoisonError};
 
 /// Distance of lines, in heights of letters.
 const LEADING: f32 = 1.25;
@@ -57,12 +46,7 @@ pub struct Block {
 
 impl Default for Letters {
     fn default() -> Self {
-        let options = CollectionOptions { shared: false, system_fonts: false };
-        let mut fonts =
-            FontContext { collection: Collection::new(options), source_cache: Default::default() };
-        for font in FONTS {
-            fonts.collection.register_fonts(Blob::new(Arc::new(font)), None);
-        }
+        let fonts = fonts::context(&LETTERS);
         Self { fonts, layouts: LayoutContext::new(), borrowed: Vec::new(), sought: BTreeSet::new() }
     }
 }
@@ -148,18 +132,6 @@ impl Letters {
         layout.align(align, AlignmentOptions::default());
         layout
     }
-}
-
-/// Whether our fonts have a letter, or it is none to be seen.
-fn is_ours(letter: char) -> bool {
-    if letter.is_ascii() || letter.is_control() || letter.is_whitespace() {
-        return true;
-    }
-    // Joiners, marks of direction, selectors of variants, tags.
-    let unseen = matches!(letter, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-        | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{e0000}'..='\u{e0fff}');
-    unseen
-        || FONTS.iter().any(|font| FontRef::new(font).is_ok_and(|face| face.charmap().map(letter).is_some()))
 }
 
 /// Draws glyphs, which have their y axis upwards, onto the board, which has it downwards.

@@ -2,7 +2,6 @@
 //!
 //! Invariant: the three show the same, for they draw the same marks.
 
-mod faces;
 mod images;
 mod letters;
 mod pdf;
@@ -10,7 +9,6 @@ mod picture;
 mod raster;
 mod svg;
 
-pub use faces::{Face, Faces};
 pub use images::{Decoded, ImageError, Images, MAX_FILE};
 pub use letters::{Block, Letters};
 pub use pdf::{PdfError, pdf};

@@ -24,21 +24,8 @@ mod view;
 use crate::{command::CommandError, gauge::Gauge, sitting::Sitting};
 use app::App;
 use chalktalk_client::Events;
-use eframe::egui::{self, ViewportBuilder};
-use std::sync::{Arc, OnceLock};
-
-/// Lets events from the daemon wake the window, once there is one.
-#[derive(Clone, Debug, Default)]
-pub struct Waker(Arc<OnceLock<egui::Context>>);
-
-impl Waker {
-    /// Something has arrived.
-    pub fn wake(&self) {
-        if let Some(ctx) = self.0.get() {
-            ctx.request_repaint();
-        }
-    }
-}
+use chalktalk_look::Waker;
+use eframe::egui::ViewportBuilder;
 
 /// Shows a board until its window is closed.
 ///
@@ -55,8 +42,7 @@ pub fn run(sitting: Sitting, events: Events, waker: Waker, gauge: Gauge) -> Resu
     let options = eframe::NativeOptions { viewport, dithering: false, ..Default::default() };
     let start = move |cc: &eframe::CreationContext<'_>| {
         theme::set_up(&cc.egui_ctx);
-        // There is one window a process.
-        let _first = waker.0.set(cc.egui_ctx.clone());
+        waker.set(&cc.egui_ctx);
         Ok(Box::new(App::new(&cc.egui_ctx, sitting, events, gauge)?) as Box<dyn eframe::App>)
     };
     eframe::run_native("chalktalk-whiteboard", options, Box::new(start)).map_err(|e| {

@@ -1,13 +1,9 @@
-//! How the window looks: fonts, colours, spaces.
+//! How a board looks: what one writes with, and on what. All else is as in the other windows.
 
-use crate::{model::Colour, render::Faces};
-use eframe::egui::{
-    Color32, Context, CornerRadius, FontData, FontDefinitions, FontFamily, FontId, Frame, Margin, Shadow,
-    Stroke, Style, TextStyle, Theme, Visuals,
-    epaint::text::{FallbackRequest, FontInsert},
-    vec2,
-};
-use std::sync::{Arc, PoisonError};
+use crate::model::Colour;
+use eframe::egui::Color32;
+
+pub(super) use chalktalk_look::theme::{ACCENT, panel, person, set_up, strong};
 
 /// What one writes with: dark enough for white paper, bright enough when turned for dark.
 pub(super) const INKS: [Colour; 8] = [
@@ -32,25 +28,6 @@ pub(super) const FILLS: [Colour; 8] = [
     Colour::rgb(0xff, 0xd8, 0xa8),
     Colour::rgb(0xe9, 0xec, 0xef),
 ];
-
-/// Colours of people, told apart on either paper.
-const PEOPLE: [Color32; 8] = [
-    Color32::from_rgb(0x1c, 0x7e, 0xd6),
-    Color32::from_rgb(0xd6, 0x33, 0x6c),
-    Color32::from_rgb(0x2b, 0x8a, 0x3e),
-    Color32::from_rgb(0xe8, 0x59, 0x0c),
-    Color32::from_rgb(0x70, 0x48, 0xe8),
-    Color32::from_rgb(0x0c, 0x85, 0x99),
-    Color32::from_rgb(0xa6, 0x1e, 0x4d),
-    Color32::from_rgb(0x5c, 0x94, 0x0d),
-];
-
-pub(super) const ACCENT: Color32 = Color32::from_rgb(0x5b, 0x5b, 0xd6);
-
-/// The colour of a person, the same on every host.
-pub(super) fn person(user: &[u8]) -> Color32 {
-    PEOPLE[user.iter().map(|byte| usize::from(*byte)).sum::<usize>() % PEOPLE.len()]
-}
 
 pub(super) fn paper(dark: bool) -> Colour {
     if dark { Colour::rgb(0x17, 0x18, 0x1c) } else { Colour::rgb(0xff, 0xff, 0xff) }
@@ -78,108 +55,4 @@ pub(super) fn on_dark(Colour([r, g, b, a]): Colour) -> Colour {
 
 pub(super) fn colour(Colour([r, g, b, a]): Colour) -> Color32 {
     Color32::from_rgba_unmultiplied(r, g, b, a)
-}
-
-/// A panel that floats over the canvas.
-pub(super) fn panel(style: &Style) -> Frame {
-    let dark = style.visuals.dark_mode;
-    Frame::new()
-        .fill(style.visuals.panel_fill)
-        .stroke(Stroke::new(
-            1.0,
-            if dark { Color32::from_gray(0x38) } else { Color32::from_rgb(0xe6, 0xe6, 0xec) },
-        ))
-        .corner_radius(12)
-        .inner_margin(Margin::same(6))
-        .shadow(Shadow {
-            offset: [0, 3],
-            blur: 14,
-            spread: 0,
-            color: Color32::from_black_alpha(if dark { 120 } else { 26 }),
-        })
-}
-
-/// Sets fonts and styles up, once.
-pub(super) fn set_up(ctx: &Context) {
-    ctx.set_fonts(fonts());
-    ctx.add_font_provider(Arc::new(borrowed));
-    // Paper is white where the desktop does not say what it wants.
-    ctx.options_mut(|options| options.fallback_theme = Theme::Light);
-    for theme in [Theme::Light, Theme::Dark] {
-        let mut style = (*ctx.style_of(theme)).clone();
-        style.visuals = visuals(theme);
-        style.spacing.item_spacing = vec2(4.0, 4.0);
-        style.spacing.button_padding = vec2(10.0, 6.0);
-        style.text_styles = [
-            (TextStyle::Small, FontId::new(11.5, FontFamily::Proportional)),
-            (TextStyle::Body, FontId::new(13.5, FontFamily::Proportional)),
-            (TextStyle::Button, FontId::new(13.5, FontFamily::Proportional)),
-            (TextStyle::Heading, FontId::new(18.0, strong())),
-            (TextStyle::Monospace, FontId::new(12.5, FontFamily::Proportional)),
-        ]
-        .into();
-        ctx.set_style_of(theme, style);
-    }
-}
-
-/// The family of headings.
-pub(super) fn strong() -> FontFamily {
-    FontFamily::Name("strong".into())
-}
-
-fn fonts() -> FontDefinitions {
-    let mut fonts = FontDefinitions::empty();
-    let all: [(&str, &'static [u8]); 4] = [
-        ("inter", include_bytes!("../../fonts/Inter-Regular.otf")),
-        ("inter strong", include_bytes!("../../fonts/Inter-SemiBold.otf")),
-        ("hebrew", include_bytes!("../../fonts/NotoSansHebrew-Regular.ttf")),
-        ("arabic", include_bytes!("../../fonts/NotoSansArabic-Regular.ttf")),
-    ];
-    for (name, data) in all {
-        fonts.font_data.insert(name.into(), Arc::new(FontData::from_static(data)));
-    }
-    let family = |first: &str| [first, "hebrew", "arabic"].map(String::from).to_vec();
-    fonts.families.insert(FontFamily::Proportional, family("inter"));
-    fonts.families.insert(FontFamily::Monospace, family("inter"));
-    fonts.families.insert(strong(), family("inter strong"));
-    fonts
-}
-
-/// A font of the machine for a letter that ours lack.
-fn borrowed(request: &FallbackRequest<'_>) -> Option<FontInsert> {
-    let letter = request.cluster.chars().next()?;
-    let face = Faces::of_machine().lock().unwrap_or_else(PoisonError::into_inner).covering(letter)?;
-    let data = FontData { index: face.index, ..FontData::from_owned(face.data.as_ref().to_vec()) };
-    Some(FontInsert { name: face.family.clone(), data, families: Vec::new() })
-}
-
-fn visuals(theme: Theme) -> Visuals {
-    let dark = theme == Theme::Dark;
-    let mut visuals = if dark { Visuals::dark() } else { Visuals::light() };
-    let grey = |light: u8, night: u8| Color32::from_gray(if dark { night } else { light });
-    visuals.panel_fill = if dark { Color32::from_rgb(0x23, 0x24, 0x2a) } else { Color32::WHITE };
-    visuals.window_fill = visuals.panel_fill;
-    visuals.override_text_color = Some(grey(0x26, 0xe4));
-    visuals.selection.bg_fill = ACCENT.gamma_multiply(if dark { 0.6 } else { 0.25 });
-    visuals.selection.stroke = Stroke::new(1.0, ACCENT);
-    visuals.hyperlink_color = ACCENT;
-    let widgets = &mut visuals.widgets;
-    for state in [
-        &mut widgets.noninteractive,
-        &mut widgets.inactive,
-        &mut widgets.hovered,
-        &mut widgets.active,
-        &mut widgets.open,
-    ] {
-        state.corner_radius = CornerRadius::same(8);
-        state.bg_stroke = Stroke::NONE;
-        state.expansion = 0.0;
-    }
-    widgets.inactive.weak_bg_fill = Color32::TRANSPARENT;
-    widgets.inactive.bg_fill = grey(0xe6, 0x40);
-    widgets.hovered.weak_bg_fill = grey(0xf1, 0x34);
-    widgets.hovered.bg_fill = grey(0xd8, 0x50);
-    widgets.active.weak_bg_fill = grey(0xe4, 0x42);
-    widgets.active.bg_fill = ACCENT;
-    visuals
 }

@@ -66,6 +66,20 @@ impl Faces {
         found
     }
 
+    /// A font of emoji, in colour if there is one.
+    pub fn emoji(&mut self) -> Option<Blob<u8>> {
+        let named = self.families.iter().filter(|name| name.contains("Emoji") || name.contains("emoji"));
+        let all: Vec<Blob<u8>> = named
+            .cloned()
+            .collect::<Vec<_>>()
+            .iter()
+            .filter_map(|name| {
+                self.collection.family_by_name(name)?.default_font()?.load(Some(&mut self.sources))
+            })
+            .collect();
+        all.iter().find(|font| has_pictures(font.as_ref())).or(all.first()).cloned()
+    }
+
     fn face(&mut self, family: &str, letter: char) -> Option<Face> {
         let info = self.collection.family_by_name(family)?;
         let font = info.default_font()?;
@@ -75,6 +89,13 @@ impl Faces {
         face.outline_glyphs().get(glyph)?;
         Some(Face { family: family.to_owned(), data, index })
     }
+}
+
+/// Whether a font holds emoji as pictures that can be drawn here.
+fn has_pictures(font: &[u8]) -> bool {
+    let Ok(face) = FontRef::from_index(font, 0) else { return false };
+    let size = skrifa::instance::Size::new(16.0);
+    face.charmap().map('😀').is_some_and(|glyph| face.bitmap_strikes().glyph_for_size(size, glyph).is_some())
 }
 
 /// Sans serifs before others, and of those for Han letters that of the language.

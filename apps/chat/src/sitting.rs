@@ -1,0 +1,118 @@
+//! One person's chat at work: the model, its way to the daemon, and what it keeps. Faces show it and hand it what people do.
+//!
+//! Invariant: what a face need not do itself is done here, and the same for every face.
+
+use crate::{
+    keep::Keep,
+    link::Link,
+    model::{Effect, Input, Me, Model},
+    place::{self, Opening},
+};
+use chalktalk_client::{Client, ClientError, Events};
+use chalktalk_ipc::request::{From, Topic};
+use jiff::Timestamp;
+use std::{io, time::Duration};
+
+/// What was published gets this long to leave when the chat ends.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// Why a chat could not begin.
+#[derive(Debug, thiserror::Error)]
+pub enum SittingError {
+    /// The daemon.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// A thread could not be started, or there were no random bytes.
+    #[error("the system failed: {0}")]
+    Thread(#[from] io::Error),
+}
+
+/// A chat at work.
+#[derive(Debug)]
+pub struct Sitting {
+    /// What is shown.
+    pub model: Model,
+    client: Client,
+    link: Link,
+    keep: Option<Keep>,
+}
+
+impl Sitting {
+    /// Enters the session that the chat is opened for. `put` gets what happens from then on; `ended` is called when the client was
+    /// closed.
+    pub fn open<P>(
+        client: &Client,
+        events: Events,
+        opening: &Opening,
+        put: P,
+        ended: impl FnOnce() + Send + 'static,
+    ) -> Result<Self, SittingError>
+    where
+        P: Fn(Input) + Clone + Send + 'static,
+    {
+        let welcome = client.welcome();
+        let (host_id, instance) = (welcome.host_id, client.instance());
+        let me = Me { user: welcome.user, name: welcome.name, host: welcome.host, host_id, instance };
+        let summary = place::enter(client, opening)?;
+        let opened = client.open(summary.session, From::Saved)?;
+        client.watch(&[Topic::Who, Topic::Sessions, Topic::Invitations, Topic::Warnings])?;
+        let keep = Keep::of_user();
+        let kept = keep.as_ref().map(Keep::load).unwrap_or_default();
+        let mut model = Model::new(me);
+        model.seed(chance()?);
+        model.update(Input::Kept(kept), now());
+        let session = opened.session.session;
+        let (summary, members) = (opened.session, opened.members);
+        model.update(Input::Opened { summary, members, focus: true, say: None }, now());
+        if opened.start.is_empty() {
+            model.update(Input::NewHere(session), now());
+        }
+        let link = Link::start(client, events, session, put, ended)?;
+        Ok(Self { model, client: client.clone(), link, keep })
+    }
+
+    /// Does what the model wants done. What is left is for the face: to ring, to copy, to end.
+    pub fn carry_out(&mut self) -> Vec<Effect> {
+        let mut left = Vec::new();
+        for effect in self.model.take_effects() {
+            match effect {
+                Effect::KeepDraft(session, text) => self.keep(|keep| keep.draft(session, &text)),
+                Effect::KeepAlways(users) => self.keep(|keep| keep.always(&users)),
+                Effect::KeepFavourites(sessions) => self.keep(|keep| keep.favourites(&sessions)),
+                Effect::KeepSettings(settings) => self.keep(|keep| keep.settings(settings)),
+                Effect::KeepWatched(words) => self.keep(|keep| keep.watched(&words)),
+                Effect::Quit | Effect::Copy(_) | Effect::Bell => left.push(effect),
+                other => self.link.carry_out(other),
+            }
+        }
+        left
+    }
+
+    /// Ends it, when what was said has left.
+    pub fn end(&self) {
+        // Those who wait for the daemon's return in vain need not wait for the farewell.
+        let _ = self.client.flush(FAREWELL);
+        self.client.close();
+    }
+
+    /// What cannot be kept is not missed before the next time.
+    fn keep(&self, what: impl FnOnce(&Keep) -> io::Result<()>) {
+        let _ = self.keep.as_ref().map(what);
+    }
+}
+
+/// The wall clock, in milliseconds since 1970 UTC.
+pub fn now() -> u64 {
+    Timestamp::now().as_millisecond().try_into().unwrap_or(0)
+}
+
+/// Bytes that nobody else knows.
+fn chance() -> io::Result<[u8; 32]> {
+    let mut bytes = [0; 32];
+    let filled = rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())?;
+    if filled == bytes.len() {
+        Ok(bytes)
+    } else {
+        Err(io::Error::other("the system gave too few random bytes"))
+    }
+}
