@@ -349,6 +349,9 @@ pub struct SessionSummary {
     /// was not in any more.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub waits: bool,
+    /// Who made it, of a session by invitation: its id is a hash of their key. Open and direct sessions have nobody who did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub creator: Option<UserId>,
     /// Entries held here.
     pub entries: u64,
 }

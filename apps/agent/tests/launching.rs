@@ -143,6 +143,7 @@ impl Daemon {
             members: Vec::new(),
             joined: true,
             waits: false,
+            creator: None,
             entries: 1,
         };
         self.send(&Down::Event(Event::Launch { launch, app, session, token: "t0ken".into() }));

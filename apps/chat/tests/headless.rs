@@ -97,6 +97,7 @@ fn summary(session: SessionId, title: &str, scope: Scope) -> SessionSummary {
         members: vec![],
         joined: true,
         waits: false,
+        creator: None,
         entries: 0,
     }
 }

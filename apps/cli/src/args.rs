@@ -645,6 +645,22 @@ pub(crate) enum BoardCommand {
         #[arg(long, value_name = "X,Y", allow_hyphen_values = true)]
         at: Option<String>,
     },
+    /// Say who may look at a board, draw on it, or moderate it; with the board alone, show it
+    ///
+    /// Boards by invitation have roles: who made one moderates it, and names others.
+    Role {
+        /// The board: #name or a session's GUID
+        target: Target,
+        /// A member, by name or 8 digits of their key; or everybody
+        #[arg(requires = "role")]
+        who: Option<String>,
+        /// view, draw, moderate, or default (what everybody may)
+        #[arg(value_parser = ["view", "draw", "moderate", "default"])]
+        role: Option<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Write a board into a file, in the format of its ending: .svg, .png, .pdf, .json or .excalidraw
     Export {
         /// The board: #name, @user or a session's GUID
@@ -737,6 +753,8 @@ mod tests {
             "chalktalk board new plans --invite bo --json",
             "chalktalk board draw #plans - --at -10,20",
             "chalktalk board export #plans /tmp/x.svg",
+            "chalktalk board role #plans --json",
+            "chalktalk board role #plans bo view",
             "chalktalk identity export /tmp/x",
             "chalktalk identity import /tmp/x",
             "chalktalk passphrase set",
@@ -783,6 +801,8 @@ mod tests {
             "chalktalk board plans",
             "chalktalk board draw #plans",
             "chalktalk board export",
+            "chalktalk board role #plans bo",
+            "chalktalk board role #plans bo rules",
             "chalktalk history #ops --limit -1",
             "chalktalk passphrase set secret",
             "chalktalk verify #ops",

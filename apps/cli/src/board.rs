@@ -28,6 +28,10 @@ pub(crate) fn run(board: &Board, socket: Option<&Path>) -> Result<(), Failure> {
             command.arg("draw").arg(target.to_string()).args(at.iter().map(|at| format!("--at={at}")));
             command.arg("--").arg(file);
         }
+        Some(BoardCommand::Role { target, who, role, json }) => {
+            command.arg("role").args(json.then_some("--json")).arg("--").arg(target.to_string());
+            command.args(who).args(role);
+        }
         Some(BoardCommand::Export { target, file, frame, scale }) => {
             command.arg("export").arg(target.to_string());
             command.args(frame.iter().map(|frame| format!("--frame={frame}")));

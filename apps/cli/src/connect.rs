@@ -109,6 +109,7 @@ mod tests {
             members: vec![],
             joined,
             waits: false,
+            creator: None,
             entries: 0,
         }
     }

@@ -213,6 +213,7 @@ fn not_entered(app: &AppSession) -> SessionSummary {
         members: active.map(|one| one.name.clone()).collect(),
         joined: false,
         waits: false,
+        creator: None,
         entries: 0,
     }
 }
@@ -376,6 +377,7 @@ mod tests {
             members: (0..n).map(|i| format!("user{i}")).collect(),
             joined: n == 1,
             waits: false,
+            creator: None,
             entries: u64::from(n) * 1000,
         }
     }

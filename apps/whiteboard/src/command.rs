@@ -5,7 +5,7 @@
 use crate::{
     files,
     gauge::Gauge,
-    model::{Actor, Board, Bounds, Colour, Kind, Shape},
+    model::{Actor, Board, Bounds, Colour, EditError, Kind, Shape},
     pictures,
     render::{self, Images, Painter, Picture},
     sitting::{self, Heard, Sitting},
@@ -38,18 +38,18 @@ pub enum CommandError {
     Drawing(String, files::ReadError),
     /// What the board refuses.
     #[error(transparent)]
-    Edit(#[from] crate::model::EditError),
+    Edit(#[from] EditError),
     /// Anything else, with what to do.
     #[error("{0}")]
     Other(String),
 }
 
 /// How long a host that has just entered a board waits for the first that comes from others.
-const NEWCOMER: Duration = Duration::from_secs(4);
+pub(crate) const NEWCOMER: Duration = Duration::from_secs(4);
 
 /// What comes at once is read together; for a newcomer catch-up may pause.
-const QUIET: Duration = Duration::from_millis(150);
-const QUIET_NEWCOMER: Duration = Duration::from_millis(700);
+pub(crate) const QUIET: Duration = Duration::from_millis(150);
+pub(crate) const QUIET_NEWCOMER: Duration = Duration::from_millis(700);
 
 /// How long nothing may move while a drawing is being stored.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -106,6 +106,9 @@ pub fn draw(
     }
     let mut sitting = Sitting::open(client, sitting::enter(client, target)?, None)?;
     settle(&mut sitting, events, QUIET, None)?;
+    if sitting.board.is_view_only() {
+        return Err(EditError::ViewOnly.into());
+    }
     let by = moved_by(&drawing.shapes, &sitting.board, at, bytes.trim_ascii_start().first() == Some(&b'{'));
     pictures::put(client, sitting.session(), &drawing, &images)?;
     let drawn = sitting.board.paste(&drawing.shapes, by)?.len();
@@ -263,6 +266,7 @@ pub fn keep(
     let mut sitting = Sitting::open(client, summary, Some(copy.clone()))?;
     let mut away: Option<Instant> = None;
     loop {
+        sitting.tick();
         // Launched by the agent, it is launched again when there is something to keep.
         gauge.on_frame();
         gauge.on_drawn(sitting.board.len(), sitting.is_caught_up(), std::iter::empty());
@@ -294,7 +298,7 @@ pub fn copy_of(session: SessionId) -> PathBuf {
 }
 
 /// Reads until everything has come that was there; with `first`, waits so long for something to come at all.
-fn settle(
+pub(crate) fn settle(
     sitting: &mut Sitting,
     events: &Events,
     quiet: Duration,
@@ -304,6 +308,7 @@ fn settle(
     let hurry = first.map(|limit| Instant::now() + limit);
     let mut last = Instant::now();
     loop {
+        sitting.tick();
         let empty = sitting.board.is_empty() && hurry.is_some_and(|until| Instant::now() < until);
         if sitting.is_caught_up() && !empty && last.elapsed() >= quiet {
             return Ok(());
@@ -313,7 +318,7 @@ fn settle(
         }
         match events.recv_timeout(Duration::from_millis(20)) {
             Ok(event) => match sitting.on_event(event) {
-                Heard::Board => last = Instant::now(),
+                Heard::Board | Heard::Role(_) => last = Instant::now(),
                 Heard::Ended(reason) => {
                     return Err(CommandError::Other(format!("the daemon ended this: {reason}")));
                 }
@@ -327,7 +332,11 @@ fn settle(
 }
 
 /// Publishes everything and waits until it is on this host's disk.
-fn publish_all(client: &Client, sitting: &mut Sitting, events: &Events) -> Result<(), CommandError> {
+pub(crate) fn publish_all(
+    client: &Client,
+    sitting: &mut Sitting,
+    events: &Events,
+) -> Result<(), CommandError> {
     let mut moved = Instant::now();
     let (mut before, mut told) = (None, Instant::now());
     loop {
@@ -365,7 +374,7 @@ fn publish_all(client: &Client, sitting: &mut Sitting, events: &Events) -> Resul
 }
 
 /// The session meant, to look at, and whether the user enters it only now. A board that nobody has made is not made by looking.
-fn look_up(client: &Client, target: &str) -> Result<(SessionSummary, bool), CommandError> {
+pub(crate) fn look_up(client: &Client, target: &str) -> Result<(SessionSummary, bool), CommandError> {
     let parsed: Target = target.parse().map_err(|e| CommandError::Other(format!("{e}")))?;
     let sessions = client.sessions()?;
     let ours = sessions.iter().filter(|s| s.app == AppId::whiteboard());

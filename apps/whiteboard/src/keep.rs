@@ -1,8 +1,8 @@
-//! The copy of a board on this disk: a snapshot, who drew what, and the positions it stands for.
+//! The copy of a board on this disk: a snapshot, who drew what, who may draw, and the positions it stands for.
 //!
 //! Invariant: a copy is whole or not there: it is written beside the old one, and takes its place when it is on the disk.
 
-use crate::model::{Board, Reader, put_bytes, put_varint};
+use crate::model::{Author, Board, Reader, Roles, put_bytes, put_varint};
 use chalktalk_ipc::OriginId;
 use std::{
     collections::BTreeMap,
@@ -18,10 +18,10 @@ use std::{
 pub type Positions = BTreeMap<(OriginId, u32), (u64, u16)>;
 
 /// What a copy begins with; the digit is the version.
-const MAGIC: &[u8] = b"chalktalk board 1\n";
+const MAGIC: &[u8] = b"chalktalk board 2\n";
 
 /// A board as its copy.
-pub fn bytes(board: &Board, positions: &Positions) -> Vec<u8> {
+pub fn bytes(board: &Board, roles: &Roles, positions: &Positions) -> Vec<u8> {
     let mut out = MAGIC.to_vec();
     put_varint(&mut out, positions.len() as u64);
     for ((origin, epoch), (seq, index)) in positions {
@@ -30,6 +30,7 @@ pub fn bytes(board: &Board, positions: &Positions) -> Vec<u8> {
         put_varint(&mut out, *seq);
         put_varint(&mut out, (*index).into());
     }
+    put_bytes(&mut out, &roles.write());
     put_bytes(&mut out, &board.authors());
     put_bytes(&mut out, &board.snapshot());
     out.extend(blake3::hash(&out).as_bytes());
@@ -52,8 +53,9 @@ pub fn write(path: &Path, copy: &[u8]) -> io::Result<()> {
     fs::rename(&beside, path)
 }
 
-/// Reads a copy into an empty board. `None`: there is none, or it is damaged, and the log has to be read from its beginning.
-pub fn read(path: &Path, board: &mut Board) -> Option<Positions> {
+/// Reads a copy into an empty board, which this person made. `None`: there is none, or it is damaged, and the log has to be read from its
+/// beginning.
+pub fn read(path: &Path, board: &mut Board, creator: Option<Author>) -> Option<(Roles, Positions)> {
     let bytes = fs::read(path).ok()?;
     let (body, hash) = bytes.split_last_chunk::<32>()?;
     if blake3::hash(body) != *hash {
@@ -68,9 +70,10 @@ pub fn read(path: &Path, board: &mut Board) -> Option<Positions> {
         let index = u16::try_from(reader.varint().ok()?).ok()?;
         positions.insert((origin, epoch), (seq, index));
     }
+    let roles = Roles::read(reader.bytes().ok()?, creator).ok()?;
     board.apply_authors(reader.bytes().ok()?).ok()?;
     board.apply_snapshot(reader.bytes().ok()?).ok()?;
-    Some(positions)
+    Some((roles, positions))
 }
 
 /// Puts copies onto the disk on a thread of its own, one at a time.
@@ -121,7 +124,7 @@ impl Keeper {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Actor, Edits, Kind, Shape};
+    use crate::model::{Actor, Edits, Kind, Role, Setting, Shape, Source};
 
     #[test]
     fn a_copy_is_read_as_it_was_written_and_a_damaged_one_not_at_all() {
@@ -133,9 +136,14 @@ mod tests {
         board.commit(edits).unwrap();
         let positions =
             Positions::from([((OriginId([7; 16]), 3), (9, 1)), ((OriginId([8; 16]), 1), (1 << 40, 0))]);
-        write(&path, &bytes(&board, &positions)).unwrap();
+        let mut roles = Roles::new(Some([1; 32]));
+        let source = Source { stamp: 3, log: ([7; 16], 3), place: (9, 1), author: [1; 32] };
+        roles.hear(&Source { place: (8, 0), stamp: 2, ..source }, b"drawn");
+        roles.hear(&source, &roles.statement(Setting::Everybody(Role::Views)));
+        assert_eq!(roles.everybody(), Role::Views);
+        write(&path, &bytes(&board, &roles, &positions)).unwrap();
         let mut back = Board::new(Actor(2));
-        assert_eq!(read(&path, &mut back), Some(positions));
+        assert_eq!(read(&path, &mut back, Some([1; 32])), Some((roles, positions)));
         assert_eq!(back.snapshot(), board.snapshot());
 
         let bytes = fs::read(&path).unwrap();
@@ -143,10 +151,10 @@ mod tests {
             let mut bad = bytes.clone();
             bad[at] ^= 1;
             fs::write(&path, &bad).unwrap();
-            assert_eq!(read(&path, &mut Board::new(Actor(3))), None);
+            assert_eq!(read(&path, &mut Board::new(Actor(3)), None), None);
             fs::write(&path, &bytes[..at]).unwrap();
-            assert_eq!(read(&path, &mut Board::new(Actor(3))), None);
+            assert_eq!(read(&path, &mut Board::new(Actor(3)), None), None);
         }
-        assert_eq!(read(&dir.path().join("none"), &mut back), None);
+        assert_eq!(read(&dir.path().join("none"), &mut back, None), None);
     }
 }

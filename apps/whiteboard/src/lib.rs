@@ -9,6 +9,7 @@ pub mod gauge;
 pub mod keep;
 pub mod live;
 pub mod model;
+pub mod moderating;
 pub mod pictures;
 pub mod render;
 pub mod sitting;

@@ -6,6 +6,8 @@ use chalktalk_look::Waker;
 use chalktalk_whiteboard::{
     command::{self, CommandError},
     gauge::Gauge,
+    model::EditError,
+    moderating::{self, Word},
     sitting::{self, Sitting},
     window,
 };
@@ -56,6 +58,20 @@ enum Command {
         #[arg(long, value_name = "X,Y", value_parser = place, allow_hyphen_values = true)]
         at: Option<[f32; 2]>,
     },
+    /// Say who may look at a board, draw on it, or moderate it; with the board alone, show it
+    Role {
+        /// The board: #name or a session GUID
+        #[arg(value_parser = target)]
+        target: String,
+        /// A member, by name or 8 digits of their key; or everybody
+        #[arg(requires = "role")]
+        who: Option<String>,
+        /// view, draw, moderate, or default (what everybody may)
+        role: Option<Word>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Write a board into a file: .svg, .png, .pdf, .json or .excalidraw
     Export {
         /// The board: #name, @user or a session GUID
@@ -100,6 +116,8 @@ fn main() -> ExitCode {
             eprintln!("chalktalk-whiteboard: {e}");
             ExitCode::from(match &e {
                 CommandError::Client(e) => program::exit_status(e),
+                // Refused, as by the daemon.
+                CommandError::Edit(EditError::ViewOnly) => 4,
                 _ => 1,
             })
         }
@@ -126,6 +144,19 @@ fn run(arguments: Arguments) -> Result<(), CommandError> {
             let (client, events) = connect(socket, Role::Observer)?;
             let drawn = command::draw(&client, &events, &target, &file, at)?;
             eprintln!("{drawn} objects drawn onto {target}");
+            Ok(())
+        }
+        Some(Command::Role { target, who, role, json }) => {
+            let (client, events) = connect(socket, Role::Observer)?;
+            if let Some((who, role)) = who.zip(role) {
+                return moderating::set(&client, &events, &target, &who, role);
+            }
+            let list = moderating::list(&client, &events, &target)?;
+            if json {
+                println!("{list}")
+            } else {
+                print!("{}", moderating::for_people(&list))
+            }
             Ok(())
         }
         Some(Command::Export { target, file, frame, scale }) => {

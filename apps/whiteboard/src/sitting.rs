@@ -4,12 +4,15 @@
 //! what is new. Losing the copy loses nothing: the session's log has it all. Merging is idempotent, so that a message read twice
 //! does no harm.
 //!
+//! What a moderator says may be about what was read before it. Then the board is made anew from the log, aside, and takes the place of
+//! the one that is shown.
+//!
 //! Invariant: positions are acknowledged after what they stand for has been kept.
 
 use crate::{
     keep::{self, Keeper, Positions},
     live::Live,
-    model::{Actor, Author, Board, Moment, Past},
+    model::{Actor, Author, Board, Moment, Past, Role, Roles, Setting, Source, Verdict},
 };
 use chalktalk_client::{Batch, Client, ClientError, ClientEvent, Publish};
 use chalktalk_ipc::{
@@ -21,6 +24,8 @@ use std::{
     collections::{BTreeMap, VecDeque},
     io,
     path::PathBuf,
+    sync::mpsc::{Receiver, channel},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -47,6 +52,18 @@ pub struct Sitting {
     refused_at: Option<Instant>,
     last_number: u64,
     refused: u64,
+    roles: Roles,
+    /// The board holds what does not count, or lacks what does, since then.
+    stale: Option<Instant>,
+    anew: Option<Anew>,
+}
+
+/// A board on its way from the log.
+#[derive(Debug)]
+struct Anew {
+    made: Receiver<Result<(Board, Roles), ClientError>>,
+    /// What has come since it was begun.
+    meanwhile: Vec<(Source, Vec<u8>)>,
 }
 
 /// What an event meant.
@@ -54,6 +71,8 @@ pub struct Sitting {
 pub enum Heard {
     /// The board may look different.
     Board,
+    /// The board may look different, and what one may do here is this now.
+    Role(Role),
     /// Somebody's pen, pointer or laser.
     Live {
         /// Who.
@@ -92,10 +111,13 @@ impl Sitting {
         copy: Option<PathBuf>,
     ) -> Result<Self, ClientError> {
         let mut board = Board::new(new_actor()?);
-        let positions = copy.as_deref().and_then(|path| keep::read(path, &mut board)).unwrap_or_default();
+        let creator = summary.creator.map(|user| user.0);
+        let kept = copy.as_deref().and_then(|path| keep::read(path, &mut board, creator));
+        let (roles, positions) = kept.unwrap_or_else(|| (Roles::new(creator), Positions::new()));
         let from = From::At(positions.iter().map(position).collect());
         let opened = client.open(summary.session, from)?;
         let welcome = client.welcome();
+        board.set_view_only(roles.role(welcome.user.0) == Role::Views);
         let mut names = BTreeMap::from([(welcome.user.0, welcome.name)]);
         names.extend(opened.members.iter().map(|member| (member.user.0, member.name.clone())));
         Ok(Self {
@@ -114,6 +136,9 @@ impl Sitting {
             refused_at: None,
             last_number: 0,
             refused: 0,
+            roles,
+            stale: None,
+            anew: None,
         })
     }
 
@@ -148,9 +173,82 @@ impl Sitting {
         &self.members
     }
 
-    /// Whether everything that was there when the board was opened has been read.
+    /// Whether everything that was there when the board was opened has been read, and shows as it counts.
     pub fn is_caught_up(&self) -> bool {
-        self.caught_up
+        self.caught_up && self.stale.is_none()
+    }
+
+    /// Whether the board shown holds what does not count, or lacks what does; a new one is on its way.
+    pub fn is_stale(&self) -> bool {
+        self.stale.is_some()
+    }
+
+    /// Who may do what here.
+    pub fn roles(&self) -> &Roles {
+        &self.roles
+    }
+
+    /// What the user may do here.
+    pub fn role(&self) -> Role {
+        self.roles.role(self.client.welcome().user.0)
+    }
+
+    /// Says who may do what; it holds when the log has it.
+    pub fn set(&mut self, setting: Setting) {
+        self.waiting.push_back(self.roles.statement(setting));
+    }
+
+    /// Goes on with making the board anew, where that is needed; true if it may look different now. To be asked again and again.
+    pub fn tick(&mut self) -> bool {
+        if let Some(outcome) = self.anew.as_ref().and_then(|anew| anew.made.try_recv().ok()) {
+            return self.take_anew(outcome);
+        }
+        let due = self.stale.is_some_and(|since| since <= Instant::now());
+        if due && self.caught_up && self.anew.is_none() {
+            let (client, session, roles) = (self.client.clone(), self.session(), self.roles.clone());
+            let (put, made) = channel();
+            let work = move || {
+                let made = past(&client, session, roles).map(|past| (past.board(), past.roles().clone()));
+                // Whoever has closed the board does not want it any more.
+                let _ = put.send(made);
+            };
+            match thread::Builder::new().name("anew".into()).spawn(work) {
+                Ok(_) => self.anew = Some(Anew { made, meanwhile: Vec::new() }),
+                Err(_) => self.stale = Some(Instant::now() + AGAIN),
+            }
+        }
+        false
+    }
+
+    fn take_anew(&mut self, outcome: Result<(Board, Roles), ClientError>) -> bool {
+        let Some(Anew { meanwhile, .. }) = self.anew.take() else { return false };
+        let Ok((mut board, roles)) = outcome else {
+            // The daemon is away, or busy: it comes back.
+            self.stale = Some(Instant::now() + AGAIN);
+            return false;
+        };
+        (self.roles, self.stale) = (roles, None);
+        for (source, message) in &meanwhile {
+            if self.judge(source, message, &mut board) == Verdict::Said(true) {
+                self.stale = Some(Instant::now());
+            }
+        }
+        // What was drawn here and is not in the log yet.
+        for message in self.sent.values().chain(&self.waiting).filter(|_| self.role() != Role::Views) {
+            let _ = board.apply(message, None);
+        }
+        self.board.become_as(board);
+        self.unkept = true;
+        true
+    }
+
+    /// Takes a message into a board, if it counts.
+    fn judge(&mut self, source: &Source, message: &[u8], board: &mut Board) -> Verdict {
+        let verdict = self.roles.hear(source, message);
+        let taken =
+            verdict != Verdict::Counts || board.apply_at(message, Some(source.author), source.stamp).is_ok();
+        self.refused += u64::from(verdict == Verdict::Void || !taken);
+        verdict
     }
 
     /// Messages that were refused, because they are damaged or of a newer version.
@@ -239,11 +337,11 @@ impl Sitting {
     /// # Errors
     /// The copy could not be written; nothing is acknowledged.
     pub fn keep(&mut self) -> io::Result<()> {
-        if !self.unkept {
+        if !self.unkept || self.stale.is_some() {
             return Ok(());
         }
         if let Some(path) = &self.copy {
-            keep::write(path, &keep::bytes(&self.board, &self.positions))?;
+            keep::write(path, &keep::bytes(&self.board, &self.roles, &self.positions))?;
         }
         self.unkept = false;
         self.acknowledge(&self.positions);
@@ -257,8 +355,8 @@ impl Sitting {
     pub fn keep_aside(&mut self) -> io::Result<()> {
         let Some(keeper) = &mut self.keeper else { return self.keep() };
         let done = keeper.poll();
-        if self.unkept && !keeper.is_busy() {
-            keeper.put(keep::bytes(&self.board, &self.positions), self.positions.clone());
+        if self.unkept && self.stale.is_none() && !keeper.is_busy() {
+            keeper.put(keep::bytes(&self.board, &self.roles, &self.positions), self.positions.clone());
             self.unkept = false;
         }
         match done {
@@ -298,40 +396,54 @@ impl Sitting {
         if !author.name.is_empty() {
             self.names.insert(author.user.0, author.name.clone());
         }
+        let before = self.role();
+        let log = (batch.head().origin.0, batch.head().epoch);
+        let mut board = std::mem::replace(&mut self.board, Board::new(Actor(0)));
         for message in batch {
-            let applied = self.board.apply_at(message.payload, Some(author.user.0), message.stamp);
-            if applied.is_err() {
-                self.refused += 1;
-            }
             let place = (message.seq, message.index);
+            let source = Source { stamp: message.stamp, log, place, author: author.user.0 };
+            match self.judge(&source, message.payload, &mut board) {
+                Verdict::Said(true) => self.stale = self.stale.or(Some(Instant::now())),
+                // It was shown here before the log had it.
+                Verdict::Void if board.is_mine(message.payload) => {
+                    self.stale = self.stale.or(Some(Instant::now()))
+                }
+                _ => {}
+            }
+            if let Some(anew) = &mut self.anew {
+                anew.meanwhile.push((source, message.payload.to_vec()));
+            }
             let read = self.positions.entry((batch.head().origin, batch.head().epoch)).or_insert(place);
             *read = (*read).max(place);
         }
+        self.board = board;
         self.unkept = true;
-        Heard::Board
+        let role = self.role();
+        self.board.set_view_only(role == Role::Views);
+        if role == before { Heard::Board } else { Heard::Role(role) }
     }
 }
 
-/// All that a session's log still has of a board.
+/// All that a session's log still has of a board, and that counts; `roles` is what is known of who may draw.
 ///
 /// # Errors
 /// As [`Client::history`].
-pub fn past(client: &Client, session: SessionId) -> Result<Past, ClientError> {
+pub fn past(client: &Client, session: SessionId, roles: Roles) -> Result<Past, ClientError> {
     let (mut moments, mut before) = (Vec::new(), None);
     loop {
         let (messages, next) = client.history(session, before, PAGE)?;
         // Pages come from the newest to the oldest, each of them from the oldest to the newest.
         moments.splice(
             0..0,
-            messages.into_iter().map(|message| Moment {
-                stamp: message.stamp,
-                time: message.time,
-                author: message.author.user.0,
-                message: message.payload,
+            messages.into_iter().map(|message| {
+                let Position { origin, epoch, seq, index } = message.position;
+                let (log, place, author) = ((origin.0, epoch), (seq, index), message.author.user.0);
+                let source = Source { stamp: message.stamp, log, place, author };
+                Moment { source, time: message.time, message: message.payload }
             }),
         );
         if next.is_none() {
-            return Ok(Past::new(moments));
+            return Ok(Past::new(moments, roles));
         }
         before = next;
     }

@@ -8,6 +8,7 @@ mod bad_input;
 mod bad_start;
 mod blobs;
 mod board;
+mod board_roles;
 mod board_window;
 mod chat;
 mod chat_export;
@@ -77,6 +78,7 @@ fn main() -> ExitCode {
         chat_sight::TESTS,
         chat_signs::TESTS,
         board::TESTS,
+        board_roles::TESTS,
         board_window::TESTS,
         trust::TESTS,
     ];

@@ -18,6 +18,7 @@ pub(crate) fn summary(n: u8, title: &str, scope: Scope) -> SessionSummary {
         members: vec![],
         joined: true,
         waits: false,
+        creator: None,
         entries: 0,
     }
 }

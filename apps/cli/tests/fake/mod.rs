@@ -309,6 +309,7 @@ impl Scene {
             members: vec![self.part.name.clone()],
             joined: true,
             waits: false,
+            creator: None,
             entries: self.part.past.len() as u64,
         }
     }

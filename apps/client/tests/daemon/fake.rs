@@ -274,6 +274,7 @@ pub(crate) fn summary(kind: SessionKind) -> SessionSummary {
         members: vec![],
         joined: true,
         waits: false,
+        creator: None,
         entries: 0,
     }
 }

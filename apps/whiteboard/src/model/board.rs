@@ -28,6 +28,9 @@ pub enum EditError {
     /// It is locked.
     #[error("the object {0} is locked; unlock it first")]
     Locked(ObjectId),
+    /// Who draws here may only look.
+    #[error("you may only look at this board: a moderator has to let you draw")]
+    ViewOnly,
     /// A value that is not possible.
     #[error(transparent)]
     Flaw(#[from] Flaw),
@@ -115,6 +118,7 @@ pub struct Board {
     outbox: VecDeque<Vec<u8>>,
     damage: Vec<Bounds>,
     authors: BTreeMap<Actor, Author>,
+    view_only: bool,
 }
 
 /// More operations than fit into a message: each has two bytes at least.
@@ -138,7 +142,33 @@ impl Board {
             outbox: VecDeque::new(),
             damage: Vec::new(),
             authors: BTreeMap::new(),
+            view_only: false,
         }
+    }
+
+    /// Whether edits are refused here. What others send is taken all the same: who may draw is asked before (`roles`).
+    pub fn set_view_only(&mut self, view_only: bool) {
+        self.view_only = view_only;
+    }
+
+    /// Whether edits are refused here.
+    pub fn is_view_only(&self) -> bool {
+        self.view_only
+    }
+
+    /// Holds what another board does, which was made anew from the log. What can be taken back here stays so, as far as it is still there.
+    pub fn become_as(&mut self, other: Self) {
+        let before = std::mem::take(&mut self.shown);
+        self.places.clear();
+        self.replica = other.replica.not_before(&self.replica);
+        self.authors.extend(other.authors);
+        (self.shown, self.places) = (other.shown, other.places);
+        let differs = |shape: &&Arc<Shape>, there: &BTreeMap<Place, Arc<Shape>>, place| {
+            there.get(place) != Some(*shape)
+        };
+        let gone = before.iter().filter(|(place, shape)| differs(shape, &self.shown, place));
+        let new = self.shown.iter().filter(|(place, shape)| differs(shape, &before, place));
+        self.damage.extend(gone.chain(new).map(|(_, shape)| shape.bounds()));
     }
 
     /// Who draws here.
@@ -196,6 +226,11 @@ impl Board {
         edits
     }
 
+    /// Whether a message was made on this board.
+    pub fn is_mine(&self, message: &[u8]) -> bool {
+        wire::read(message).is_ok_and(|all| all.first().is_some_and(|first| first.stamp.actor == self.me))
+    }
+
     /// Takes in a message of somebody, oneself included. `author` is who published it.
     ///
     /// # Errors
@@ -238,6 +273,9 @@ impl Board {
     /// # Errors
     /// Nothing was changed.
     pub fn commit(&mut self, edits: Edits) -> Result<Vec<ObjectId>, EditError> {
+        if self.view_only {
+            return Err(EditError::ViewOnly);
+        }
         self.check(&edits)?;
         let time = self.replica.next_time();
         let me = self.me;
@@ -298,12 +336,12 @@ impl Board {
 
     /// Whether there may be something to take back.
     pub fn can_undo(&self) -> bool {
-        self.history.can(Way::Undo)
+        !self.view_only && self.history.can(Way::Undo)
     }
 
     /// Whether there may be something to do again.
     pub fn can_redo(&self) -> bool {
-        self.history.can(Way::Redo)
+        !self.view_only && self.history.can(Way::Redo)
     }
 
     /// The next message to be published.
@@ -448,6 +486,9 @@ impl Board {
     }
 
     fn go(&mut self, way: Way) -> bool {
+        if self.view_only {
+            return false;
+        }
         let Some(step) = self.history.pop(way, &self.replica, self.me) else { return false };
         let time = self.replica.next_time();
         let me = self.me;

@@ -3,9 +3,9 @@
 //! From the bottom up: `stamp` names and orders writes; `wire` is bytes and back; `points` and `outline` are what is drawn;
 //! `property` is the meaning of a register; `replica` merges registers, whatever they mean; `shape` is an object as
 //! people see it; `history` is what one person can take back; `board` is all of it together, and `arrange` what one does to several objects at once;
-//! `past` is how a board came to be, and `weave` joins two texts.
+//! `roles` is who may draw, `past` how a board came to be, and `weave` joins two texts.
 //!
-//! Invariant: a board is the join of the writes it has seen, in whatever order and however often it saw them.
+//! Invariant: a board is the join of the writes that count, in whatever order and however often it saw them.
 
 mod arrange;
 mod board;
@@ -16,6 +16,7 @@ mod points;
 mod property;
 mod rank;
 mod replica;
+mod roles;
 mod shape;
 mod stamp;
 #[cfg(test)]
@@ -31,6 +32,7 @@ pub use points::{MAX_POINTS, Points, Sample};
 pub use property::{
     Align, Body, Colour, Dash, Flaw, Font, Head, Heads, ImageRef, Kind, MAX_COORDINATE, MAX_TEXT, Property,
 };
+pub use roles::{Log, Place, Role, Roles, Setting, Source, Verdict};
 pub use shape::{Bounds, Shape, Style};
 pub use stamp::{Actor, ObjectId, Stamp};
 pub use weave::weave;

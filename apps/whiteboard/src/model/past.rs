@@ -2,10 +2,12 @@
 //!
 //! Order is that of the log's stamps, in which nothing comes before what it builds upon; clocks of hosts say only how fast time went.
 //!
+//! Messages that do not count (`roles`) are no part of it.
+//!
 //! Invariant: the board after the last moment is the board.
 
 use super::{
-    Actor, Author, Board, ObjectId, Property,
+    Actor, Author, Board, ObjectId, Property, Roles, Source, Verdict,
     property::key,
     wire::{self},
 };
@@ -14,12 +16,10 @@ use std::time::Duration;
 /// One message of a board.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Moment {
-    /// Its place in the order.
-    pub stamp: u64,
+    /// Its place in the order, and who did it.
+    pub source: Source,
     /// Its author's clock, in milliseconds since 1970.
     pub time: u64,
-    /// Who did it.
-    pub author: Author,
     /// What was done.
     pub message: Vec<u8>,
 }
@@ -28,16 +28,34 @@ pub struct Moment {
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Past {
     moments: Vec<Moment>,
+    roles: Roles,
 }
 
 /// Nobody wants to watch a pause that is longer.
 const PAUSE: Duration = Duration::from_secs(1);
 
 impl Past {
-    /// From messages in any order; of equal stamps the order given stays.
-    pub fn new(mut moments: Vec<Moment>) -> Self {
-        moments.sort_by_key(|moment| moment.stamp);
-        Self { moments }
+    /// From messages in any order; of equal stamps the order given stays. `roles`: what is known already of who may draw.
+    pub fn new(mut moments: Vec<Moment>, mut roles: Roles) -> Self {
+        moments.sort_by_key(|moment| moment.source.stamp);
+        // What is said last may be about what was done first.
+        for moment in &moments {
+            roles.hear(&moment.source, &moment.message);
+        }
+        moments.retain(|moment| roles.hear(&moment.source, &moment.message) == Verdict::Counts);
+        Self { moments, roles }
+    }
+
+    /// Who may do what after all of it.
+    pub fn roles(&self) -> &Roles {
+        &self.roles
+    }
+
+    /// The board after all of it.
+    pub fn board(&self) -> Board {
+        let mut board = Board::new(Actor(0));
+        self.play(&mut board, 0..self.moments.len());
+        board
     }
 
     /// The messages, in order.
@@ -62,15 +80,15 @@ impl Past {
     pub fn play(&self, board: &mut Board, moments: std::ops::Range<usize>) {
         for moment in self.moments.get(moments).unwrap_or_default() {
             // What was refused then is refused now.
-            let _ = board.apply_at(&moment.message, Some(moment.author), moment.stamp);
+            let _ = board.apply_at(&moment.message, Some(moment.source.author), moment.source.stamp);
         }
     }
 
     /// The board as it would be had this person done nothing since (milliseconds since 1970, by their clock).
     pub fn without(&self, author: Author, since: u64) -> Board {
         let mut board = Board::new(Actor(0));
-        for moment in self.moments.iter().filter(|m| m.author != author || m.time < since) {
-            let _ = board.apply_at(&moment.message, Some(moment.author), moment.stamp);
+        for moment in self.moments.iter().filter(|m| m.source.author != author || m.time < since) {
+            let _ = board.apply_at(&moment.message, Some(moment.source.author), moment.source.stamp);
         }
         board
     }
@@ -85,7 +103,7 @@ impl Past {
                     if let Ok(Some(Property::Text(text))) = Property::read(key::TEXT, value)
                         && texts.iter().all(|(known, _, _)| *known != text)
                     {
-                        texts.push((text, moment.author, moment.time));
+                        texts.push((text, moment.source.author, moment.time));
                     }
                 }
             }
@@ -119,13 +137,14 @@ mod tests {
                 let author = [ANA, BEN][who];
                 self.boards[1 - who].apply(&message, Some(author)).unwrap();
                 let stamp = self.moments.len() as u64 + 1;
-                self.moments.push(Moment { stamp, time, author, message });
+                let source = Source { stamp, log: ([who as u8; 16], 1), place: (stamp, 0), author };
+                self.moments.push(Moment { source, time, message });
             }
             done
         }
 
         fn past(&self) -> Past {
-            Past::new(self.moments.iter().rev().cloned().collect())
+            Past::new(self.moments.iter().rev().cloned().collect(), Roles::default())
         }
     }
 

@@ -39,6 +39,11 @@ impl Replica {
         self.clock + 1
     }
 
+    /// The same registers, with a time for new writes that is later than all that the other one has seen too.
+    pub(crate) fn not_before(self, other: &Self) -> Self {
+        Self { clock: self.clock.max(other.clock), ..self }
+    }
+
     pub(crate) fn get(&self, object: ObjectId) -> Option<&Registers> {
         self.objects.get(&object)
     }

@@ -63,6 +63,13 @@ pub enum Tool {
     Laser,
 }
 
+impl Tool {
+    /// Whether it changes the board: what is not for people who may only look.
+    pub fn draws(self) -> bool {
+        !matches!(self, Self::Select | Self::Hand | Self::Lasso | Self::Laser)
+    }
+}
+
 /// Something the pointer did, in board units.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Event {

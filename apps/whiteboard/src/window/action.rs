@@ -127,6 +127,16 @@ impl Action {
         view.contains(&self) || self == Self::Take(Tool::Hand)
     }
 
+    /// Whether it changes nothing on the board: what people can do who may only look.
+    pub(super) fn is_for_viewers(self) -> bool {
+        use Action::{BringHere, Copy, Export, Grid, Replay, SelectAll, Texts};
+        match self {
+            BringHere | Copy | Export(_) | Grid | Replay | SelectAll | Texts => true,
+            Self::Take(tool) => !tool.draws(),
+            other => other.is_for_looking(),
+        }
+    }
+
     /// What a key means; `None`: nothing.
     pub(super) fn of_key(key: Key, modifiers: Modifiers) -> Option<Self> {
         // A question mark is typed with shift on many keyboards, and without it on some; so are plus and equals.

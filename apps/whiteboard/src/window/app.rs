@@ -1,7 +1,6 @@
 //! The window's state, and what happens in it each frame.
 
 use super::{
-    action::Action,
     aside::Aside,
     bars, canvas,
     gallery::{Gallery, News},
@@ -13,19 +12,20 @@ use super::{
     theme,
     tiles::Tiles,
     view::View,
+    writing::Writing,
 };
 use crate::{
     gauge::Gauge,
     live::Live,
-    model::{Board, Bounds, EditError, Edits, Kind, ObjectId, Past, Property, Shape, weave},
+    model::{Board, Bounds, EditError, ObjectId, Past, Role, Shape},
     pictures,
-    render::{Letters, Painter},
+    render::Painter,
     sitting::{Heard, Sitting},
-    tool::{Desk, Effect, Event, Pointer, Tool},
+    tool::{Desk, Tool},
 };
 use chalktalk_client::{ClientEvent, Events};
 use chalktalk_ipc::Event as Fact;
-use eframe::egui::{self, CentralPanel, Context, Frame, Id, Key, PointerButton, Pos2, Sense, Ui};
+use eframe::egui::{self, CentralPanel, Context, Frame, Pos2, Sense, Ui};
 use std::{
     collections::BTreeSet,
     sync::Arc,
@@ -44,8 +44,8 @@ const SHOW_READING: Duration = Duration::from_millis(250);
 /// A frame takes in what has come for so long at most: the rest is for the next.
 const TAKE: Duration = Duration::from_millis(12);
 
-/// Pointers are told to the others so often at most.
-const POINT_EVERY: Duration = Duration::from_millis(40);
+/// Why tools are grey.
+pub(super) const VIEW_ONLY: &str = "You may only look at this board; a moderator has to let you draw";
 
 /// What is said to people stays so long.
 const SAID: Duration = Duration::from_secs(5);
@@ -78,17 +78,17 @@ pub(super) struct App {
     pub(super) pointer_at: Option<Pos2>,
     tiles: Tiles,
     overlay: Overlay,
-    gauge: Gauge,
+    pub(super) gauge: Gauge,
     /// All shapes with their bounds, from the back to the front; made anew when the board has changed.
     shapes: Arc<Vec<(Bounds, Arc<Shape>)>>,
     shown_through: Lens,
     hidden: BTreeSet<ObjectId>,
     said: Option<(String, Instant)>,
-    pointer: Option<Pos2>,
-    panning: Option<Pos2>,
+    pub(super) pointer: Option<Pos2>,
+    pub(super) panning: Option<Pos2>,
     /// How hard a pen presses, where it says so.
-    pressure: Option<f32>,
-    pointed: Instant,
+    pub(super) pressure: Option<f32>,
+    pub(super) pointed: Instant,
     shown: Instant,
     kept: Instant,
     keeping_took: Duration,
@@ -104,18 +104,6 @@ pub(super) enum ForWhat {
     Revert([u8; 32], u32),
     /// To find the texts that an object had.
     Texts(ObjectId),
-}
-
-/// Text being written.
-pub(super) struct Writing {
-    /// What it will be, or is.
-    pub(super) shape: Shape,
-    /// An object that is there already.
-    pub(super) existing: Option<ObjectId>,
-    /// What was written there when writing began.
-    pub(super) base: String,
-    pub(super) text: String,
-    pub(super) fresh: bool,
 }
 
 impl App {
@@ -177,6 +165,31 @@ impl App {
         self.said.as_ref().filter(|(_, when)| when.elapsed() < SAID).map(|(what, _)| what.as_str())
     }
 
+    /// Whether the user may draw here; says why not.
+    pub(super) fn may_draw(&mut self) -> bool {
+        let may = !self.sitting.board.is_view_only();
+        if !may {
+            self.say(VIEW_ONLY);
+        }
+        may
+    }
+
+    /// What the user may do here has changed.
+    fn on_role(&mut self, role: Role) {
+        self.changed = true;
+        match role {
+            Role::Views => {
+                // What was begun would not count.
+                self.writing = None;
+                self.desk.choose([]);
+                self.desk.take(Tool::Hand);
+                self.say("A moderator lets you only look from now on");
+            }
+            Role::Draws => self.say("You may draw here now"),
+            Role::Moderates => self.say("You are a moderator of this board now"),
+        }
+    }
+
     /// Does an edit of the board; says why where it is refused.
     pub(super) fn edit(&mut self, edit: impl FnOnce(&mut Sitting) -> Result<(), EditError>) {
         if let Err(e) = edit(&mut self.sitting) {
@@ -213,9 +226,12 @@ impl App {
             }
             match self.sitting.on_event(event) {
                 Heard::Board => self.changed = true,
+                Heard::Role(role) => self.on_role(role),
                 Heard::Live { user, name, instance, live } => {
                     let me = self.sitting.client().instance();
-                    for live in live {
+                    let views = self.sitting.roles().role(user.0) == Role::Views;
+                    // A stroke that will not count is not shown on its way either.
+                    for live in live.into_iter().filter(|live| !views || !matches!(live, Live::Pen { .. })) {
                         let called = matches!(live, Live::Look(..));
                         if let Some(look) = self.people.on_live(instance, user, &name, live, now, me) {
                             self.look(look);
@@ -273,6 +289,9 @@ impl App {
     fn take_files(&mut self, ctx: &Context) {
         let (dropped, at) = ctx.input(|input| (input.raw.dropped_files.clone(), input.pointer.latest_pos()));
         let at = self.view.to_board(at.unwrap_or(self.view.canvas.center()));
+        if !dropped.is_empty() && !self.may_draw() {
+            return;
+        }
         for path in dropped.iter().map(|file| file.path().to_path_buf()) {
             self.say(format!("Reading {}…", path.file_name().unwrap_or_default().to_string_lossy()));
             self.gallery.bring(path, at);
@@ -317,108 +336,6 @@ impl App {
         if !damage.is_empty() {
             self.tiles.on_damage(&damage);
         }
-    }
-
-    fn keys(&mut self, ctx: &Context) {
-        if ctx.egui_wants_keyboard_input() || self.palette.is_some() {
-            return;
-        }
-        for event in ctx.input(|input| input.events.clone()) {
-            match event {
-                egui::Event::Key { key: Key::Escape, pressed: true, modifiers, .. } => self.escape(modifiers),
-                egui::Event::Key { key, pressed: true, modifiers, .. } => {
-                    if let Some(action) = Action::of_key(key, modifiers) {
-                        self.act(action, ctx);
-                    }
-                }
-                egui::Event::Copy => self.act(Action::Copy, ctx),
-                egui::Event::Cut => self.act(Action::Cut, ctx),
-                egui::Event::Paste(text) => self.paste_text(&text),
-                egui::Event::PasteImage(image) => self.paste_image(&image),
-                _ => {}
-            }
-        }
-    }
-
-    /// Away with whatever was begun or opened.
-    fn escape(&mut self, held: egui::Modifiers) {
-        self.help = false;
-        self.texts = None;
-        self.people.follow(None);
-        self.lens = Lens::All;
-        if self.replay.is_some() {
-            self.end_replay();
-        }
-        self.pointer_event(Event::Cancel, self.pointer.unwrap_or_default(), held);
-        self.desk.choose([]);
-    }
-
-    fn pointer_event(&mut self, event: Event, at: Pos2, held: egui::Modifiers) {
-        let pointer = Pointer {
-            at: self.view.to_board(at),
-            pressure: self.pressure,
-            shift: held.shift,
-            alt: held.alt,
-            pixel: 1.0 / self.view.zoom,
-        };
-        for effect in self.desk.handle(event, pointer, &self.sitting.board) {
-            match effect {
-                Effect::Commit(edits) => self.edit(|sitting| sitting.board.commit(edits).map(drop)),
-                Effect::Say(live) => {
-                    self.gauge.on_say(&live);
-                    self.sitting.say(&live);
-                }
-                Effect::Write(shape) => {
-                    let (base, text) = (String::new(), String::new());
-                    self.writing = Some(Writing { shape: *shape, existing: None, base, text, fresh: true });
-                }
-                Effect::Rewrite(id) => self.rewrite(id),
-                Effect::Pan(by) => {
-                    self.stop_following();
-                    self.view.pan(egui::vec2(by[0], by[1]) * self.view.zoom);
-                }
-            }
-        }
-    }
-
-    fn rewrite(&mut self, id: ObjectId) {
-        if let Some(shape) = self.sitting.board.shape(id).map(|shape| Shape::clone(shape)) {
-            let (base, text) = (shape.text.clone(), shape.text.clone());
-            self.writing = Some(Writing { shape, existing: Some(id), base, text, fresh: true });
-        }
-    }
-
-    /// Puts what was written onto the board.
-    pub(super) fn finish_writing(&mut self) {
-        let Some(Writing { mut shape, existing, base, text, .. }) = self.writing.take() else { return };
-        shape.text = text.trim_end().to_owned();
-        if let Some(now) = existing.and_then(|id| self.sitting.board.shape(id)).filter(|now| now.text != base)
-        {
-            // Somebody else has written there meanwhile: what both wrote stays.
-            shape.text = weave(&base, &now.text, &shape.text);
-            self.say("Somebody else wrote there too: both texts were put together");
-        }
-        if shape.kind == Kind::Text {
-            shape.size = self.painter.letters().measure(&shape.text, shape.font);
-        }
-        let mut edits = Edits::new();
-        match existing {
-            Some(id) if shape.kind == Kind::Text && shape.text.is_empty() => edits.delete(id),
-            Some(id) if self.sitting.board.shape(id).is_some_and(|old| old.text != shape.text) => {
-                edits.set(id, [Property::Text(shape.text), Property::Size(shape.size)]);
-            }
-            Some(_) => {}
-            None if shape.kind == Kind::Text && shape.text.is_empty() => {}
-            None => edits.make(shape),
-        }
-        if !edits.is_empty() {
-            self.edit(|sitting| sitting.board.commit(edits).map(drop));
-        }
-        let missing: String = Letters::missing(&text).into_iter().take(8).collect();
-        if !missing.is_empty() {
-            self.say(format!("No font on this machine has {missing}: install one that does, such as Noto Sans CJK or Symbola"));
-        }
-        self.desk.take(Tool::Select);
     }
 
     fn canvas(&mut self, ui: &mut Ui) {
@@ -472,83 +389,6 @@ impl App {
         }
     }
 
-    fn canvas_event(&mut self, event: &egui::Event, held: egui::Modifiers, over: bool) {
-        match *event {
-            egui::Event::PointerButton { pos, button: PointerButton::Primary, pressed: true, modifiers }
-                if over && (self.replay.is_none() || self.desk.tool == Tool::Hand) =>
-            {
-                // A click beside the text finishes it, and does nothing else.
-                if self.writing.is_some() {
-                    self.finish_writing();
-                } else {
-                    self.pointer_event(Event::Down, pos, modifiers);
-                }
-            }
-            egui::Event::PointerButton { pos, button: PointerButton::Primary, pressed: false, modifiers }
-                if self.desk.is_busy() =>
-            {
-                self.pointer_event(Event::Up, pos, modifiers);
-            }
-            egui::Event::PointerButton { pos, button: PointerButton::Middle, pressed, .. } => {
-                self.panning = (pressed && over).then_some(pos);
-            }
-            egui::Event::PointerMoved(pos) => {
-                if let Some(from) = self.panning {
-                    self.view.pan(pos - from);
-                    self.panning = Some(pos);
-                } else if self.desk.is_busy() {
-                    self.pointer_event(Event::Move, pos, held);
-                }
-                (self.pointer, self.pointer_at) = (Some(pos), Some(pos));
-            }
-            // Comes before what the finger or pen means as a pointer.
-            egui::Event::Touch { phase, force, .. } => {
-                let ends = matches!(phase, egui::TouchPhase::End | egui::TouchPhase::Cancel);
-                self.pressure = force.filter(|force| *force > 0.0 && !ends);
-            }
-            egui::Event::PointerGone => {
-                self.pointer = None;
-                self.sitting.say(&Live::Gone);
-            }
-            _ => {}
-        }
-    }
-
-    fn wheel(&mut self, ctx: &Context, over: bool) {
-        let (zoom, scroll, at, fingers) = ctx.input(|input| {
-            (input.zoom_delta(), input.smooth_scroll_delta(), input.pointer.hover_pos(), input.multi_touch())
-        });
-        if let Some(fingers) = fingers {
-            // Two fingers move the view; what the first one had begun was not meant.
-            self.pointer_event(Event::Cancel, fingers.center_pos, egui::Modifiers::NONE);
-            self.stop_following();
-            self.view.pan(fingers.translation_delta);
-            self.view.zoom_by(fingers.zoom_delta, fingers.center_pos);
-        } else if let Some(at) = at.filter(|_| over) {
-            if zoom != 1.0 {
-                self.stop_following();
-                self.view.zoom_by(zoom, at);
-            } else if scroll != egui::Vec2::ZERO {
-                self.stop_following();
-                self.view.pan(scroll);
-            }
-        }
-    }
-
-    /// Tells the others where one points, not too often.
-    fn point(&mut self, over: bool) {
-        if self.pointed.elapsed() < POINT_EVERY || self.desk.is_busy() {
-            return;
-        }
-        if let Some(at) = self.pointer.filter(|_| over) {
-            self.pointed = Instant::now();
-            self.sitting.say(&Live::Pointer(self.view.to_board(at)));
-            self.pointer = None;
-        }
-    }
-}
-
-impl App {
     /// What goes out: what was drawn, what one looks at, the copy on the disk.
     fn send(&mut self) {
         let part = self.view.part();
@@ -575,6 +415,7 @@ impl eframe::App for App {
         self.gauge.on_frame();
         self.talk.tick(&ctx, self.sitting.client());
         let more = self.take_events(&ctx);
+        self.changed |= self.sitting.tick();
         self.take_news();
         self.take_past();
         self.take_files(&ctx);
@@ -589,6 +430,7 @@ impl eframe::App for App {
             || self.desk.is_busy()
             || self.replay.is_some()
             || !self.tiles.is_complete()
+            || self.sitting.is_stale()
             || self.sitting.is_waiting();
         ctx.request_repaint_after(if busy { Duration::from_millis(16) } else { KEEP_EVERY });
         let pens = self.people.iter().filter_map(|person| person.stroke.as_ref()).map(Drawn::progress);
@@ -607,9 +449,4 @@ impl eframe::App for App {
         let _ = self.sitting.publish();
         let _ = self.sitting.keep();
     }
-}
-
-/// Where the text that is being written is edited.
-pub(super) fn writing_id() -> Id {
-    Id::unique("writing")
 }

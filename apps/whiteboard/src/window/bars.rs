@@ -2,7 +2,14 @@
 //!
 //! Invariant: every control has a name for screen readers, and does nothing that no [`Action`] or property says.
 
-use super::{action::Action, app::App, icon, icon::Icon, lens::Lens, replay, sheets, style, talk, theme};
+use super::{
+    action::Action,
+    app::{App, VIEW_ONLY},
+    icon,
+    icon::Icon,
+    lens::Lens,
+    moderating, replay, sheets, style, talk, theme,
+};
 use crate::{model::Author, tool::Tool};
 use chalktalk_ipc::InstanceId;
 use eframe::egui::{
@@ -38,7 +45,8 @@ pub(super) fn show(app: &mut App, ctx: &Context) {
     if app.replay.is_none() {
         let (anchor, by) = tools_place(ctx);
         floating(ctx, "tools", anchor, by, |ui| tools(app, ui, &mut wanted));
-        if !matches!(app.desk.tool, Tool::Hand | Tool::Eraser | Tool::Rubber | Tool::Laser) {
+        let styled = !matches!(app.desk.tool, Tool::Hand | Tool::Eraser | Tool::Rubber | Tool::Laser);
+        if styled && !app.sitting.board.is_view_only() {
             floating(ctx, "style", Align2::LEFT_CENTER, vec2(MARGIN, 0.0), |ui| {
                 style::show(app, ui, &mut wanted);
             });
@@ -78,10 +86,20 @@ fn tools(app: &App, ui: &mut Ui, wanted: &mut Option<Action>) {
         for (tool, name) in TOOLS {
             let key =
                 Action::all().find(|(_, _, action)| *action == Action::Take(tool)).map(|(_, key, _)| key);
-            let tip = format!("{name}  {}", key.unwrap_or_default());
-            if button(ui, Icon::Tool(tool), &tip, app.desk.tool == tool).clicked() {
-                *wanted = Some(Action::Take(tool));
-            }
+            let may = !app.sitting.board.is_view_only() || !tool.draws();
+            let tip = if may {
+                format!("{name}  {}", key.unwrap_or_default())
+            } else {
+                format!("{name}: {VIEW_ONLY}")
+            };
+            ui.scope(|ui| {
+                if !may {
+                    ui.multiply_opacity(0.3);
+                }
+                if button(ui, Icon::Tool(tool), &tip, app.desk.tool == tool).clicked() {
+                    *wanted = Some(Action::Take(tool));
+                }
+            });
             if matches!(tool, Tool::Hand | Tool::Rubber | Tool::Diamond) {
                 ui.separator();
             }
@@ -128,6 +146,7 @@ fn people(app: &mut App, ui: &mut Ui, wanted: &mut Option<Action>) {
                 .on_hover_text("The daemon is away. What you draw is kept and sent when it is back.");
         }
         ui.add_space(4.0);
+        moderating::everybody(app, ui);
         faces(app, ui);
         if app.people.followers() > 0 {
             ui.label(RichText::new(format!("{} follow you", app.people.followers())).small().weak());
@@ -181,22 +200,29 @@ fn faces(app: &mut App, ui: &mut Ui) {
             if ui.button(if only { "Show everybody's work" } else { "Show only their work" }).clicked() {
                 app.lens = if only { Lens::All } else { Lens::Only(user) };
             }
-            ui.separator();
-            ui.label(RichText::new("Take back what they did in the last").small().weak());
-            ui.horizontal(|ui| {
-                for minutes in [1, 5, 30] {
-                    if ui.button(format!("{minutes} min")).clicked() {
-                        let ctx = ui.ctx().clone();
-                        app.revert(user, minutes, &ctx);
-                        ui.close();
-                    }
-                }
-            });
+            moderating::person(app, ui, user);
+            if moderating::may_revert(app, user) {
+                revert(app, ui, user);
+            }
         });
     }
     if more > 0 {
         ui.label(format!("+{more}"));
     }
+}
+
+fn revert(app: &mut App, ui: &mut Ui, user: Author) {
+    ui.separator();
+    ui.label(RichText::new("Take back what they did in the last").small().weak());
+    ui.horizontal(|ui| {
+        for minutes in [1, 5, 30] {
+            if ui.button(format!("{minutes} min")).clicked() {
+                let ctx = ui.ctx().clone();
+                app.revert(user, minutes, &ctx);
+                ui.close();
+            }
+        }
+    });
 }
 
 fn face(ui: &mut Ui, name: &str, colour: Color32, me: bool, followed: bool) -> Response {

@@ -37,6 +37,9 @@ impl App {
         if self.replay.is_some() && !action.is_for_looking() {
             return self.say("This is the past: close the replay to draw (Escape)");
         }
+        if !action.is_for_viewers() && !self.may_draw() {
+            return;
+        }
         let chosen = self.chosen();
         match action {
             Action::Take(tool) => self.desk.take(tool),
@@ -155,6 +158,9 @@ impl App {
 
     /// What is on the clipboard: a drawing, or words.
     pub(super) fn paste_text(&mut self, text: &str) {
+        if !self.may_draw() {
+            return;
+        }
         let at = self.paste_place();
         let is_drawing = ["{", "<svg", "<?xml"].iter().any(|start| text.trim_start().starts_with(start));
         if is_drawing {
@@ -170,6 +176,9 @@ impl App {
 
     /// A picture that is on the clipboard.
     pub(super) fn paste_image(&mut self, image: &ColorImage) {
+        if !self.may_draw() {
+            return;
+        }
         let at = self.paste_place();
         let (size, rgba) = (image.size, image.as_raw().to_vec());
         match crate::render::to_png(size, rgba) {
@@ -243,7 +252,8 @@ impl App {
             return;
         }
         let (client, session) = (self.sitting.client().clone(), self.sitting.session());
-        let work = move || sitting::past(&client, session).map_err(|e| e.to_string());
+        let roles = self.sitting.roles().clone();
+        let work = move || sitting::past(&client, session, roles).map_err(|e| e.to_string());
         match Aside::start(ctx, "past", work) {
             Ok(aside) => self.past = Some((aside, what)),
             Err(e) => self.say(e.to_string()),

@@ -18,6 +18,8 @@ pub(super) enum Icon {
     Grid,
     Talk,
     Bring,
+    Eye,
+    Pencil,
     Align(Edge),
     /// From left to right (0) or from top to bottom (1).
     Distribute(usize),
@@ -51,6 +53,25 @@ pub(super) fn draw(painter: &Painter, rect: Rect, icon: Icon, colour: Color32) {
         Icon::Redo => {
             line(&[(13.0, 4.0), (16.5, 7.5), (13.0, 11.0)]);
             line(&[(16.5, 7.5), (8.0, 7.5), (5.0, 9.0), (4.0, 11.5), (5.0, 14.0), (8.0, 15.5), (12.0, 15.5)]);
+        }
+        Icon::Eye => {
+            let lid = |sign: f32| -> Vec<(f32, f32)> {
+                (0..=12)
+                    .map(|i| {
+                        (
+                            2.5 + 15.0 * i as f32 / 12.0,
+                            10.0 + sign * 5.0 * (i as f32 / 12.0 * std::f32::consts::PI).sin(),
+                        )
+                    })
+                    .collect()
+            };
+            line(&lid(1.0));
+            line(&lid(-1.0));
+            painter.circle_stroke(at((10.0, 10.0)), 2.4, stroke);
+        }
+        Icon::Pencil => {
+            closed(&[(4.0, 16.0), (4.8, 12.4), (13.2, 4.0), (16.0, 6.8), (7.6, 15.2)]);
+            line(&[(11.4, 5.8), (14.2, 8.6)]);
         }
         Icon::Minus => line(&[(5.0, 10.0), (15.0, 10.0)]),
         Icon::Plus => {

@@ -10,7 +10,9 @@ mod canvas;
 mod doing;
 mod gallery;
 mod icon;
+mod input;
 mod lens;
+mod moderating;
 mod overlay;
 mod people;
 mod replay;
@@ -20,6 +22,7 @@ mod talk;
 mod theme;
 mod tiles;
 mod view;
+mod writing;
 
 use crate::{command::CommandError, gauge::Gauge, sitting::Sitting};
 use app::App;

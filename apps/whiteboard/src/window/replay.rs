@@ -122,7 +122,7 @@ fn bar(app: &mut App, ui: &mut Ui) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Edits, Kind, Moment, Shape};
+    use crate::model::{Edits, Kind, Moment, Roles, Shape, Source};
 
     fn past(count: u64) -> Past {
         let mut board = Board::new(Actor(1));
@@ -130,9 +130,12 @@ mod tests {
             let mut edits = Edits::new();
             edits.make(Shape { text: n.to_string(), ..Shape::new(Kind::Text) });
             board.commit(edits).unwrap();
-            Moment { stamp: n, time: n * 500, author: [1; 32], message: board.poll_message().unwrap() }
+            {
+                let source = Source { stamp: n, log: ([1; 16], 1), place: (n, 0), author: [1; 32] };
+                Moment { source, time: n * 500, message: board.poll_message().unwrap() }
+            }
         });
-        Past::new(moments.collect())
+        Past::new(moments.collect(), Roles::default())
     }
 
     #[test]

@@ -2,12 +2,7 @@
 //!
 //! Invariant: Escape closes each of them.
 
-use super::{
-    action::Action,
-    app::{App, writing_id},
-    bars::floating,
-    canvas, theme,
-};
+use super::{action::Action, app::App, bars::floating, canvas, theme, writing::writing_id};
 use crate::model::{Kind, Property};
 use eframe::egui::{
     self, Align, Align2, Area, Color32, Context, FontId, Id, Key, Layout, Order, RichText, ScrollArea,
@@ -36,11 +31,11 @@ fn hint(app: &App, ctx: &Context) {
         && !app.desk.is_busy()
         && app.writing.is_none()
     {
-        let lines = [
-            "Pick a tool above, or press P and draw.",
-            "Everyone on this board sees it at once.",
-            "?  shows all shortcuts",
-        ];
+        let first = match app.sitting.board.is_view_only() {
+            true => "You may only look here; a moderator has to let you draw.",
+            false => "Pick a tool above, or press P and draw.",
+        };
+        let lines = [first, "Everyone on this board sees it at once.", "?  shows all shortcuts"];
         canvas::hint(&screen, app.view, "An empty board", &lines, grey);
     }
 }

@@ -139,6 +139,7 @@ impl Node {
                     members: Vec::new(),
                     joined: false,
                     waits: false,
+                    creator: None,
                     entries: 0,
                 });
                 summary.members.extend(item.users.iter().filter_map(|user| self.name_of(*user, id)));

@@ -319,6 +319,7 @@ impl Node {
             members: names,
             joined: session.joined.contains(&user),
             waits,
+            creator: session.members.as_ref().map(|members| members.creator),
             entries: session.entries(),
         }
     }

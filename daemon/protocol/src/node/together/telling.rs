@@ -137,6 +137,7 @@ impl Node {
             members: Vec::new(),
             joined: false,
             waits: false,
+            creator: None,
             entries: 0,
         }
     }
