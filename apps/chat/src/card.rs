@@ -5,6 +5,7 @@
 //!
 //! Invariant: all texts of a card are fit for display.
 
+use crate::t;
 use chalktalk_ipc::{
     SessionId, UserId,
     nway::{AppSession, Part, Participant, Standing},
@@ -20,7 +21,7 @@ pub struct Card {
     /// What, and by whom.
     pub head: String,
     /// How people stand: a word, and who.
-    pub rows: Vec<(&'static str, String)>,
+    pub rows: Vec<(String, String)>,
     /// What to type; empty: there is nothing to do.
     pub hint: String,
     /// Whether it is over.
@@ -33,7 +34,7 @@ pub fn of(text: &str, apps: &[AppSession], me: UserId) -> Option<Card> {
     let (id, rest) = rest.split_once(' ')?;
     let id: SessionId = id.parse().ok()?;
     if let Some(summary) = rest.strip_prefix("ended: ").filter(|_| text.starts_with("nway ")) {
-        return Some(over(format!("Ended: {}", label(summary))));
+        return Some(over(t!("card-ended", what = label(summary))));
     }
     if !text.starts_with("invite nway ") {
         return None;
@@ -43,7 +44,7 @@ pub fn of(text: &str, apps: &[AppSession], me: UserId) -> Option<Card> {
         None => {
             let mut words = rest.splitn(3, ' ');
             let (app, _version, title) = (words.next()?, words.next()?, words.next()?);
-            Some(over(format!("{} ({}): over", label(title), label(app))))
+            Some(over(t!("card-over", title = label(title), app = label(app))))
         }
     }
 }
@@ -55,25 +56,22 @@ fn over(head: String) -> Card {
 fn card(app: &AppSession, me: UserId) -> Card {
     let title = label(&app.title);
     let version = if app.version.is_empty() { String::new() } else { format!(" {}", label(&app.version)) };
-    let head = format!("{title} ({}{version}) by {}", app.app, label(&app.creator_name));
+    let about = format!("{}{version}", app.app);
+    let head = t!("card-head", title = &title, app = about, name = label(&app.creator_name));
     if app.ended {
-        return Card { rows: rows(app), ..over(format!("{head}: ended")) };
+        return Card { rows: rows(app), ..over(t!("card-head-ended", head = head)) };
     }
-    let called_off = if app.cancelled { ": called off" } else { "" };
+    let head = if app.cancelled { t!("card-head-called-off", head = head) } else { head };
     let hint = match standing(app, me) {
         _ if app.cancelled => String::new(),
-        Some(Standing::Asked) => {
-            format!("/accept {title} takes part, /observe {title} looks on, /decline {title} does not")
-        }
-        Some(Standing::Missing) => format!("/apps shows who has what; /accept {title} once it is there"),
-        Some(Standing::Failed | Standing::Left | Standing::Declined) => {
-            format!("/accept {title} takes part after all")
-        }
-        Some(Standing::Accepted) if app.creator != me => format!("/decline {title} withdraws"),
-        _ if app.creator == me => format!("/cancel {title} calls it off"),
+        Some(Standing::Asked) => t!("card-asked", title = title),
+        Some(Standing::Missing) => t!("card-missing", title = title),
+        Some(Standing::Failed | Standing::Left | Standing::Declined) => t!("card-again", title = title),
+        Some(Standing::Accepted) if app.creator != me => t!("card-withdraw", title = title),
+        _ if app.creator == me => t!("card-cancel", title = title),
         _ => String::new(),
     };
-    Card { head: format!("{head}{called_off}"), rows: rows(app), hint, over: false }
+    Card { head, rows: rows(app), hint, over: false }
 }
 
 /// How a person stands to an app session, on whichever host they have gone furthest.
@@ -82,7 +80,7 @@ pub fn standing(app: &AppSession, user: UserId) -> Option<Standing> {
     theirs.map(|one| one.standing).max_by_key(|standing| standing.is_active())
 }
 
-fn rows(app: &AppSession) -> Vec<(&'static str, String)> {
+fn rows(app: &AppSession) -> Vec<(String, String)> {
     let standings = [
         Standing::In,
         Standing::Starting,
@@ -98,24 +96,37 @@ fn rows(app: &AppSession) -> Vec<(&'static str, String)> {
             app.participants.iter().filter(|one| one.standing == standing && one.present).collect();
         let mut names: Vec<String> = those.iter().take(MAX_NAMES).map(|one| named(one, app.most)).collect();
         if those.len() > MAX_NAMES {
-            names.push(format!("and {} more", those.len() - MAX_NAMES));
+            names.push(t!("and-more", n = those.len() - MAX_NAMES));
         }
-        (!names.is_empty()).then(|| (standing.name(), names.join(", ")))
+        (!names.is_empty()).then(|| (word(standing), names.join(", ")))
     };
     let gone = app.participants.iter().filter(|one| !one.present && one.standing.is_active());
     let gone: Vec<String> = gone.take(MAX_NAMES).map(|one| label(&one.name)).collect();
-    let gone = (!gone.is_empty()).then(|| ("gone", gone.join(", ")));
+    let gone = (!gone.is_empty()).then(|| (t!("card-gone"), gone.join(", ")));
     standings.into_iter().filter_map(row).chain(gone).collect()
+}
+
+fn word(standing: Standing) -> String {
+    match standing {
+        Standing::In => t!("standing-in"),
+        Standing::Starting => t!("standing-starting"),
+        Standing::Accepted => t!("standing-accepted"),
+        Standing::Asked => t!("standing-asked"),
+        Standing::Missing => t!("standing-missing"),
+        Standing::Failed => t!("standing-failed"),
+        Standing::Left => t!("standing-left"),
+        Standing::Declined => t!("standing-declined"),
+    }
 }
 
 fn named(one: &Participant, most: u16) -> String {
     let waits = one.standing == Standing::Accepted && one.place.is_some_and(|place| place > most);
     let part = match one.part {
-        Part::Host => Some("host"),
-        Part::Observer => Some("looks on"),
+        Part::Host => Some(t!("card-host")),
+        Part::Observer => Some(t!("card-looks-on")),
         Part::Player => None,
     };
-    let about: Vec<String> = [part.map(str::to_owned), waits.then(|| "waits for a place".to_owned())]
+    let about: Vec<String> = [part, waits.then(|| t!("card-waits"))]
         .into_iter()
         .flatten()
         .chain(Some(label(&one.detail)).filter(|detail| !detail.is_empty()))
@@ -186,7 +197,7 @@ pub(crate) mod tests {
             ("asked", "ana"),
             ("missing", "cleo (the app is not there)"),
         ];
-        assert_eq!(card.rows, rows.map(|(word, who)| (word, who.to_owned())));
+        assert_eq!(card.rows, rows.map(|(word, who)| (word.to_owned(), who.to_owned())));
         assert!(card.hint.starts_with("/accept Chess takes part"));
         assert_eq!(of(&words(), &apps, UserId([2; 32])).unwrap().hint, "/cancel Chess calls it off");
     }

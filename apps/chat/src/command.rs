@@ -4,6 +4,8 @@ use crate::{
     doing::{self, Doing},
     emoji,
     filing::{self, Filing},
+    t, text_id,
+    texts::{self, Language},
 };
 use chalktalk_ipc::{
     Target, UserId,
@@ -11,7 +13,7 @@ use chalktalk_ipc::{
     event::Person,
     request::{Availability, Mark},
 };
-use chalktalk_search::Query;
+use chalktalk_search::{BadQuery, Query};
 use jiff::Zoned;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -77,6 +79,8 @@ pub enum Setting {
     Typing(bool),
     /// Whether others see how far one has read.
     ReadMarks(bool),
+    /// The language of the chat; nothing: as the system says.
+    Language(Option<Language>),
 }
 
 /// What a typed line means.
@@ -90,40 +94,43 @@ pub enum Line {
     Wrong(String),
 }
 
-/// Name, arguments and purpose of every command, in the order in which they are offered.
-pub const COMMANDS: [(&str, &str, &str); 27] = [
-    ("/join", "#room", "enter a room, or make it"),
-    ("/msg", "@user text", "talk to one person in private"),
-    ("/me", "text", "say what you do"),
-    ("/who", "[@user]", "list the people, or all about one"),
-    ("/invite", "[#room] @user …", "ask people in, or into a new room"),
-    ("/accept", "[#room|app]", "enter a room, or run a program"),
-    ("/decline", "[#room|app]", "turn an invitation down"),
-    ("/start", "app [title]", "run a program with everybody here"),
-    ("/observe", "[app]", "look on at a program, without a place"),
-    ("/cancel", "[app]", "call off what you have started"),
-    ("/apps", "", "who here has which programs"),
-    ("/search", "words from:ana …", "find what was said, anywhere"),
-    ("/members", "", "who belongs here, and its seal"),
-    ("/remove", "@user", "put somebody out of this room"),
-    ("/status", "online|away|busy", "say how available you are"),
-    ("/favourite", "", "list this conversation among the first"),
-    ("/typing", "on|off", "whether others see you typing"),
-    ("/read-marks", "on|off", "whether others see what you have read"),
-    ("/settings", "", "what others see of you"),
-    ("/verify", "@user", "compare keys: is it really them?"),
-    ("/block", "@user", "refuse what somebody says"),
-    ("/unblock", "@user", "let them speak again"),
-    ("/copy", "", "choose a message and copy it"),
-    ("/clear", "", "empty the view; nothing is deleted"),
-    ("/leave", "", "leave this conversation"),
-    ("/help", "", "show the keys"),
-    ("/quit", "", "end the chat"),
+/// Name, arguments and purpose of every command, in the order in which they are offered. What is named by its id is said in the
+/// language of the chat.
+pub const COMMANDS: [(&str, &str, &str); 28] = [
+    ("/join", text_id!("args-room"), text_id!("command-join")),
+    ("/msg", text_id!("args-user-text"), text_id!("command-msg")),
+    ("/me", text_id!("args-text"), text_id!("command-me")),
+    ("/who", text_id!("args-user-or-none"), text_id!("command-who")),
+    ("/invite", text_id!("args-invite"), text_id!("command-invite")),
+    ("/accept", text_id!("args-answer"), text_id!("command-accept")),
+    ("/decline", text_id!("args-answer"), text_id!("command-decline")),
+    ("/start", text_id!("args-start"), text_id!("command-start")),
+    ("/observe", text_id!("args-app"), text_id!("command-observe")),
+    ("/cancel", text_id!("args-app"), text_id!("command-cancel")),
+    ("/apps", "", text_id!("command-apps")),
+    ("/search", text_id!("args-search"), text_id!("command-search")),
+    ("/members", "", text_id!("command-members")),
+    ("/remove", text_id!("args-user"), text_id!("command-remove")),
+    ("/status", "online|away|busy", text_id!("command-status")),
+    ("/favourite", "", text_id!("command-favourite")),
+    ("/typing", "on|off", text_id!("command-typing")),
+    ("/read-marks", "on|off", text_id!("command-read-marks")),
+    ("/language", "en|de|ar|auto", text_id!("command-language")),
+    ("/settings", "", text_id!("command-settings")),
+    ("/verify", text_id!("args-user"), text_id!("command-verify")),
+    ("/block", text_id!("args-user"), text_id!("command-block")),
+    ("/unblock", text_id!("args-user"), text_id!("command-unblock")),
+    ("/copy", "", text_id!("command-copy")),
+    ("/clear", "", text_id!("command-clear")),
+    ("/leave", "", text_id!("command-leave")),
+    ("/help", "", text_id!("command-help")),
+    ("/quit", "", text_id!("command-quit")),
 ];
 
 /// Every command there is, in the order in which they are offered.
-pub fn commands() -> impl Iterator<Item = &'static (&'static str, &'static str, &'static str)> {
-    COMMANDS.iter().chain(&doing::COMMANDS).chain(&filing::COMMANDS)
+pub fn commands() -> impl Iterator<Item = (&'static str, String, String)> {
+    let all = COMMANDS.iter().chain(&doing::COMMANDS).chain(&filing::COMMANDS);
+    all.map(|(name, arguments, about)| (*name, texts::plain(arguments), texts::plain(about)))
 }
 
 /// How an action begins, as it is sent: every chat shows "/me waves" as an action of its author.
@@ -139,7 +146,6 @@ pub fn parse(line: &str) -> Line {
     }
     let (name, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
     let rest = rest.trim();
-    let wrong = |what: &str| Line::Wrong(what.to_owned());
     if let Some(doing) = doing::parse(name, rest) {
         return doing.map_or_else(Line::Wrong, |doing| Line::Run(Command::Do(doing)));
     }
@@ -147,7 +153,7 @@ pub fn parse(line: &str) -> Line {
         return filing.map_or_else(Line::Wrong, |filing| Line::Run(Command::File(filing)));
     }
     match (name, rest) {
-        ("/me", "") => wrong("/me needs a text: /me waves"),
+        ("/me", "") => Line::Wrong(t!("wrong-me")),
         ("/me", text) => Line::Say(format!("{ACTION}{text}")),
         ("/join", target) => join(target),
         ("/msg", rest) => msg(rest),
@@ -163,9 +169,7 @@ pub fn parse(line: &str) -> Line {
         ("/remove", name) => person(name, "/remove @ana", Command::Remove),
         ("/accept", room) => Line::Run(Command::Answer(named_room(room), true)),
         ("/decline", room) => Line::Run(Command::Answer(named_room(room), false)),
-        ("/start", "") => {
-            wrong("/start needs a program: /start org.example.chess, or its name; /apps lists them")
-        }
+        ("/start", "") => Line::Wrong(t!("wrong-start")),
         ("/start", rest) => Line::Run(Command::Start(rest.to_owned())),
         ("/cancel", name) => Line::Run(Command::CancelApp(named(name))),
         ("/observe", name) => Line::Run(Command::Observe(named(name))),
@@ -173,14 +177,23 @@ pub fn parse(line: &str) -> Line {
         ("/members", "") => Line::Run(Command::Members),
         ("/search", typed) => match Query::read(typed, &Zoned::now()) {
             Ok(_) => Line::Run(Command::Search(typed.to_owned())),
-            Err(error) => Line::Wrong(error.to_string()),
+            Err(error) => Line::Wrong(wrong_query(error)),
         },
         ("/status", word) => match availability(word) {
             Some(availability) => Line::Run(Command::Status(availability)),
-            None => wrong("/status is online, away or busy"),
+            None => Line::Wrong(t!("wrong-status")),
         },
         ("/typing", word) => setting("/typing", word, Setting::Typing),
         ("/read-marks", word) => setting("/read-marks", word, Setting::ReadMarks),
+        ("/language", code) => match code {
+            "auto" => Line::Run(Command::Settings(Some(Setting::Language(None)))),
+            code => match Language::of(code) {
+                Some(language) => Line::Run(Command::Settings(Some(Setting::Language(Some(language))))),
+                None => {
+                    Line::Wrong(t!("wrong-language", codes = Language::ALL.map(Language::code).join(", ")))
+                }
+            },
+        },
         ("/settings", "") => Line::Run(Command::Settings(None)),
         ("/leave" | "/part", "") => Line::Run(Command::Leave),
         ("/who", name) => Line::Run(Command::Who(named(name.trim_start_matches('@')))),
@@ -189,14 +202,14 @@ pub fn parse(line: &str) -> Line {
         ("/quit" | "/exit", "") => Line::Run(Command::Quit),
         ("/clear", "") => Line::Run(Command::Clear),
         ("/copy", "") => Line::Run(Command::Copy),
-        _ => Line::Wrong(format!("{name} is no command here; /help lists them, and // says a slash")),
+        _ => Line::Wrong(t!("wrong-command", name = name)),
     }
 }
 
 fn setting(name: &str, word: &str, make: fn(bool) -> Setting) -> Line {
     match word {
         "on" | "off" => Line::Run(Command::Settings(Some(make(word == "on")))),
-        _ => Line::Wrong(format!("{name} is on or off: {name} off")),
+        _ => Line::Wrong(t!("wrong-setting", name = name)),
     }
 }
 
@@ -204,14 +217,14 @@ fn join(target: &str) -> Line {
     let named = if target.starts_with(['#', '@']) { target.to_owned() } else { format!("#{target}") };
     match named.parse::<Target>().or_else(|e| target.parse::<Target>().map_err(|_| e)) {
         Ok(target) => Line::Run(Command::Join(target.to_string())),
-        Err(_) => Line::Wrong("/join needs a room: /join #garden".into()),
+        Err(_) => Line::Wrong(t!("wrong-join")),
     }
 }
 
 fn msg(rest: &str) -> Line {
     let rest = rest.strip_prefix('@').unwrap_or(rest);
     if rest.is_empty() {
-        return Line::Wrong("/msg needs a person: /msg @ana hello".into());
+        return Line::Wrong(t!("wrong-msg"));
     }
     Line::Run(Command::Msg(rest.to_owned()))
 }
@@ -225,7 +238,7 @@ fn invite(rest: &str) -> Line {
     let people: Vec<String> =
         people.split('@').map(str::trim).filter(|name| !name.is_empty()).map(|n| format!("@{n}")).collect();
     if people.is_empty() || people.iter().any(|name| name.starts_with("@#")) {
-        return Line::Wrong("/invite needs people: /invite @ana @ben, or /invite #plans @ana".into());
+        return Line::Wrong(t!("wrong-invite"));
     }
     Line::Run(Command::Invite(named_room(room), people))
 }
@@ -245,7 +258,7 @@ fn named(name: &str) -> Option<String> {
 
 fn person(name: &str, example: &str, command: impl FnOnce(String) -> Command) -> Line {
     match name.trim().trim_start_matches('@') {
-        "" => Line::Wrong(format!("that needs a person: {example}")),
+        "" => Line::Wrong(t!("wrong-person", example = example)),
         name => Line::Run(command(format!("@{name}"))),
     }
 }
@@ -259,6 +272,16 @@ pub fn split_person<'a>(rest: &'a str, people: &[Person]) -> (String, &'a str) {
         None => rest.split_once(char::is_whitespace).unwrap_or((rest, "")),
     };
     (format!("@{name}"), text.trim())
+}
+
+/// What is wrong with what is to be looked for.
+fn wrong_query(error: BadQuery) -> String {
+    match error {
+        BadQuery::Empty => t!("search-empty"),
+        BadQuery::Has(what) => t!("search-has", what = what),
+        BadQuery::Day(what) => t!("search-day", what = what),
+        BadQuery::Value(filter, example) => t!("search-value", filter = filter, example = example),
+    }
 }
 
 fn availability(word: &str) -> Option<Availability> {
@@ -354,7 +377,7 @@ pub fn completions(before: &str, people: &[Person], rooms: &[String]) -> Option<
 fn person_completion(p: &Person, shared: bool) -> (String, String) {
     if shared {
         let key: String = p.user.to_string().chars().take(KEY_DIGITS).collect();
-        (format!("@{key} "), format!("{} on {}", p.name, p.host))
+        (format!("@{key} "), t!("name-on-host", name = &p.name, host = &p.host))
     } else {
         (format!("@{} ", p.name), p.host.clone())
     }

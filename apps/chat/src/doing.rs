@@ -2,6 +2,7 @@
 //!
 //! Invariant: what is wrong with a command is said with an example of a right one.
 
+use crate::{t, text_id};
 use chalktalk_client::chat::{MAX_EMOJI, POLL_ANSWERS};
 use chalktalk_ipc::text::label;
 
@@ -49,28 +50,28 @@ pub enum Part {
 
 /// Name, arguments and purpose, in the order in which they are offered.
 pub const COMMANDS: [(&str, &str, &str); 11] = [
-    ("/reply", "text", "answer the newest message (F2 r: any)"),
-    ("/react", ":+1:", "react to the newest message (F2 1-8: any)"),
-    ("/topic", "[name]", "what you write next is about"),
-    ("/topics", "", "list what was talked about"),
-    ("/only", "[part]", "show what is new, mine, pinned, of a topic"),
-    ("/poll", "question | a | b", "ask, and count the answers"),
-    ("/vote", "number", "answer the newest poll"),
-    ("/roll", "[2d6]", "throw dice that nobody can forge"),
-    ("/announce", "text", "say what all should see"),
-    ("/who-has", "", "how far your newest message has come"),
-    ("/watch", "[word …]", "words that count as mentions"),
+    ("/reply", text_id!("args-text"), text_id!("command-reply")),
+    ("/react", ":+1:", text_id!("command-react")),
+    ("/topic", text_id!("args-name"), text_id!("command-topic")),
+    ("/topics", "", text_id!("command-topics")),
+    ("/only", text_id!("args-part"), text_id!("command-only")),
+    ("/poll", text_id!("args-poll"), text_id!("command-poll")),
+    ("/vote", text_id!("args-number"), text_id!("command-vote")),
+    ("/roll", "[2d6]", text_id!("command-roll")),
+    ("/announce", text_id!("args-text"), text_id!("command-announce")),
+    ("/who-has", "", text_id!("command-who-has")),
+    ("/watch", text_id!("args-words"), text_id!("command-watch")),
 ];
 
 /// Reads a command of these; nothing if it is another's.
 pub fn parse(name: &str, rest: &str) -> Option<Result<Doing, String>> {
-    let text = |example: &str, make: fn(String) -> Doing| match rest {
-        "" => Err(format!("that needs a text: {example}")),
+    let text = |example: String, make: fn(String) -> Doing| match rest {
+        "" => Err(t!("wrong-text", example = example)),
         text => Ok(make(text.to_owned())),
     };
     Some(match name {
         "/react" => emoji(rest).map(Doing::React),
-        "/reply" => text("/reply of course", Doing::Reply),
+        "/reply" => text(format!("/reply {}", t!("example-reply")), Doing::Reply),
         "/topic" => Ok(Doing::Topic(Some(label(rest)).filter(|topic| !topic.is_empty()))),
         "/topics" if rest.is_empty() => Ok(Doing::Topics),
         "/only" => Ok(Doing::Only(match rest {
@@ -83,10 +84,10 @@ pub fn parse(name: &str, rest: &str) -> Option<Result<Doing, String>> {
         "/poll" => poll(rest),
         "/vote" => match rest.parse::<usize>().ok().and_then(|n| n.checked_sub(1)) {
             Some(answer) => Ok(Doing::Vote(answer)),
-            None => Err("/vote needs the number of an answer: /vote 2".into()),
+            None => Err(t!("wrong-vote")),
         },
         "/roll" => dice(if rest.is_empty() { "1d6" } else { rest }),
-        "/announce" => text("/announce we close at six", Doing::Announce),
+        "/announce" => text(format!("/announce {}", t!("example-announce")), Doing::Announce),
         "/who-has" if rest.is_empty() => Ok(Doing::WhoHas),
         "/watch" => Ok(Doing::Watch(rest.split_whitespace().map(str::to_owned).take(MAX_WATCHED).collect())),
         _ => return None,
@@ -99,7 +100,7 @@ const MAX_WATCHED: usize = 32;
 fn emoji(rest: &str) -> Result<String, String> {
     let emoji = label(&crate::emoji::expand(rest));
     let fits = !emoji.is_empty() && emoji.len() <= MAX_EMOJI && !emoji.contains(' ');
-    if fits { Ok(emoji) } else { Err("/react needs an emoji: /react :+1:".into()) }
+    if fits { Ok(emoji) } else { Err(t!("wrong-react")) }
 }
 
 fn poll(rest: &str) -> Result<Doing, String> {
@@ -108,7 +109,7 @@ fn poll(rest: &str) -> Result<Doing, String> {
     let answers: Vec<String> = parts.collect();
     match POLL_ANSWERS.contains(&answers.len()) {
         true => Ok(Doing::Poll(question, answers)),
-        false => Err("/poll needs a question and 2 to 12 answers: /poll Tea? | yes | no".into()),
+        false => Err(t!("wrong-poll")),
     }
 }
 
@@ -119,7 +120,7 @@ fn dice(rest: &str) -> Result<Doing, String> {
     });
     match parsed {
         Some((dice @ 1..=100, sides @ 2..=1_000_000)) => Ok(Doing::Roll(dice, sides)),
-        _ => Err("/roll throws 1 to 100 dice of 2 to 1,000,000 sides: /roll 2d6".into()),
+        _ => Err(t!("wrong-roll")),
     }
 }
 

@@ -13,6 +13,7 @@ use crate::{
     conversation::{Conversation, Line, Said},
     markdown::Marked,
     model::outcome,
+    t,
 };
 use chalktalk_client::{Client, ClientError, Message, chat::Kind};
 use chalktalk_ipc::{SessionId, UserId, event::SessionSummary, text::label};
@@ -57,10 +58,10 @@ pub enum ExportError {
     #[error(transparent)]
     Client(#[from] ClientError),
     /// The name says not what it is to be.
-    #[error("{0}: end its name with .txt, .json or .html")]
+    #[error("{}", t!("export-ending", path = .0.to_string_lossy()))]
     Ending(PathBuf),
     /// The file system; what was half written is removed again.
-    #[error("cannot write {path}: {source}")]
+    #[error("{}", t!("export-failed", path = path.to_string_lossy(), reason = source.to_string()))]
     Io {
         /// The file.
         path: PathBuf,
@@ -126,7 +127,7 @@ fn said(c: &Conversation) -> impl Iterator<Item = (&Line, &Said)> {
 /// A message in words, without its marks of emphasis.
 fn words(said: &Said) -> String {
     if said.fate.deleted {
-        return "(deleted)".into();
+        return t!("deleted");
     }
     let text = if said.is_offer() { said.text.clone() } else { marked(said).text };
     match &said.kind {

@@ -2,6 +2,8 @@
 //!
 //! Invariant: what is wrong with a command is said with an example of a right one.
 
+use crate::{t, text_id};
+
 /// Something to do with files.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Filing {
@@ -21,12 +23,12 @@ pub enum Filing {
 
 /// Name, arguments and purpose, in the order in which they are offered.
 pub const COMMANDS: [(&str, &str, &str); 6] = [
-    ("/files", "", "list the files of this conversation"),
-    ("/get", "[name]", "fetch a file or folder (F2 g: any)"),
-    ("/get-all", "[@user]", "whose files come without asking"),
-    ("/share", "path", "offer a file or a folder"),
-    ("/export", "[file]", "write all of it: .txt, .json or .html"),
-    ("/stop", "[name]", "stop a transfer; /get goes on"),
+    ("/files", "", text_id!("command-files")),
+    ("/get", text_id!("args-name"), text_id!("command-get")),
+    ("/get-all", text_id!("args-user-or-none"), text_id!("command-get-all")),
+    ("/share", text_id!("args-path"), text_id!("command-share")),
+    ("/export", text_id!("args-file"), text_id!("command-export")),
+    ("/stop", text_id!("args-name"), text_id!("command-stop")),
 ];
 
 /// Reads a command of these; nothing if it is another's.
@@ -36,7 +38,7 @@ pub fn parse(name: &str, rest: &str) -> Option<Result<Filing, String>> {
         "/files" if rest.is_empty() => Ok(Filing::List),
         "/get" => Ok(Filing::Get(named())),
         "/get-all" => Ok(Filing::GetAll(named().map(|name| name.trim_start_matches('@').to_owned()))),
-        "/share" => named().map(Filing::Share).ok_or("/share needs a path: /share ~/report.pdf".into()),
+        "/share" => named().map(Filing::Share).ok_or_else(|| t!("wrong-share")),
         "/export" => Ok(Filing::Export(named())),
         "/stop" => Ok(Filing::Stop(named())),
         _ => return None,

@@ -5,6 +5,7 @@
 
 use crate::{
     place::{self, Opening},
+    t,
     transcript::{Transcript, TranscriptError},
 };
 use chalktalk_client::{Batch, Client, ClientError, ClientEvent, Events};
@@ -36,7 +37,7 @@ pub enum HeadlessError {
     #[error(transparent)]
     Transcript(#[from] TranscriptError),
     /// A thread could not be started.
-    #[error("cannot start a thread: {0}")]
+    #[error("{}", t!("headless-thread", reason = .0.to_string()))]
     Thread(#[from] std::io::Error),
 }
 
@@ -101,12 +102,16 @@ fn on_event(event: ClientEvent, transcript: &mut Transcript, offers: &Sender<Ses
         ClientEvent::Messages(batch) => show(transcript, &batch),
         ClientEvent::Event(Event::Offer { session }) => drop(offers.send(session)),
         ClientEvent::Event(Event::Lost { session, epoch, first, last, .. }) => {
-            eprintln!(
-                "chalktalk-chat: entries {first} to {last} of epoch {epoch} in {session} are lost for good"
-            );
+            let (session, epoch) = (session.to_string(), epoch.to_string());
+            let told = t!("headless-lost", first = first, last = last, epoch = epoch, session = session);
+            eprintln!("chalktalk-chat: {told}");
         }
-        ClientEvent::Refused { refusal, .. } => eprintln!("chalktalk-chat: not sent: {refusal}"),
-        ClientEvent::Disconnected { reason } => eprintln!("chalktalk-chat: away from the daemon: {reason}"),
+        ClientEvent::Refused { refusal, .. } => {
+            eprintln!("chalktalk-chat: {}", t!("not-sent", reason = refusal.to_string()));
+        }
+        ClientEvent::Disconnected { reason } => {
+            eprintln!("chalktalk-chat: {}", t!("headless-away", reason = reason));
+        }
         ClientEvent::Event(_) | ClientEvent::Reconnected => {}
     }
 }
@@ -150,7 +155,11 @@ fn answer_offers(
                 other => other,
             };
             if let Err(e) = opened {
-                eprintln!("chalktalk-chat: the offered session {} was not opened: {e}", offer.session);
+                let (session, reason) = (offer.session.to_string(), e.to_string());
+                eprintln!(
+                    "chalktalk-chat: {}",
+                    t!("headless-not-opened", session = session, reason = reason)
+                );
             }
         }
     };

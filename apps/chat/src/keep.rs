@@ -3,6 +3,7 @@
 //! Invariant: a file is replaced as a whole or not at all. What cannot be kept costs nothing but the next time's comfort:
 //! it is never in the way of talking.
 
+use crate::texts::Language;
 use chalktalk_ipc::{SessionId, UserId};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -43,11 +44,13 @@ pub struct Settings {
     pub typing: bool,
     /// Others see how far one has read.
     pub read_marks: bool,
+    /// The language of the chat; nothing: as the system says.
+    pub language: Option<Language>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { typing: true, read_marks: true }
+        Self { typing: true, read_marks: true, language: None }
     }
 }
 
@@ -59,6 +62,7 @@ impl Settings {
             match line.split_once(' ') {
                 Some(("typing", value)) => settings.typing = value != "off",
                 Some(("read-marks", value)) => settings.read_marks = value != "off",
+                Some(("language", code)) => settings.language = Language::of(code),
                 _ => {}
             }
         }
@@ -67,7 +71,11 @@ impl Settings {
 
     fn write(self) -> String {
         let word = |on: bool| if on { "on" } else { "off" };
-        format!("typing {}\nread-marks {}\n", word(self.typing), word(self.read_marks))
+        let mut text = format!("typing {}\nread-marks {}\n", word(self.typing), word(self.read_marks));
+        if let Some(language) = self.language {
+            text.push_str(&format!("language {}\n", language.code()));
+        }
+        text
     }
 }
 
@@ -172,7 +180,7 @@ mod tests {
         keep.draft(garden, "").unwrap();
         keep.draft(garden, "").unwrap();
         keep.watched(&["tea".into(), "日本".into()]).unwrap();
-        let quiet = Settings { typing: false, read_marks: true };
+        let quiet = Settings { typing: false, read_marks: true, language: Some(Language::De) };
         keep.settings(quiet).unwrap();
         keep.favourites(&BTreeSet::from([garden])).unwrap();
         keep.always(&BTreeSet::from([UserId([7; 32])])).unwrap();

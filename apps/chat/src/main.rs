@@ -3,8 +3,9 @@
 use chalktalk_chat::{
     export::{self, ExportError},
     headless::{self, HeadlessError},
+    keep::Keep,
     place::{self, Opening},
-    texts::{self, Language},
+    t, texts,
     tui::{self, TuiError},
 };
 use chalktalk_client::{Client, ClientError, program};
@@ -55,12 +56,9 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: Arguments) -> anyhow::Result<()> {
-    texts::choose(Language::from_env());
+    texts::follow(Keep::of_user().and_then(|keep| keep.load().settings.language));
     let screen = io::stdin().is_terminal() && io::stdout().is_terminal();
-    anyhow::ensure!(
-        screen || arguments.headless || arguments.export.is_some(),
-        "this is not a terminal; run it in one, or use --headless --transcript FILE"
-    );
+    anyhow::ensure!(screen || arguments.headless || arguments.export.is_some(), "{}", t!("no-terminal"));
     let name = concat!("chalktalk-chat ", env!("CARGO_PKG_VERSION"));
     let builder = Client::builder(AppId::chat()).name(name).token_from_env();
     let builder = if arguments.export.is_some() { builder.role(Role::Observer) } else { builder };
@@ -83,7 +81,7 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
 fn write_out(client: &Client, target: &str, path: &Path) -> anyhow::Result<()> {
     let session = place::look_up(client, target)?;
     let count = export::export(client, &session, path)?;
-    println!("{count} messages are in {}", path.display());
+    println!("{}", t!("export-done", n = count, path = path.to_string_lossy()));
     Ok(())
 }
 

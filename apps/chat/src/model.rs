@@ -30,6 +30,7 @@ use crate::{
     conversation::{Body, Conversation, Line as Row, Order, Past, Tone, Writing},
     editor::Edit,
     keep::Settings,
+    t,
 };
 use chalktalk_ipc::{
     HostId, SessionId,
@@ -184,7 +185,7 @@ impl Model {
             Input::Published { session, local, result } => {
                 let told = self.conversation_mut(session).is_none_or(|c| c.on_published(local, &result));
                 if let (false, Err(reason)) = (told, result) {
-                    self.alarm(&format!("That has not gone out: {}", text::printable(&reason)));
+                    self.alarm(&t!("not-published", reason = text::printable(&reason)));
                 }
             }
             Input::Refused { session, numbers, reason } => {
@@ -347,8 +348,7 @@ impl Model {
             return;
         }
         self.warned = true;
-        let what = if waiting == 1 { "A message has".into() } else { format!("{waiting} messages have") };
-        self.alarm(&format!("{what} not gone out yet; Ctrl-C again drops what waits."));
+        self.alarm(&t!("unsent-at-quit", n = waiting));
     }
 
     fn edit(&mut self, edit: Edit) {
@@ -362,7 +362,7 @@ impl Model {
             self.tell_typing();
         }
         if !fits {
-            self.alarm("A message is at most 64 KiB: send longer things as a file.");
+            self.alarm(&t!("too-long"));
         }
     }
 
@@ -434,7 +434,7 @@ impl Model {
             Command::Who(None) => self.notice(Tone::Quiet, &self.who()),
             Command::Who(Some(name)) => match self.profile(&name) {
                 Some(profile) => self.notice(Tone::Quiet, &profile),
-                None => self.alarm(&format!("Nobody on the network is called {}.", text::label(&name))),
+                None => self.alarm(&t!("person-unknown", name = text::label(&name))),
             },
             Command::Favourite => self.like(),
             Command::Help => self.mode = Mode::Help(0),
@@ -454,6 +454,7 @@ impl Model {
                 match change {
                     Some(Setting::Typing(on)) => settings.typing = on,
                     Some(Setting::ReadMarks(on)) => settings.read_marks = on,
+                    Some(Setting::Language(language)) => return self.speak(language),
                     None => {}
                 }
                 self.set_signs(settings);
@@ -476,11 +477,16 @@ impl Model {
 
     fn who(&self) -> String {
         let line = |p: &Person| {
-            let thought = trust::in_a_word(p).map(|thought| format!(", {thought}")).unwrap_or_default();
-            format!("{} on {}: {}{thought}", p.name, p.host, word(p.status))
+            let (name, host, status) = (&p.name, &p.host, word(p.status));
+            match trust::in_a_word(p) {
+                Some(thought) => {
+                    t!("who-line-thought", name = name, host = host, status = status, thought = thought)
+                }
+                None => t!("who-line", name = name, host = host, status = status),
+            }
         };
         let lines: Vec<String> = self.people.iter().map(line).collect();
-        if lines.is_empty() { "Nobody is there.".into() } else { lines.join("\n") }
+        if lines.is_empty() { t!("who-nobody") } else { lines.join("\n") }
     }
 
     fn join(&mut self, target: String, say: Option<String>) {
@@ -545,7 +551,7 @@ impl Model {
     fn select(&mut self) {
         match self.current().and_then(|c| c.lines.last()) {
             Some(last) => self.mode = Mode::Selecting(last.order),
-            None => self.alarm("There is nothing to copy yet."),
+            None => self.alarm(&t!("nothing-to-copy")),
         }
     }
 
@@ -574,7 +580,7 @@ impl Model {
         });
         if let Some(text) = text {
             self.effects.push(Effect::Copy(text));
-            self.flash = Some((Tone::Quiet, "Copied.".into()));
+            self.flash = Some((Tone::Quiet, t!("copied")));
         }
         self.mode = Mode::Writing;
     }
@@ -629,11 +635,11 @@ fn fit_for_display(person: Person) -> Person {
 }
 
 /// How available somebody is, in a word.
-pub fn word(availability: Availability) -> &'static str {
+pub fn word(availability: Availability) -> String {
     match availability {
-        Availability::Online => "online",
-        Availability::Away => "away",
-        Availability::Busy => "busy",
-        Availability::Offline => "offline",
+        Availability::Online => t!("word-online"),
+        Availability::Away => t!("word-away"),
+        Availability::Busy => t!("word-busy"),
+        Availability::Offline => t!("word-offline"),
     }
 }

@@ -7,6 +7,7 @@ use crate::{
     link::Link,
     model::{Effect, Input, Me, Model},
     place::{self, Opening},
+    t,
 };
 use chalktalk_client::{Client, ClientError, Events};
 use chalktalk_ipc::request::{From, Topic};
@@ -23,7 +24,7 @@ pub enum SittingError {
     #[error(transparent)]
     Client(#[from] ClientError),
     /// A thread could not be started, or there were no random bytes.
-    #[error("the system failed: {0}")]
+    #[error("{}", t!("system-failed", reason = .0.to_string()))]
     Thread(#[from] io::Error),
 }
 

@@ -6,6 +6,7 @@ use crate::{
     card::{self, Card},
     conversation::{Body, Conversation, Delivery, Line, Own, Said, Writing, harmless},
     model::{Model, quote},
+    t, texts,
     transcript::moment,
 };
 use chalktalk_client::chat::Kind;
@@ -52,7 +53,7 @@ pub fn before(c: &Conversation, at: usize, zone: &TimeZone) -> Before {
     let day = |line: &Line| moment(line.time).to_zoned(zone.clone());
     let (time, last) = (day(line), c.before(at));
     let changes = last.map(|last| day(last).date()) != Some(time.date());
-    let day = changes.then(|| time.strftime("%A, %-d %B %Y").to_string());
+    let day = changes.then(|| texts::date(&time));
     let new = c.new_from == Some(line.order) && last.is_some();
     let grouped = day.is_none() && !new && last.is_some_and(|last| same_group(last, line));
     Before { day, new, grouped }
@@ -80,18 +81,18 @@ pub fn card(said: &Said, apps: &[AppSession], me: UserId) -> Option<Card> {
 /// What a message answers: by whom, and its first words.
 pub fn answered(c: &Conversation, said: &Said) -> Option<String> {
     let quoted = c.line(said.reply?).and_then(Line::said);
-    Some(quoted.map_or("an older message".into(), |said| format!("{}: {}", said.name, quote(&said.text))))
+    Some(quoted.map_or_else(|| t!("older-message"), |said| format!("{}: {}", said.name, quote(&said.text))))
 }
 
 /// A message's words; `name`: its author's, where it says what they do.
 pub fn words(said: &Said, name: &str) -> String {
     let topic = said.topic.as_ref().map(|topic| format!("[{topic}] ")).unwrap_or_default();
     match &said.kind {
-        _ if said.fate.deleted => "(deleted)".into(),
+        _ if said.fate.deleted => t!("deleted"),
         _ if said.action => format!("{topic}{name} {}", said.text),
         Kind::Announce => format!("📢 {topic}{}", said.text),
         Kind::Poll { question, .. } => format!("📊 {topic}{}", harmless(question)),
-        Kind::Unknown(kind) => format!("{topic}{}\n({kind}: needs a newer Chalktalk)", said.text),
+        Kind::Unknown(kind) => format!("{topic}{}\n{}", said.text, t!("newer-kind", kind = kind)),
         _ => format!("{topic}{}", said.text),
     }
 }
@@ -104,7 +105,7 @@ pub fn is_marked(said: &Said) -> bool {
 /// Whether it was changed, or is pinned.
 pub fn changed(said: &Said) -> Option<String> {
     let pin = if said.fate.pinned.is_some() { "📌" } else { "" };
-    let edited = if said.fate.edited.is_some() && !said.fate.deleted { "(edited)" } else { "" };
+    let edited = if said.fate.edited.is_some() && !said.fate.deleted { t!("edited") } else { String::new() };
     let mark = format!("{pin}{edited}");
     (!mark.is_empty()).then_some(mark)
 }
@@ -148,11 +149,11 @@ pub fn tick(c: &Conversation, line: &Line, own: &Own, me: UserId) -> (String, We
     let read = line.order.position().map_or(0, |at| c.readers(at).intersection(&others).count());
     match c.delivery(own) {
         _ if !own.failures.is_empty() => ("✗".into(), Weight::Alarm),
-        _ if read > 0 && read == others.len() => ("✓✓ read".into(), Weight::Good),
-        _ if read > 0 => (format!("✓✓ read by {read} of {}", others.len()), Weight::Good),
+        _ if read > 0 && read == others.len() => (t!("read-all"), Weight::Good),
+        _ if read > 0 => (t!("read-some", n = read, all = others.len()), Weight::Good),
         Delivery::Sending => ("…".into(), Weight::Weak),
         Delivery::Sent | Delivery::Stored => ("✓".into(), Weight::Weak),
-        Delivery::Held(n, m) if n < m => (format!("✓✓ {n} of {m}"), Weight::Weak),
+        Delivery::Held(n, m) if n < m => (t!("held-some", n = n, all = m), Weight::Weak),
         Delivery::Held(..) => ("✓✓".into(), Weight::Weak),
         Delivery::Delivered => ("✓✓".into(), Weight::Good),
     }
@@ -170,7 +171,7 @@ pub fn purpose(model: &Model) -> Option<String> {
     let c = model.current()?;
     let of = |position| {
         let said = c.line(position).and_then(Line::said);
-        said.map_or("a message".into(), |said| format!("{}: {}", said.name, quote(&said.text)))
+        said.map_or_else(|| t!("a-message"), |said| format!("{}: {}", said.name, quote(&said.text)))
     };
     let writing = match c.writing {
         Writing::New => None,
@@ -178,40 +179,38 @@ pub fn purpose(model: &Model) -> Option<String> {
         Writing::Edit(of_this) => Some(format!("✎ {}", of(of_this))),
     };
     let topic = c.topic.as_ref().map(|topic| format!("[{topic}]"));
-    let filter = c.filter.as_ref().map(|filter| format!("only {}", filter.name()));
+    let filter = c.filter.as_ref().map(|filter| t!("purpose-only", what = filter.name()));
     let parts: Vec<String> = [writing, topic, filter].into_iter().flatten().collect();
-    (!parts.is_empty()).then(|| format!("{} · Esc ends it", parts.join(" · ")))
+    (!parts.is_empty()).then(|| t!("purpose-end", what = parts.join(" · ")))
 }
 
 /// What stands in the way of talking, if anything does.
 pub fn obstacle(model: &Model) -> Option<String> {
-    let away = |reason: &String| {
-        format!("Away from the daemon; what you write goes out when it is back. ({reason})")
-    };
+    let away = |reason: &String| t!("daemon-away", reason = reason);
     let held_back = || model.held_back().map(|why| format!("! {why}"));
     model.away.as_ref().map(away).or_else(held_back)
 }
 
 /// Who can read a conversation.
-pub fn secrecy(c: &Conversation) -> &'static str {
+pub fn secrecy(c: &Conversation) -> String {
     match (c.summary.scope, c.summary.sealed) {
-        _ if c.summary.waits => "nobody in it has confirmed you yet",
-        (Scope::Open, false) => "open: readable by everyone on this LAN",
-        (Scope::Open, true) => "sealed by the LAN's passphrase",
-        (Scope::Invite, _) => "sealed: by invitation",
-        (Scope::Direct, _) => "sealed: between you two",
+        _ if c.summary.waits => t!("header-waits"),
+        (Scope::Open, false) => t!("header-open"),
+        (Scope::Open, true) => t!("header-passphrase"),
+        (Scope::Invite, _) => t!("header-invite"),
+        (Scope::Direct, _) => t!("header-direct"),
     }
 }
 
 /// What is wrong with the network or the set-up, in a line: its code, and where the rest is to be had.
 pub fn trouble(warnings: &[Warning]) -> Option<String> {
     let first = warnings.first()?;
-    let more = match warnings.len() - 1 {
-        0 => String::new(),
-        more => format!(" (and {more} more)"),
-    };
     let text = printable(&first.text).replace(['\n', '\t'], " ");
-    Some(format!("! {}{more}, see chalktalk doctor: {text}", label(&first.code)))
+    let code = label(&first.code);
+    Some(match warnings.len() - 1 {
+        0 => t!("header-trouble", code = code, text = text),
+        more => t!("header-troubles", code = code, n = more, text = text),
+    })
 }
 
 /// Who is in a conversation.
@@ -219,37 +218,36 @@ pub fn members(c: &Conversation) -> String {
     let people: BTreeMap<UserId, String> = c.members.iter().map(|m| (m.user, label(&m.name))).collect();
     let mut names: Vec<String> = people.into_values().collect();
     names.sort();
-    if names.is_empty() { String::new() } else { format!("{} here: {}", names.len(), names.join(", ")) }
+    if names.is_empty() {
+        String::new()
+    } else {
+        t!("header-here", n = names.len(), names = names.join(", "))
+    }
 }
 
 /// Who of the conversation is out of sight, and since when.
 pub fn out_of_sight(c: &Conversation, zone: &TimeZone) -> Option<String> {
     let gone = c.out_of_sight();
     let since = gone.iter().map(|(_, since)| *since).min()?;
-    let since = moment(since).to_zoned(zone.clone()).strftime("%H:%M");
+    let since = moment(since).to_zoned(zone.clone()).strftime("%H:%M").to_string();
     let names: Vec<&str> = gone.iter().map(|(name, _)| *name).collect();
-    Some(format!("out of sight since {since}: {}", names.join(", ")))
+    Some(t!("header-out-of-sight", time = since, names = names.join(", ")))
 }
 
 /// Who is writing something just now.
 pub fn typing(c: &Conversation) -> String {
     match c.typing()[..] {
         [] => String::new(),
-        [one] => format!("{one} is typing…"),
-        [one, other] => format!("{one} and {other} are typing…"),
-        ref several => format!("{} people are typing…", several.len()),
+        [one] => t!("typing-one", one = one),
+        [one, other] => t!("typing-two", one = one, other = other),
+        ref several => t!("typing-several", n = several.len()),
     }
 }
 
 /// What is told where nothing was said yet.
 pub fn nothing_said(c: &Conversation) -> [String; 2] {
     match c.summary.scope {
-        Scope::Direct => {
-            [format!("No words yet with {}.", c.title()), "What you write opens their chat.".into()]
-        }
-        _ => [
-            format!("Nothing was said in {} yet.", c.title()),
-            "Say hello: everyone here will see it.".into(),
-        ],
+        Scope::Direct => [t!("empty-direct", title = c.title()), t!("empty-direct-hint")],
+        _ => [t!("empty-room", title = c.title()), t!("empty-room-hint")],
     }
 }

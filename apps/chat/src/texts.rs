@@ -172,6 +172,11 @@ pub fn choose(language: Language) {
     chosen(|chosen| chosen.store(language as usize, Ordering::Relaxed));
 }
 
+/// Speaks this language from now on, or the one that the environment names.
+pub fn follow(language: Option<Language>) {
+    choose(language.unwrap_or_else(Language::from_env));
+}
+
 /// The text of this id; use [`t!`](crate::t), of which the tests know whether it is right.
 pub fn say(id: &str, values: &[(&str, Value)]) -> String {
     let language = language();

@@ -5,6 +5,7 @@
 //!
 //! Invariant: a message is acknowledged only after the line that shows it is on the disk, and no message gets two lines.
 
+use crate::t;
 use chalktalk_client::chat::Saying;
 use chalktalk_ipc::{
     InstanceId, OriginId, Position, SessionId, UserId,
@@ -39,18 +40,49 @@ pub struct Transcript {
 #[derive(Debug, thiserror::Error)]
 pub enum TranscriptError {
     /// The system refused.
-    #[error("cannot {what} {path}: {source}")]
+    #[error("{}", what.told(path, source))]
     Io {
         /// What was tried.
-        what: &'static str,
+        what: Tried,
         /// With which file.
         path: PathBuf,
         /// What the system said.
         source: io::Error,
     },
     /// Two chats writing one file would each miss what the other has shown.
-    #[error("another chat is writing {0}; give this one a file of its own")]
+    #[error("{}", t!("transcript-busy", path = .0.to_string_lossy()))]
     InUse(PathBuf),
+}
+
+/// What was tried with a transcript.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Tried {
+    /// To make its folder.
+    Make,
+    /// To open it.
+    Open,
+    /// To read what is in it.
+    Read,
+    /// To take off half a line.
+    Repair,
+    /// To write it.
+    Write,
+    /// To have it stored.
+    Store,
+}
+
+impl Tried {
+    fn told(self, path: &Path, reason: &io::Error) -> String {
+        let (path, reason) = (path.to_string_lossy(), reason.to_string());
+        match self {
+            Self::Make => t!("transcript-make", path = path, reason = reason),
+            Self::Open => t!("transcript-open", path = path, reason = reason),
+            Self::Read => t!("transcript-read", path = path, reason = reason),
+            Self::Repair => t!("transcript-repair", path = path, reason = reason),
+            Self::Write => t!("transcript-write", path = path, reason = reason),
+            Self::Store => t!("transcript-store", path = path, reason = reason),
+        }
+    }
 }
 
 /// One line. The keys and their order are promised.
@@ -90,15 +122,11 @@ impl Transcript {
     pub fn open(path: &Path) -> Result<Self, TranscriptError> {
         let failed = |what| move |source| TranscriptError::Io { what, path: path.to_path_buf(), source };
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            fs::DirBuilder::new()
-                .recursive(true)
-                .mode(0o700)
-                .create(folder)
-                .map_err(failed("make the folder of"))?;
+            fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed(Tried::Make))?;
         }
         let mut options = OpenOptions::new();
         options.read(true).append(true).create(true).mode(0o600);
-        let file = options.open(path).map_err(failed("open"))?;
+        let file = options.open(path).map_err(failed(Tried::Open))?;
         rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive)
             .map_err(|_| TranscriptError::InUse(path.to_path_buf()))?;
         let mut transcript = Self {
@@ -108,9 +136,9 @@ impl Transcript {
             shown: BTreeMap::new(),
             unsynced: BTreeMap::new(),
         };
-        let whole = transcript.read_back().map_err(failed("read"))?;
-        transcript.file.set_len(whole).map_err(failed("repair"))?;
-        transcript.file.sync_all().map_err(failed("store"))?;
+        let whole = transcript.read_back().map_err(failed(Tried::Read))?;
+        transcript.file.set_len(whole).map_err(failed(Tried::Repair))?;
+        transcript.file.sync_all().map_err(failed(Tried::Store))?;
         Ok(transcript)
     }
 
@@ -160,8 +188,8 @@ impl Transcript {
     pub fn flush(&mut self) -> Result<BTreeMap<SessionId, Vec<Position>>, TranscriptError> {
         let failed = |what, source| TranscriptError::Io { what, path: self.path.clone(), source };
         if !self.pending.is_empty() {
-            self.file.write_all(self.pending.as_bytes()).map_err(|e| failed("write", e))?;
-            self.file.sync_data().map_err(|e| failed("store", e))?;
+            self.file.write_all(self.pending.as_bytes()).map_err(|e| failed(Tried::Write, e))?;
+            self.file.sync_data().map_err(|e| failed(Tried::Store, e))?;
             self.pending.clear();
         }
         let mut kept: BTreeMap<SessionId, Vec<Position>> = BTreeMap::new();
@@ -190,7 +218,9 @@ impl Transcript {
                     *shown = (*shown).max((p.seq, p.index));
                 }
                 Err(e) => {
-                    eprintln!("chalktalk-chat: {}: line {number} is no message: {e}", self.path.display());
+                    let (path, reason) = (self.path.to_string_lossy(), e.to_string());
+                    let told = t!("transcript-line", path = path, line = number, reason = reason);
+                    eprintln!("chalktalk-chat: {told}");
                 }
             }
         }

@@ -6,6 +6,7 @@ use crate::{
     downloads, export,
     link::spawn,
     model::{Input, TransferNews},
+    t,
 };
 use chalktalk_client::{
     Client, ClientError, Message, Transferred,
@@ -99,7 +100,7 @@ impl<P: Fn(Input) + Clone + Send + 'static> Transfers<P> {
                 |path| downloads::typed(&path),
             );
             put(match export::export(&client, &session, &path) {
-                Ok(count) => Input::Done(format!("{count} messages are in {}", downloads::shown(&path))),
+                Ok(count) => Input::Done(t!("export-done", n = count, path = downloads::shown(&path))),
                 Err(e) => Input::Failed(e.to_string()),
             });
         };

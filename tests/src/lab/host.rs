@@ -69,8 +69,10 @@ impl Host {
     pub fn command(&self, program: impl AsRef<Path>) -> Command {
         let mut command = Command::new(program.as_ref());
         command.env_clear().current_dir(&self.dir);
-        let keep = ["LANG", "LC_ALL", "RUST_BACKTRACE", "RUST_LOG", "PATH"];
+        let keep = ["RUST_BACKTRACE", "RUST_LOG", "PATH"];
         command.envs(keep.iter().filter_map(|name| std::env::var_os(name).map(|value| (name, value))));
+        // Tests read what programs say in English.
+        command.env("LANG", "C.UTF-8");
         command.env("HOME", &self.dir).env("TMPDIR", self.dir.join("tmp"));
         command.env("XDG_RUNTIME_DIR", self.dir.join("run")).env("XDG_STATE_HOME", self.dir.join("state"));
         command.env("XDG_CONFIG_HOME", self.dir.join("config")).env("XDG_DATA_HOME", self.dir.join("data"));

@@ -13,6 +13,7 @@ mod board_window;
 mod chat;
 mod chat_export;
 mod chat_files;
+mod chat_languages;
 mod chat_sight;
 mod chat_signs;
 mod chat_together;
@@ -75,6 +76,7 @@ fn main() -> ExitCode {
         chat::TESTS,
         chat_export::TESTS,
         chat_files::TESTS,
+        chat_languages::TESTS,
         chat_sight::TESTS,
         chat_signs::TESTS,
         board::TESTS,

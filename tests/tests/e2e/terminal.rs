@@ -41,8 +41,13 @@ impl<'a> Terminal<'a> {
 
     /// A chat in a terminal of this name.
     pub(crate) fn chat_in(host: &'a Host, name: &'static str, target: &str) -> Self {
+        Self::chat_speaking(host, name, target, "C.UTF-8")
+    }
+
+    /// A chat in the language of this locale.
+    pub(crate) fn chat_speaking(host: &'a Host, name: &'static str, target: &str, locale: &str) -> Self {
         let chat = binaries::path("chalktalk-chat");
-        Self::open(host, name, &format!("{} '{target}' --tui; exec cat", chat.display()))
+        Self::open(host, name, &format!("LANG={locale} {} '{target}' --tui; exec cat", chat.display()))
     }
 
     fn tmux(&self, arguments: &[&str]) -> String {
@@ -56,6 +61,14 @@ impl<'a> Terminal<'a> {
 
     pub(crate) fn screen(&self) -> String {
         self.tmux(&["capture-pane", "-p"])
+    }
+
+    /// Puts what is on the screen, with its colours, into the folder `CHALKTALK_PICTURES`: to be looked at with `cat`.
+    pub(crate) fn picture(&self, name: &str) {
+        if let Some(folder) = std::env::var_os("CHALKTALK_PICTURES") {
+            let file = std::path::Path::new(&folder).join(name).with_extension("ansi");
+            std::fs::write(file, self.tmux(&["capture-pane", "-p", "-e"])).unwrap();
+        }
     }
 
     pub(crate) fn type_line(&self, text: &str) {

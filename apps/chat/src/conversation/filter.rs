@@ -1,6 +1,7 @@
 //! Looking at a part of a conversation: one topic, what is new, what concerns the reader.
 
 use super::{Line, Order};
+use crate::t;
 use chalktalk_ipc::UserId;
 
 /// Which lines are in view.
@@ -33,10 +34,10 @@ impl Filter {
     /// What is in view, in words.
     pub fn name(&self) -> String {
         match self {
-            Self::Topic(topic) => format!("about {topic}"),
-            Self::New(_) => "new".into(),
-            Self::Mine(_) => "mentions".into(),
-            Self::Pinned => "pinned".into(),
+            Self::Topic(topic) => t!("only-topic", topic = topic),
+            Self::New(_) => t!("only-new"),
+            Self::Mine(_) => t!("only-mentions"),
+            Self::Pinned => t!("only-pinned"),
         }
     }
 }

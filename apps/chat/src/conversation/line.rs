@@ -4,6 +4,7 @@
 
 use super::marks::{Deed, Fate};
 use crate::command::ACTION;
+use crate::t;
 use chalktalk_client::{
     Message,
     chat::{Kind, Saying},
@@ -136,7 +137,7 @@ impl Own {
     /// The daemon has not taken it.
     pub(super) fn refuse(&mut self, reason: &str) {
         (self.number, self.refused) = (None, true);
-        self.failures.push(format!("not sent: {}", text::printable(reason)));
+        self.failures.push(t!("not-sent", reason = text::printable(reason)));
     }
 }
 

@@ -5,6 +5,7 @@
 //! who has just left is not.
 
 use super::{Conversation, Order, Tone};
+use crate::t;
 use chalktalk_client::Message;
 use chalktalk_ipc::{HostId, UserId, text::label};
 use std::collections::{BTreeMap, BTreeSet};
@@ -70,7 +71,7 @@ impl Conversation {
     pub fn look_around(&mut self, here: HostId, network: &BTreeSet<HostId>, now: u64) {
         let mut members: BTreeMap<HostId, BTreeMap<UserId, String>> = BTreeMap::new();
         for member in self.members.iter().filter(|member| member.host_id != here) {
-            let name = format!("{} on {}", label(&member.name), label(&member.host));
+            let name = t!("name-on-host", name = label(&member.name), host = label(&member.host));
             members.entry(member.host_id).or_default().insert(member.user, name);
         }
         let known = &mut self.sight.known;
@@ -151,11 +152,7 @@ impl Conversation {
             .filter(|known| known.gone.is_some_and(|since| now < since + TOGETHER))
             .map(|known| known.name.clone())
             .collect();
-        let text = format!(
-            "Out of sight: {}. What is said meanwhile goes to them when they are back.",
-            listed(&gone)
-        );
-        let line = self.put_notice(line, &text, now);
+        let line = self.put_notice(line, &t!("sight-gone", names = listed(&gone)), now);
         self.sight.going = Some((line, now));
     }
 
@@ -184,18 +181,11 @@ impl Conversation {
     fn show_coming(&mut self, now: u64) {
         let Some(coming) = self.sight.coming.clone() else { return };
         let names = listed(&coming.names);
-        let count = match coming.count {
-            1 => "1 message".into(),
-            count => format!("{count} messages"),
-        };
         let text = match (coming.away, coming.count) {
-            (Some(away), 0) => format!("Back after {}: {names}.", lasted(away)),
-            (Some(away), _) => {
-                format!("Back after {}: {names}. {count} written meanwhile came along.", lasted(away))
-            }
-            (None, _) => {
-                let people = if coming.names.len() == 1 { "person" } else { "people" };
-                format!("You are new here: {count} restored from {} {people} ({names}).", coming.names.len())
+            (Some(away), 0) => t!("sight-back", span = lasted(away), names = names),
+            (Some(away), count) => t!("sight-back-with", n = count, span = lasted(away), names = names),
+            (None, count) => {
+                t!("sight-new", n = count, from = t!("sight-people", n = coming.names.len(), names = names))
             }
         };
         let line = self.put_notice(coming.line, &text, now);
@@ -218,7 +208,7 @@ fn listed(names: &BTreeSet<String>) -> String {
     let shown: Vec<&str> = names.iter().take(MAX_NAMES).map(String::as_str).collect();
     match names.len().saturating_sub(MAX_NAMES) {
         0 => shown.join(", "),
-        more => format!("{} and {more} more", shown.join(", ")),
+        more => t!("list-and-more", list = shown.join(", "), n = more),
     }
 }
 
@@ -226,10 +216,10 @@ fn listed(names: &BTreeSet<String>) -> String {
 fn lasted(ms: u64) -> String {
     let s = ms / 1000;
     match (s / 60, s / 3600, s / 86_400) {
-        (0, ..) => format!("{s} s"),
-        (min, 0, _) => format!("{min} min"),
-        (_, h, 0 | 1) => format!("{h} h"),
-        (.., days) => format!("{days} days"),
+        (0, ..) => t!("lasted-seconds", n = s),
+        (min, 0, _) => t!("lasted-minutes", n = min),
+        (_, h, 0 | 1) => t!("lasted-hours", n = h),
+        (.., days) => t!("lasted-days", n = days),
     }
 }
 

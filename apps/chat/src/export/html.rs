@@ -7,15 +7,15 @@ use super::{below, marked, said, words};
 use crate::{
     conversation::{Conversation, Said},
     markdown::Look,
+    t,
+    texts::{self, language},
     transcript::moment,
 };
 use chalktalk_client::chat::Kind;
 use jiff::Zoned;
 use std::fmt::Write;
 
-const HEAD: &str = r#"<!doctype html>
-<html lang="en">
-<head>
+const HEAD: &str = r#"<head>
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
 <meta name="referrer" content="no-referrer">
@@ -36,14 +36,17 @@ code { background: #8882; border-radius: .2rem; padding: 0 .2rem; }
 
 pub(super) fn write(c: &Conversation, now: &Zoned) -> String {
     let (zone, title) = (now.time_zone(), letters(&c.title()));
-    let mut out = format!("{HEAD}<title>{title}</title>\n</head>\n<body>\n<h1><bdi>{title}</bdi></h1>\n");
-    let _ = writeln!(out, "<p class=\"e\">as of {}</p>", now.strftime("%A, %-d %B %Y, %H:%M"));
+    let (code, direction) = (language().code(), if language().is_right_to_left() { "rtl" } else { "ltr" });
+    let mut out = format!("<!doctype html>\n<html lang=\"{code}\" dir=\"{direction}\">\n");
+    let _ = write!(out, "{HEAD}<title>{title}</title>\n</head>\n<body>\n<h1><bdi>{title}</bdi></h1>\n");
+    let when = t!("export-as-of", when = texts::date_and_time(now));
+    let _ = writeln!(out, "<p class=\"e\">{}</p>", letters(&when));
     let mut day = None;
     for (line, said) in said(c) {
         let time = moment(line.time).to_zoned(zone.clone());
         if day != Some(time.date()) {
             day = Some(time.date());
-            let _ = writeln!(out, "<h2>{}</h2>", time.strftime("%A, %-d %B %Y"));
+            let _ = writeln!(out, "<h2>{}</h2>", letters(&texts::date(&time)));
         }
         let (when, clock) = (time.strftime("%Y-%m-%dT%H:%M:%S%:z"), time.strftime("%H:%M"));
         let name = letters(&said.name);
@@ -73,7 +76,7 @@ fn message(out: &mut String, c: &Conversation, said: &Said) {
         out.push_str(&letters(&words(said)))
     }
     if said.fate.edited.is_some() && !said.fate.deleted {
-        out.push_str(" <span class=\"e\">(edited)</span>");
+        let _ = write!(out, " <span class=\"e\">{}</span>", letters(&t!("edited")));
     }
     for row in below(c, said) {
         let _ = write!(out, "<span class=\"b\">{}</span>", letters(&row));

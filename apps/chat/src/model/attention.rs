@@ -6,6 +6,7 @@
 
 use super::{Effect, Model, Tone, word};
 use crate::conversation::Conversation;
+use crate::t;
 use chalktalk_ipc::{
     event::{Person, Scope},
     request::Availability,
@@ -42,8 +43,11 @@ impl Model {
         self.attention.said = Some(availability);
         self.attention.idle = false;
         self.effects.push(Effect::Availability(availability));
-        let about = if availability == Availability::Busy { " Nothing rings." } else { "" };
-        self.flash = Some((Tone::Quiet, format!("You are {}.{about}", word(availability))));
+        let text = match availability {
+            Availability::Busy => t!("status-told-quiet", status = word(availability)),
+            _ => t!("status-told", status = word(availability)),
+        };
+        self.flash = Some((Tone::Quiet, text));
     }
 
     /// The person does something: who was taken to be away is back.
@@ -91,8 +95,8 @@ impl Model {
             self.favourites.remove(&session);
         }
         self.sort();
-        let text = if on { "stands first now; again to end it" } else { "stands among the others again" };
-        self.flash = Some((Tone::Quiet, format!("{title} {text}.")));
+        let text = if on { t!("favourite-on", title = title) } else { t!("favourite-off", title = title) };
+        self.flash = Some((Tone::Quiet, text));
         self.effects.push(Effect::KeepFavourites(self.favourites.clone()));
     }
 
@@ -118,7 +122,7 @@ impl Model {
                     c.mark_read();
                 }
             }
-            None => self.flash = Some((Tone::Quiet, "Nothing is unread.".into())),
+            None => self.flash = Some((Tone::Quiet, t!("nothing-unread"))),
         }
     }
 
@@ -135,12 +139,13 @@ impl Model {
             .for_each(|person| users.entry(person.user).or_default().push(person));
         let profiles = users.values().map(|hosts| {
             let person = hosts[0];
-            let thought = super::trust::in_a_word(person).unwrap_or("not compared yet; /verify does");
+            let thought = super::trust::in_a_word(person).unwrap_or_else(|| t!("profile-not-compared"));
             let key: String = person.user.to_string().chars().take(16).collect();
-            let mut lines = vec![format!("{}: key {key}…, {thought}", person.name)];
+            let mut lines = vec![t!("profile-key", name = &person.name, key = key, thought = thought)];
             for host in hosts {
                 let addresses: Vec<String> = host.addresses.iter().map(ToString::to_string).collect();
-                lines.push(format!("on {}: {} {}", host.host, word(host.status), addresses.join(", ")));
+                let (status, addresses) = (word(host.status), addresses.join(", "));
+                lines.push(t!("profile-host", host = &host.host, status = status, addresses = addresses));
             }
             let shared = self.conversations.iter().filter(|c| c.summary.scope != Scope::Direct);
             let rooms: Vec<String> = shared
@@ -148,7 +153,7 @@ impl Model {
                 .map(Conversation::title)
                 .collect();
             if !rooms.is_empty() {
-                lines.push(format!("here and in {}", rooms.join(", ")));
+                lines.push(t!("profile-here-and-in", rooms = rooms.join(", ")));
             }
             lines.join("\n")
         });

@@ -9,6 +9,7 @@ use crate::{
     command::Completions,
     conversation::{Conversation, Fate, Line, Tone},
     filing::Filing,
+    t,
 };
 use chalktalk_client::{
     Message, Transferred,
@@ -91,18 +92,23 @@ impl Files {
         if let Some(transfer) =
             self.transfers.values().find(|transfer| place(transfer) == Some(offered.place))
         {
-            return format!("{} · /stop {name}", transfer.so_far());
+            return t!("file-moving", state = transfer.so_far(), name = name);
         }
         let hosts = on_hosts(c, offered);
         match (self.saved.get(&offered.place), self.failed.get(&offered.place)) {
-            (Some(path), _) => format!("here: {path} · {hosts}"),
-            (None, Some(why)) => format!("✗ {why} · /get {name} tries again"),
+            (Some(path), _) => t!("file-here", path = path, hosts = hosts),
+            (None, Some(why)) => t!("file-failed", why = why, name = name),
             _ if offered.user == me => hosts,
-            _ if self.is_here(c.session(), blob) => {
-                format!("kept on this host · {hosts} · /get {name} writes it into your folder")
-            }
-            _ => format!("{hosts} · /get {name} fetches it"),
+            _ if self.is_here(c.session(), blob) => t!("file-kept", hosts = hosts, name = name),
+            _ => t!("file-offered", hosts = hosts, name = name),
         }
+    }
+
+    /// Whether it is on its way, or was written.
+    pub fn is_coming(&self, offered: &Offered) -> bool {
+        let place = |transfer: &Transfer| transfer.offered.as_ref().map(|fetched| fetched.place);
+        let moving = self.transfers.values().any(|transfer| place(transfer) == Some(offered.place));
+        moving || self.saved.contains_key(&offered.place)
     }
 
     fn is_here(&self, session: SessionId, blob: BlobId) -> bool {
@@ -135,7 +141,7 @@ fn hosts(place: Position, fate: &Fate) -> usize {
 
 fn on_hosts(c: &Conversation, offered: &Offered) -> String {
     let all = c.members.len().max(offered.hosts);
-    format!("on {} of {all} {}", offered.hosts, if all == 1 { "host" } else { "hosts" })
+    t!("file-hosts", n = offered.hosts, all = all)
 }
 
 impl Transfer {
@@ -143,15 +149,16 @@ impl Transfer {
     fn so_far(&self) -> String {
         let Transferred { done, size, holders } = self.progress;
         if done == 0 && holders == 0 && self.offered.is_some() {
-            return "waits for somebody who has it".into();
+            return t!("file-waits");
         }
         let filled = (done.saturating_mul(BAR)).checked_div(size).unwrap_or(0).min(BAR) as usize;
         let bar = format!("{}{}", "▮".repeat(filled), "▯".repeat(BAR as usize - filled));
         let percent = done.saturating_mul(100).checked_div(size).unwrap_or(0);
-        let from = if holders > 1 { format!(" from {holders}") } else { String::new() };
+        let from = if holders > 1 { format!(" {}", t!("file-from", n = holders)) } else { String::new() };
         let speed =
             if self.speed > 0 { format!(", {}/s", size_for_people(self.speed)) } else { String::new() };
-        format!("{bar} {percent}% of {}{speed}{from}", size_for_people(size))
+        let part = t!("file-part", percent = percent, size = size_for_people(size));
+        format!("{bar} {part}{speed}{from}")
     }
 }
 
@@ -167,7 +174,7 @@ impl Model {
             Filing::Share(path) => self.share(path),
             Filing::Export(path) => {
                 let summary = self.current().map(|c| c.summary.clone());
-                self.flash = Some((Tone::Quiet, "Writing…".into()));
+                self.flash = Some((Tone::Quiet, t!("file-writing")));
                 self.effects.extend(summary.map(|summary| Effect::Export(summary, path)));
             }
             Filing::Stop(name) => self.stop(name.as_deref()),
@@ -193,7 +200,7 @@ impl Model {
         self.mode = super::Mode::Writing;
         match self.offers().into_iter().find(|offered| offered.place == place) {
             Some(offered) => self.fetch(offered),
-            None => self.alarm("This offers no file."),
+            None => self.alarm(&t!("file-none-offered")),
         }
     }
 
@@ -207,7 +214,7 @@ impl Model {
             let (done, passed) = (progress.done.saturating_sub(first), now.saturating_sub(began));
             transfer.speed = done.saturating_mul(1000).checked_div(passed).unwrap_or(0);
             if transfer.offered.is_none() && !matches!(self.flash, Some((Tone::Alarm, _))) {
-                let text = format!("{}: {} · /stop", transfer.name, transfer.so_far());
+                let text = t!("file-sharing", name = &transfer.name, state = transfer.so_far());
                 self.flash = Some((Tone::Quiet, text));
             }
             return;
@@ -217,26 +224,26 @@ impl Model {
         match (news, offered) {
             (TransferNews::Saved(path, failed), Some(offered)) => {
                 self.on_saved(session, &offered, path);
-                self.tell(session, "not written", failed);
+                self.tell(session, t!("file-not-written"), failed);
             }
             (TransferNews::Shared(offer, left_out), _) => {
                 self.files.here.entry(session).or_default().insert(offer.blob.id);
                 self.flash = None;
                 self.publish_in(session, Saying::plain(&offer.to_string()));
-                self.tell(session, "left out", left_out);
+                self.tell(session, t!("file-left-out"), left_out);
             }
             (TransferNews::Failed(why), offered) => {
                 let why = printable(&why);
-                self.alarm(&format!("{name}: {why}"));
+                self.alarm(&t!("file-line", name = name, state = &why));
                 if let Some(offered) = offered {
                     self.files.failed.insert(offered.place, why);
                 }
             }
             (TransferNews::Stopped, Some(_)) => {
-                self.flash = Some((Tone::Quiet, format!("{name}: stopped; /get goes on from there.")));
+                self.flash = Some((Tone::Quiet, t!("file-stopped", name = name)));
             }
             (TransferNews::Stopped, None) => {
-                self.flash = Some((Tone::Quiet, format!("{name}: not shared.")));
+                self.flash = Some((Tone::Quiet, t!("file-not-shared", name = name)));
             }
             (TransferNews::Saved(..) | TransferNews::Moved(_), _) => {}
         }
@@ -244,13 +251,13 @@ impl Model {
 
     fn on_saved(&mut self, session: SessionId, offered: &Offered, path: String) {
         let blob = offered.offer.blob.id;
-        self.flash = Some((Tone::Quiet, format!("{} is here: {path}", offered.offer.name)));
+        self.flash = Some((Tone::Quiet, t!("file-arrived", name = &offered.offer.name, path = &path)));
         self.files.failed.remove(&offered.place);
         self.files.saved.insert(offered.place, path);
         // Others learn by it from whom else to have it; once is enough.
         if self.files.here.entry(session).or_default().insert(blob) && offered.user != self.me.user {
             let got = Kind::Got { of: Place(offered.place) };
-            self.publish_in(session, Saying::new("(has the file)", got));
+            self.publish_in(session, Saying::new(t!("said-has-file"), got));
         }
     }
 
@@ -290,7 +297,7 @@ impl Model {
         let (command, rest) = before.split_once(' ')?;
         let mut items: Vec<(String, String)> = match command {
             "/get" => {
-                let about = |one: &Offered| format!("{} from {}", one.offer.about, one.name);
+                let about = |one: &Offered| t!("file-about", about = &one.offer.about, name = &one.name);
                 self.offers().iter().rev().map(|one| (one.offer.name.clone(), about(one))).collect()
             }
             "/stop" => {
@@ -314,7 +321,7 @@ impl Model {
             let me = self.me.user;
             return match offers.into_iter().rev().find(|offered| offered.user != me) {
                 Some(offered) => self.fetch(offered),
-                None => self.alarm("Nobody has offered a file here; /files looks further back."),
+                None => self.alarm(&t!("file-nobody-offers")),
             };
         };
         let lower = name.to_lowercase();
@@ -325,10 +332,7 @@ impl Model {
         ];
         match fits.iter().find_map(|fits| offers.iter().rev().find(|offered| fits(offered))) {
             Some(offered) => self.fetch(offered.clone()),
-            None => self.alarm(&format!(
-                "Nothing called {} was offered here; /files looks further back.",
-                label(name)
-            )),
+            None => self.alarm(&t!("file-unknown", name = label(name))),
         }
     }
 
@@ -362,7 +366,7 @@ impl Model {
 
     fn begin(&mut self, session: SessionId, name: String, offered: Option<Offered>) -> Option<u64> {
         if self.files.transfers.len() >= MAX_TRANSFERS {
-            self.alarm("So many files are on their way that another has to wait; /stop ends one.");
+            self.alarm(&t!("file-too-many"));
             return None;
         }
         self.files.begun += 1;
@@ -377,8 +381,8 @@ impl Model {
         let meant = here.filter(|(_, transfer)| name.is_none_or(|name| transfer.name == name));
         match meant.map(|(id, _)| *id).collect::<Vec<_>>()[..] {
             [id] => self.effects.push(Effect::StopTransfer(id)),
-            [] => self.alarm("No such file is on its way here."),
-            _ => self.alarm("Several are on their way; name one: /stop NAME"),
+            [] => self.alarm(&t!("file-none-moving")),
+            _ => self.alarm(&t!("file-several-moving")),
         }
     }
 
@@ -391,8 +395,8 @@ impl Model {
             };
             let names: Vec<String> = self.files.always.iter().map(of).collect();
             let text = match names.is_empty() {
-                true => "Every file waits for your /get; /get-all @ana fetches ana's without asking.".into(),
-                false => format!("Files come without asking from {}.", names.join(", ")),
+                true => t!("file-all-none"),
+                false => t!("file-all", names = names.join(", ")),
             };
             return self.flash = Some((Tone::Quiet, text));
         };
@@ -411,19 +415,17 @@ impl Model {
                 let on = self.files.always.insert(user);
                 let most = size_for_people(MAX_UNASKED);
                 let text = match on {
-                    true => {
-                        format!("Files of {name} come without asking now, up to {most}; again to end it.")
-                    }
+                    true => t!("file-all-on", name = name, most = most),
                     false => {
                         self.files.always.remove(&user);
-                        format!("Files of {name} wait for your /get again.")
+                        t!("file-all-off", name = name)
                     }
                 };
                 self.flash = Some((Tone::Quiet, text));
                 self.effects.push(Effect::KeepAlways(self.files.always.clone()));
             }
-            [] => self.alarm(&format!("Nobody on the network is called {}.", label(name))),
-            _ => self.alarm("Several have that name: name one by the first 8 digits of the key."),
+            [] => self.alarm(&t!("person-unknown", name = label(name))),
+            _ => self.alarm(&t!("person-several")),
         }
     }
 
@@ -432,22 +434,23 @@ impl Model {
         let offers = self.offers();
         let of = |offered: &Offered| {
             let state = self.files.state(c, offered, self.me.user);
-            format!("{} from {}: {state}", offered.offer.for_people(), offered.name)
+            t!("file-listed", name = offered.offer.for_people(), who = &offered.name, state = state)
         };
         let older = offers.len().saturating_sub(MAX_LISTED);
-        let more = (older > 0).then(|| format!("{older} older ones: chalktalk file list"));
+        let more = (older > 0).then(|| t!("file-older", n = older));
         let shares =
             self.files.transfers.values().filter(|t| t.offered.is_none() && t.session == c.session());
-        let shares = shares.map(|transfer| format!("sharing {}: {}", transfer.name, transfer.so_far()));
+        let shares =
+            shares.map(|transfer| t!("file-being-shared", name = &transfer.name, state = transfer.so_far()));
         let lines: Vec<String> =
             more.into_iter().chain(offers.iter().skip(older).map(of)).chain(shares).collect();
         if lines.is_empty() {
-            return "No files yet; /share PATH offers one.".into();
+            return t!("file-none");
         }
         lines.join("\n")
     }
 
-    fn tell(&mut self, session: SessionId, what: &str, those: Vec<String>) {
+    fn tell(&mut self, session: SessionId, what: String, those: Vec<String>) {
         let now = self.now;
         if let Some(c) = self.conversation_mut(session).filter(|_| !those.is_empty()) {
             c.notice(Tone::Alarm, &format!("{what}: {}", those.join("; ")), now);

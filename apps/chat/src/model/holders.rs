@@ -6,6 +6,7 @@ use super::{Effect, Model, Tone, signs};
 use crate::{
     conversation::{Conversation, Delivery, Line, Order},
     model::quote,
+    t,
     transcript::moment,
 };
 use chalktalk_ipc::{
@@ -29,7 +30,11 @@ impl Model {
                 let own =
                     self.line(order).and_then(Line::said).and_then(|said| Some((said, said.own.as_ref()?)));
                 let text = own.map(|(said, own)| {
-                    format!("“{}”: {}", quote(&said.text), far(c, c.delivery(own), &own.failures))
+                    t!(
+                        "holders-head",
+                        text = quote(&said.text),
+                        reached = far(c, c.delivery(own), &own.failures)
+                    )
                 });
                 text.into_iter().for_each(|text| self.notice(Tone::Quiet, &text));
             }
@@ -43,17 +48,17 @@ impl Model {
         let Some((line, said)) = c.line(at).and_then(|line| Some((line, line.said()?))) else { return };
         let reached = match &said.own {
             Some(own) => far(c, c.delivery(own), &own.failures),
-            None => format!("written by {}", said.name),
+            None => t!("holders-author", name = &said.name),
         };
-        let mut lines = vec![format!("“{}”: {reached}", quote(&said.text))];
+        let mut lines = vec![t!("holders-head", text = quote(&said.text), reached = reached)];
         let others: Vec<&Holder> = holders.iter().filter(|holder| !holder.me).collect();
         lines.extend(others.iter().take(MAX_LISTED).map(|holder| state(c, holder, at)));
         if others.len() > MAX_LISTED {
-            lines.push(format!("and {} more", others.len() - MAX_LISTED));
+            lines.push(t!("and-more", n = others.len() - MAX_LISTED));
         }
         for (name, since) in c.out_of_sight() {
-            let since = moment(since).to_zoned(TimeZone::system()).strftime("%H:%M");
-            lines.push(format!("{name}: out of sight since {since}; gets it when they are back"));
+            let since = moment(since).to_zoned(TimeZone::system()).strftime("%H:%M").to_string();
+            lines.push(t!("holders-out-of-sight", name = name, time = since));
         }
         if said.user == me {
             lines.extend(signs::readers(c, line, me));
@@ -64,28 +69,31 @@ impl Model {
 
 fn state(c: &Conversation, holder: &Holder, at: Position) -> String {
     let name = label(&holder.name);
-    let name = if holder.host.is_empty() { name } else { format!("{name} on {}", label(&holder.host)) };
-    let state = match (holder.present, holder.held, holder.shown) {
-        _ if c.readers(at).contains(&holder.user) => "has read it",
-        (false, ..) => "not there; gets it when they are back",
-        (true, false, _) => "does not have it yet; it is sent until they do",
-        (true, true, false) => "has it; no program of theirs has shown it yet",
-        (true, true, true) => "has it, and a program has shown it",
+    let name = match holder.host.is_empty() {
+        true => name,
+        false => t!("name-on-host", name = name, host = label(&holder.host)),
     };
-    format!("{name}: {state}")
+    let state = match (holder.present, holder.held, holder.shown) {
+        _ if c.readers(at).contains(&holder.user) => t!("holder-read"),
+        (false, ..) => t!("holder-absent"),
+        (true, false, _) => t!("holder-lacks"),
+        (true, true, false) => t!("holder-has"),
+        (true, true, true) => t!("holder-shown"),
+    };
+    t!("holders-line", name = name, state = state)
 }
 
 /// How far an own message has come, and what went wrong.
 fn far(c: &Conversation, delivery: Delivery, failures: &[String]) -> String {
-    let others = if c.summary.scope == Scope::Direct { "the other host" } else { "other hosts" };
+    let direct = c.summary.scope == Scope::Direct;
     let reached = match delivery {
-        Delivery::Sending => "on its way to the daemon".into(),
-        Delivery::Sent => "sent, not stored yet".into(),
-        Delivery::Stored => format!("stored on this host; none of the {others} has said that it holds it"),
-        Delivery::Held(held, all) => {
-            format!("stored here, held by {held} of {all} {others}, not shown to everybody present yet")
-        }
-        Delivery::Delivered => "stored here, held by others, and shown to everybody present".into(),
+        Delivery::Sending => t!("far-sending"),
+        Delivery::Sent => t!("far-sent"),
+        Delivery::Stored if direct => t!("far-stored-direct"),
+        Delivery::Stored => t!("far-stored"),
+        Delivery::Held(held, all) if direct => t!("far-held-direct", held = held, all = all),
+        Delivery::Held(held, all) => t!("far-held", held = held, all = all),
+        Delivery::Delivered => t!("far-delivered"),
     };
     if failures.is_empty() { reached } else { format!("{reached}; {}", failures.join("; ")) }
 }

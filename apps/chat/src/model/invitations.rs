@@ -4,6 +4,7 @@
 
 use super::{Effect, Model};
 use crate::conversation::Tone;
+use crate::t;
 use chalktalk_client::files::size_for_people;
 use chalktalk_ipc::{
     AppId, SessionId,
@@ -28,14 +29,8 @@ impl Model {
                 self.tell_of_app(invitation, nway, &name);
                 continue;
             }
-            self.notice(
-                Tone::Quiet,
-                &format!(
-                    "{} invites you to {}. /accept {name} enters it, /decline {name} does not.",
-                    text::label(&invitation.name),
-                    text::label(&invitation.title),
-                ),
-            );
+            let (who, title) = (text::label(&invitation.name), text::label(&invitation.title));
+            self.notice(Tone::Quiet, &t!("invited", name = who, title = title, room = name));
         }
     }
 
@@ -47,10 +42,11 @@ impl Model {
         let (who, title) = (text::label(&invitation.name), text::label(&invitation.title));
         let parent = text::label(&nway.parent_title);
         let what = match nway.lacks.is_empty() {
-            true => format!("/accept {name} takes part, /decline {name} does not."),
-            false => format!("But {}.", text::label(&nway.lacks)),
+            true => t!("invited-app-answer", app = name),
+            false => t!("invited-but", lacks = text::label(&nway.lacks)),
         };
-        self.notice(Tone::Quiet, &format!("{who} asks in {parent} to run {title} together. {what}"));
+        let text = t!("invited-to-app", name = who, parent = parent, title = title, what = what);
+        self.notice(Tone::Quiet, &text);
     }
 
     /// How an invitation is named in a command: by its room, or where several rooms have that name by its id.
@@ -80,13 +76,13 @@ impl Model {
         match (&rooms[..], &apps[..]) {
             ([(session, title)], []) | ([], [(session, title)]) if !accept => {
                 self.effects.push(Effect::Decline(*session));
-                self.flash = Some((Tone::Quiet, format!("You declined {title}.")));
+                self.flash = Some((Tone::Quiet, t!("invitation-declined", title = title)));
             }
             ([(session, _)], []) => self.effects.push(Effect::Accept(*session)),
             ([], [(session, _)]) => self.effects.push(Effect::TakePart(*session, Part::Player)),
             ([], []) => match name {
-                None => self.alarm("No invitation waits for you."),
-                Some(name) => self.alarm(&format!("No invitation to {name} waits.")),
+                None => self.alarm(&t!("invitation-none")),
+                Some(name) => self.alarm(&t!("invitation-unknown", name = name)),
             },
             (rooms, apps) => {
                 let all: Vec<&(SessionId, String)> = rooms.iter().chain(apps).collect();
@@ -95,7 +91,7 @@ impl Model {
                     if same(title) { session.to_string() } else { title.clone() }
                 };
                 let names: Vec<String> = all.iter().map(|one| name(one)).collect();
-                self.alarm(&format!("Several invitations wait; name one: {}", names.join(", ")));
+                self.alarm(&t!("invitation-several", names = names.join(", ")));
             }
         }
     }
@@ -106,10 +102,7 @@ impl Model {
         let Some(name) = found.map(|invitation| self.name_of(invitation)) else { return };
         match self.current_mut() {
             Some(c) if c.editor.is_empty() => c.editor.set(&format!("/accept {name}")),
-            _ => {
-                self.flash =
-                    Some((Tone::Quiet, format!("/accept {name} enters it, /decline {name} does not.")))
-            }
+            _ => self.flash = Some((Tone::Quiet, t!("invitation-answer", name = name))),
         }
     }
 
@@ -136,45 +129,36 @@ impl Model {
         let names = |wanted: fn(&Belonging) -> bool| -> String {
             let is_meant = membership.people.iter().filter(|person| wanted(person));
             let name = |person: &Belonging| {
-                format!("{}{}", text::label(&person.name), if person.me { " (you)" } else { "" })
+                let name = text::label(&person.name);
+                if person.me { t!("name-you", name = name) } else { name }
             };
             is_meant.map(name).collect::<Vec<_>>().join(", ")
         };
         let seal = match &membership.key {
-            SessionKey::None => "not sealed: everybody on this network can read it".to_owned(),
-            SessionKey::Passphrase => "sealed by the passphrase of this network".to_owned(),
-            SessionKey::Pair => "sealed between you two".to_owned(),
-            SessionKey::Members { number, name } => {
-                format!("sealed for its members, by key {name} (changed {number} times)")
-            }
-            SessionKey::Changing if membership.session.waits => {
-                "nobody in it has confirmed you yet, and what you write \
-                waits; if it stays so, ask a member to invite you again"
-                    .to_owned()
-            }
-            SessionKey::Changing => "a new key is being made; what you write waits for it".to_owned(),
+            SessionKey::None => t!("seal-none"),
+            SessionKey::Passphrase => t!("seal-passphrase"),
+            SessionKey::Pair => t!("seal-pair"),
+            SessionKey::Members { number, name } => t!("seal-members", name = name, n = *number),
+            SessionKey::Changing if membership.session.waits => t!("seal-waits"),
+            SessionKey::Changing => t!("seal-changing"),
         };
-        let past =
-            if membership.history { "newcomers see its past" } else { "newcomers do not see its past" };
-        let mut lines = vec![format!("{}: {seal}; {past}.", text::label(&membership.session.title))];
+        let past = if membership.history { t!("past-seen") } else { t!("past-unseen") };
+        let title = text::label(&membership.session.title);
+        let mut lines = vec![t!("members-head", title = title, seal = seal, past = past)];
         lines.push(match membership.keeps {
-            Some(bytes) => format!(
-                "All of it is kept, up to {} on each host; beyond, the oldest goes that everybody has.",
-                size_for_people(bytes)
-            ),
-            None if membership.session.kind == SessionKind::Live => {
-                "It is not kept: newcomers see what is still in memory.".into()
-            }
-            None => "All of it is kept for good.".into(),
+            Some(bytes) => t!("keeps-quota", size = size_for_people(bytes)),
+            None if membership.session.kind == SessionKind::Live => t!("keeps-live"),
+            None => t!("keeps-all"),
         });
         let here = names(|person| person.present && !person.invited);
         let away = names(|person| !person.present && !person.invited);
         let invited = names(|person| person.invited);
-        for (what, who) in [("here", here), ("away", away), ("invited", invited)] {
-            if !who.is_empty() {
-                lines.push(format!("{what}: {who}"));
-            }
-        }
+        let rows = [
+            (!here.is_empty()).then(|| t!("members-here", names = here)),
+            (!away.is_empty()).then(|| t!("members-away", names = away)),
+            (!invited.is_empty()).then(|| t!("members-invited", names = invited)),
+        ];
+        lines.extend(rows.into_iter().flatten());
         self.notice(Tone::Quiet, &lines.join("\n"));
     }
 }

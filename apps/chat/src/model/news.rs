@@ -6,6 +6,7 @@ use super::{Effect, Model, fit_for_display};
 use crate::{
     conversation::{Conversation, Novelty, Order, Past, Progress, Tone},
     place::{self, LOBBY},
+    t,
 };
 use chalktalk_client::Message;
 use chalktalk_ipc::{
@@ -121,11 +122,7 @@ impl Model {
                 let now = self.now;
                 if let Some(c) = self.conversation_mut(session) {
                     let entries = last.saturating_sub(first).saturating_add(1);
-                    c.notice(
-                        Tone::Alarm,
-                        &format!("{entries} entries are lost: no host has them any more."),
-                        now,
-                    );
+                    c.notice(Tone::Alarm, &t!("entries-lost", n = entries), now);
                 }
             }
             Event::CaughtUp { session } => {
@@ -194,12 +191,13 @@ pub(super) fn place_in_list(c: &Conversation) -> (bool, bool, String) {
 fn failure(host: &str, reason: FailReason, detail: &str) -> String {
     let (host, detail) = (text::label(host), text::label(detail));
     let why = match reason {
-        FailReason::Gone => "the program it was for has ended",
-        FailReason::NoApp => "the app is not installed there",
-        FailReason::NoDisplay => "the app needs a display and there is none",
-        FailReason::LaunchFailed => "the app could not be started",
-        FailReason::NeverAttached => "the app was started but did not answer",
-        FailReason::NoAgent => "nobody is logged in there; the message waits",
+        FailReason::Gone => t!("failed-gone"),
+        FailReason::NoApp => t!("failed-no-app"),
+        FailReason::NoDisplay => t!("failed-no-display"),
+        FailReason::LaunchFailed => t!("failed-launch"),
+        FailReason::NeverAttached => t!("failed-never-attached"),
+        FailReason::NoAgent => t!("failed-no-agent"),
     };
-    if detail.is_empty() { format!("{host}: {why}") } else { format!("{host}: {why} ({detail})") }
+    let line = t!("holders-line", name = host, state = why);
+    if detail.is_empty() { line } else { format!("{line} ({detail})") }
 }

@@ -4,6 +4,7 @@
 
 use super::{Effect, Mode, Model, Tone};
 use crate::conversation::Past;
+use crate::t;
 use chalktalk_ipc::{Position, SessionId, text::printable};
 use chalktalk_search::{Hit, Query};
 use jiff::Zoned;
@@ -36,14 +37,13 @@ struct Sought {
 impl Model {
     pub(super) fn search(&mut self, typed: String) {
         self.effects.push(Effect::Find(typed));
-        self.flash = Some((Tone::Quiet, "Searching…".into()));
+        self.flash = Some((Tone::Quiet, t!("searching")));
     }
 
     pub(super) fn on_found(&mut self, typed: String, hits: Vec<Hit>) {
         self.flash = None;
         if hits.is_empty() {
-            let advice = "Nothing was found; word* finds what begins so, and fewer words find more.";
-            return self.alarm(advice);
+            return self.alarm(&t!("found-nothing"));
         }
         if matches!(self.mode, Mode::Writing | Mode::Finding) {
             self.mode = Mode::Finding;
@@ -88,7 +88,7 @@ impl Model {
             Past::Asked | Past::Unasked => {}
             Past::More(_) | Past::Complete => {
                 self.stop_seeking();
-                self.alarm("That is too far back to go there; `chalktalk history` shows all.");
+                self.alarm(&t!("found-too-far"));
             }
         }
     }

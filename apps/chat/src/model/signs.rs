@@ -6,6 +6,8 @@ use super::{Effect, Model, Tone};
 use crate::{
     conversation::{Conversation, Line},
     keep::Settings,
+    t,
+    texts::{self, Language},
 };
 use chalktalk_client::{
     Message,
@@ -123,15 +125,19 @@ impl Model {
     /// Says what is typed or read no more, or says it again.
     pub(super) fn set_signs(&mut self, settings: Settings) {
         self.tell_typed();
-        let said = |on: bool| if on { "others see it" } else { "nobody sees it" };
-        let text = format!(
-            "While you type: {}. How far you have read: {}. /typing off, /read-marks off change it.",
-            said(settings.typing),
-            said(settings.read_marks)
-        );
+        let said = |on: bool| if on { t!("signs-seen") } else { t!("signs-unseen") };
+        let text = t!("signs-told", typing = said(settings.typing), read = said(settings.read_marks));
         self.flash = Some((Tone::Quiet, text));
         self.settings = settings;
         self.effects.push(Effect::KeepSettings(settings));
+    }
+
+    /// The chat speaks another language from now on.
+    pub(super) fn speak(&mut self, language: Option<Language>) {
+        texts::follow(language);
+        self.settings.language = language;
+        self.flash = Some((Tone::Quiet, t!("language-told")));
+        self.effects.push(Effect::KeepSettings(self.settings));
     }
 
     fn say_once_more(&mut self, session: SessionId) {
@@ -167,10 +173,10 @@ pub(super) fn readers(c: &Conversation, line: &Line, me: UserId) -> Option<Strin
     let list = |names: &BTreeSet<String>| names.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
     let [not, read] = &names;
     Some(match (read.is_empty(), not.is_empty()) {
-        (true, true) => "Nobody else is there to read it.".into(),
-        (true, false) => format!("Read by nobody yet, as far as they say so: {}.", list(not)),
-        (false, true) => format!("Read by {}.", list(read)),
-        (false, false) => format!("Read by {}; not yet, or they do not say so: {}.", list(read), list(not)),
+        (true, true) => t!("read-alone"),
+        (true, false) => t!("read-by-nobody", others = list(not)),
+        (false, true) => t!("read-by", readers = list(read)),
+        (false, false) => t!("read-by-some", readers = list(read), others = list(not)),
     })
 }
 

@@ -3,6 +3,7 @@
 //! Invariant: what is listed is exactly what can be chosen, in that order.
 
 use super::{Action, Mode, Model};
+use crate::t;
 use chalktalk_ipc::text::label;
 use std::collections::BTreeSet;
 
@@ -38,8 +39,8 @@ impl Model {
         let open = self.conversations.iter().filter(|c| Some(c.session()) != self.focus).map(|c| {
             let about = match (c.unread, c.mentions) {
                 (0, _) => String::new(),
-                (unread, 0) => format!("{unread} new"),
-                (unread, mentions) => format!("{unread} new, {mentions} for you"),
+                (unread, 0) => t!("goal-new", n = unread),
+                (unread, mentions) => t!("goal-new-for-you", n = unread, mentions = mentions),
             };
             (
                 (c.mentions == 0, c.unread == 0),
@@ -49,13 +50,13 @@ impl Model {
         let others = self.others.iter().map(|other| {
             let goal = Goal {
                 name: label(&other.title),
-                about: "not open".into(),
+                about: t!("goal-not-open"),
                 action: Action::Enter(other.session),
             };
             ((true, true), goal)
         });
         let people = self.people.iter().filter(|person| !person.me).map(|person| {
-            let about = format!("{} on {}", super::word(person.status), person.host);
+            let about = t!("goal-person", status = super::word(person.status), host = &person.host);
             (
                 (true, true),
                 Goal { name: format!("@{}", person.name), about, action: Action::Talk(person.user) },
@@ -101,7 +102,7 @@ impl Model {
         self.mode = Mode::Writing;
         match self.goals().into_iter().nth(self.switcher.chosen) {
             Some(goal) => self.act(goal.action),
-            None => self.alarm("No conversation and nobody is called that; /join #name makes a room."),
+            None => self.alarm(&t!("goal-none")),
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::{
     doing::{Doing, Part},
     emoji,
     roll::{self, Outcome},
+    t,
 };
 use chalktalk_client::{
     Message,
@@ -57,7 +58,7 @@ impl Model {
             saying.text = emoji::expand(&saying.text);
         }
         let Some(payload) = saying.payload() else {
-            self.alarm("A message is at most 64 KiB: send longer things as a file.");
+            self.alarm(&t!("too-long"));
             return false;
         };
         let (me, now) = (self.me.clone(), self.now);
@@ -81,16 +82,16 @@ impl Model {
         match doing {
             Doing::React(emoji) => match self.newest_of_others() {
                 Some(order) => self.react(order, &emoji),
-                None => self.alarm("There is nothing to react to yet."),
+                None => self.alarm(&t!("nothing-to-react-to")),
             },
             Doing::Reply(text) => match self.newest_of_others().and_then(Order::position) {
                 Some(to) => drop(self.publish(Saying { reply: Some(Place(to)), ..Saying::plain(&text) })),
-                None => self.alarm("There is nothing to answer yet."),
+                None => self.alarm(&t!("nothing-to-answer")),
             },
             Doing::Topic(topic) => {
                 let said = match &topic {
-                    Some(topic) => format!("What you write is about {topic}; /topic alone ends it."),
-                    None => "What you write is about nothing in particular.".into(),
+                    Some(topic) => t!("topic-on", topic = topic),
+                    None => t!("topic-off"),
                 };
                 if let Some(c) = self.current_mut() {
                     c.topic = topic;
@@ -111,16 +112,12 @@ impl Model {
                 let own = |line: &&Line| line.said().is_some_and(|said| said.own.is_some());
                 match self.current().and_then(|c| c.lines.iter().rev().find(own)).map(|line| line.order) {
                     Some(order) => self.who_has(order),
-                    None => self.alarm("You have not said anything here yet, since this chat was opened."),
+                    None => self.alarm(&t!("nothing-said-yet")),
                 }
             }
             Doing::Watch(words) => {
                 let list = words.join(", ");
-                let said = if words.is_empty() {
-                    "Only your name and @here count as mentions.".into()
-                } else {
-                    format!("These words count as mentions: {list}.")
-                };
+                let said = if words.is_empty() { t!("watch-none") } else { t!("watch-words", list = list) };
                 self.watched = words.iter().map(|word| word.to_lowercase()).collect();
                 self.flash = Some((Tone::Quiet, said));
                 self.effects.push(Effect::KeepWatched(words));
@@ -138,25 +135,23 @@ impl Model {
         match (what, position) {
             (OnMessage::WhoHas, _) => self.who_has(order),
             (OnMessage::Retry, _) => self.retry(order, &said),
-            (_, None) => self.alarm("This has not gone out yet."),
+            (_, None) => self.alarm(&t!("not-gone-out-yet")),
             (OnMessage::Reply, Some(position)) => self.write(Writing::Reply(position), None),
             (OnMessage::Edit, Some(position)) if said.user == me && said.editable() => {
                 let text =
                     if said.action { format!("{}{}", command::ACTION, said.text) } else { said.text.clone() };
                 self.write(Writing::Edit(position), Some(&text));
             }
-            (OnMessage::Edit, _) => self.alarm("Only your own texts can be changed."),
-            (OnMessage::Delete, Some(_)) if said.user != me => {
-                self.alarm("Only your own messages can be deleted.")
-            }
+            (OnMessage::Edit, _) => self.alarm(&t!("not-yours-to-edit")),
+            (OnMessage::Delete, Some(_)) if said.user != me => self.alarm(&t!("not-yours-to-delete")),
             (OnMessage::Delete, Some(position)) if sure => {
                 let kind = Kind::Delete { of: Place(position) };
-                self.publish(Saying::new("(deleted a message)", kind));
+                self.publish(Saying::new(t!("said-deleted"), kind));
                 self.mode = Mode::Writing;
             }
             (OnMessage::Delete, Some(_)) => {
                 self.sure = Some(order);
-                self.alarm("d again deletes it for everybody; their logs keep it.");
+                self.alarm(&t!("delete-sure"));
             }
             (OnMessage::Digit(n), Some(position)) => match &said.kind {
                 Kind::Poll { answers, .. } => self.vote(position, &said, n, answers.len()),
@@ -168,7 +163,7 @@ impl Model {
             },
             (OnMessage::Pin, Some(position)) => {
                 let off = said.fate.pinned.is_some();
-                let text = if off { "(took a pin off)" } else { "📌 (pinned a message)" };
+                let text = if off { t!("said-unpinned") } else { t!("said-pinned") };
                 self.publish(Saying::new(text, Kind::Pin { of: Place(position), off }));
             }
             (OnMessage::Get, Some(position)) => self.get_at(position),
@@ -182,7 +177,7 @@ impl Model {
             Some(Conversation { new_from: Some(first), scroll, .. }) => {
                 *scroll = Scroll { bottom: Some(*first), top: Some(*first), ..Scroll::default() };
             }
-            Some(_) => self.flash = Some((Tone::Quiet, "Nothing here is new.".into())),
+            Some(_) => self.flash = Some((Tone::Quiet, t!("nothing-new-here"))),
             None => {}
         }
     }
@@ -197,10 +192,11 @@ impl Model {
         let Some(said) = c.line(target).and_then(Line::said).filter(|said| said.user == me) else { return };
         match deed {
             Deed::React(emoji, true) if message.author.user != me && c.caught_up => {
-                let elsewhere =
-                    if self.focus == Some(session) { String::new() } else { format!(" in {}", c.title()) };
-                let text =
-                    format!("{} {emoji} to “{}”{elsewhere}", label(&message.author.name), quote(&said.text));
+                let (name, text, title) = (label(&message.author.name), quote(&said.text), c.title());
+                let text = match self.focus == Some(session) {
+                    true => t!("reacted", name = name, emoji = emoji, text = text),
+                    false => t!("reacted-in", name = name, emoji = emoji, text = text, title = title),
+                };
                 self.flash = Some((Tone::Quiet, text));
             }
             Deed::Witness(share) => {
@@ -234,7 +230,7 @@ impl Model {
         if witness == Some(self.me.user) && caught_up && !message.flags.redelivered {
             let share = self.secret();
             let kind = Kind::Witness { of: Place(position), share };
-            self.publish_in(session, Saying::new("(a share for dice)", kind));
+            self.publish_in(session, Saying::new(t!("said-share"), kind));
         }
     }
 
@@ -248,7 +244,7 @@ impl Model {
         let seal = roll::seal(&secret);
         self.thrown.insert(seal.clone(), secret);
         let kind = Kind::Roll { dice, sides, witness, seal };
-        self.publish(Saying::new(format!("🎲 throws {dice}d{sides}"), kind));
+        self.publish(Saying::new(t!("said-throws", dice = format!("{dice}d{sides}")), kind));
     }
 
     fn reveal(
@@ -279,7 +275,7 @@ impl Model {
             return;
         };
         let off = said.fate.reactions.iter().any(|(known, users)| known == emoji && users.contains(&me));
-        let text = if off { format!("(took back {emoji})") } else { emoji.to_owned() };
+        let text = if off { t!("said-took-back", emoji = emoji) } else { emoji.to_owned() };
         self.publish(Saying::new(text, Kind::React { of: Place(of), emoji: emoji.to_owned(), off }));
     }
 
@@ -291,16 +287,16 @@ impl Model {
         };
         match self.current().and_then(|c| c.lines.iter().rev().find_map(poll)) {
             Some((of, said, answers)) => self.vote(of, &said, answer, answers),
-            None => self.alarm("There is no poll here yet: /poll Tea? | yes | no"),
+            None => self.alarm(&t!("poll-none")),
         }
     }
 
     fn vote(&mut self, of: chalktalk_ipc::Position, poll: &Said, answer: usize, answers: usize) {
         if answer >= answers {
-            return self.alarm(&format!("This poll has {answers} answers."));
+            return self.alarm(&t!("poll-answers", n = answers));
         }
         let again = poll.fate.votes.get(&self.me.user) == Some(&answer);
-        let text = if again { "(took a vote back)".into() } else { format!("(votes for {})", answer + 1) };
+        let text = if again { t!("said-vote-taken-back") } else { t!("said-voted", n = answer + 1) };
         self.publish(Saying::new(text, Kind::Vote { of: Place(of), answer: (!again).then_some(answer) }));
     }
 
@@ -317,7 +313,7 @@ impl Model {
     fn retry(&mut self, order: Order, said: &Said) {
         let failed = said.own.as_ref().is_some_and(|own| !own.failures.is_empty());
         if !failed || order.position().is_some() {
-            return self.alarm("This needs no second try: the daemon has it, and goes on trying.");
+            return self.alarm(&t!("no-second-try"));
         }
         let (kind, reply, topic) = (said.kind.clone(), said.reply.map(Place), said.topic.clone());
         let text = said.original().to_owned();
@@ -331,11 +327,11 @@ impl Model {
     fn go_to_original(&mut self, said: &Said) {
         let line = said.reply.and_then(|to| self.current()?.line(to)).map(|line| line.order);
         match (said.reply, line) {
-            (None, _) => self.alarm("This answers nothing."),
+            (None, _) => self.alarm(&t!("answers-nothing")),
             (Some(_), Some(order)) => self.mode = Mode::Selecting(order),
             (Some(_), None) => {
                 self.want_past();
-                self.alarm("What this answers is further up: PgUp brings older messages.");
+                self.alarm(&t!("answers-older"));
             }
         }
     }
@@ -348,9 +344,9 @@ impl Model {
         topics.remove("");
         let lines: Vec<String> = topics.iter().map(|(topic, count)| format!("{topic}: {count}")).collect();
         if lines.is_empty() {
-            "No topics yet; /topic name begins one.".into()
+            t!("topics-none")
         } else {
-            format!("{}\n/only name shows one.", lines.join("\n"))
+            format!("{}\n{}", lines.join("\n"), t!("topics-hint"))
         }
     }
 
@@ -361,7 +357,7 @@ impl Model {
             Part::All => None,
             Part::New => match c.new_from {
                 Some(first) => Some(Filter::New(first)),
-                None => return self.flash = Some((Tone::Quiet, "Nothing here is new.".into())),
+                None => return self.flash = Some((Tone::Quiet, t!("nothing-new-here"))),
             },
             Part::Mine => Some(Filter::Mine(me)),
             Part::Pinned => Some(Filter::Pinned),
@@ -418,11 +414,11 @@ pub fn quote(text: &str) -> String {
 /// How a throw of dice came out, in words; `name`: of whom it names.
 pub fn outcome(said: &Said, name: impl Fn(UserId) -> String) -> Option<String> {
     Some(match (roll::outcome(said)?, &said.kind) {
-        (Outcome::Waits(user), _) => format!("waits for {} to vouch", name(user)),
-        (Outcome::Sealed, _) => "sealed; not told yet".into(),
-        (Outcome::Thrown(faces, false), _) => format!("{}  (nobody vouches)", sum(&faces)),
+        (Outcome::Waits(user), _) => t!("dice-wait", name = name(user)),
+        (Outcome::Sealed, _) => t!("dice-sealed"),
+        (Outcome::Thrown(faces, false), _) => t!("dice-alone", sum = sum(&faces)),
         (Outcome::Thrown(faces, true), Kind::Roll { witness: Some(witness), .. }) => {
-            format!("{}  (vouched by {})", sum(&faces), name(*witness))
+            t!("dice-vouched", sum = sum(&faces), name = name(*witness))
         }
         (Outcome::Thrown(faces, true), _) => sum(&faces),
     })

@@ -3,6 +3,7 @@
 //! Invariant: an app session is never a conversation; taking part opens a program, and nothing in the chat.
 
 use super::{Effect, Model, word};
+use crate::t;
 use crate::{card, command::Completions, conversation::Tone};
 use chalktalk_ipc::{
     AppId, SessionId,
@@ -38,7 +39,7 @@ impl Model {
                 let title = Some(title.trim()).filter(|title| !title.is_empty()).map(str::to_owned);
                 self.effects.push(Effect::Start(here, app, title));
             }
-            None => self.alarm(&format!("{} is not registered here; /apps shows what is.", label(rest))),
+            None => self.alarm(&t!("app-unknown", name = label(rest))),
         }
     }
 
@@ -73,8 +74,8 @@ impl Model {
         let named = open.filter(|app| name.map_or(Some(app.parent) == here, |name| is_called(app, name)));
         match named.map(|app| app.session).collect::<Vec<_>>()[..] {
             [session] => self.effects.push(Effect::CancelApp(session)),
-            [] => self.alarm("You have started nothing here that could be called off."),
-            _ => self.alarm("You have started several; name one: /cancel NAME, or its id."),
+            [] => self.alarm(&t!("app-nothing-started")),
+            _ => self.alarm(&t!("app-several-started")),
         }
     }
 
@@ -112,10 +113,10 @@ impl Model {
     pub(super) fn observe(&mut self, name: Option<&str>) {
         match &self.apps_to_enter(name)[..] {
             [(session, _)] => self.effects.push(Effect::TakePart(*session, Part::Observer)),
-            [] => self.alarm("Nothing waits that you could look on at."),
+            [] => self.alarm(&t!("app-nothing-waits")),
             several => {
                 let names: Vec<&str> = several.iter().map(|(_, title)| title.as_str()).collect();
-                self.alarm(&format!("Several wait; name one: {}", names.join(", ")));
+                self.alarm(&t!("app-several-wait", names = names.join(", ")));
             }
         }
     }
@@ -178,12 +179,11 @@ fn told(owners: &[AppOwner]) -> String {
     for owner in owners {
         for app in owner.apps.iter().flatten() {
             let (_, who) = by_app.entry(&app.app).or_insert_with(|| (label(&app.name), Vec::new()));
-            let name = if owner.me { "you".to_owned() } else { label(&owner.name) };
+            let name = if owner.me { t!("you") } else { label(&owner.name) };
             let other = mine(&app.app).is_some_and(|mine| mine != app.version);
-            let version = if other { format!("version {}", label(&app.version)) } else { String::new() };
-            let away = if owner.status == Availability::Online { "" } else { word(owner.status) };
-            let about: Vec<&str> =
-                [version.as_str(), away].into_iter().filter(|about| !about.is_empty()).collect();
+            let version = other.then(|| t!("apps-version", version = label(&app.version)));
+            let away = (owner.status != Availability::Online).then(|| word(owner.status));
+            let about: Vec<String> = [version, away].into_iter().flatten().collect();
             who.push(if about.is_empty() { name } else { format!("{name} ({})", about.join(", ")) });
         }
     }
@@ -193,23 +193,25 @@ fn told(owners: &[AppOwner]) -> String {
             .iter()
             .filter(|owner| owner.apps.as_ref().is_some_and(|apps| apps.iter().all(|own| own.app != **app)));
         let lacking: Vec<String> =
-            lacking.map(|owner| if owner.me { "you".into() } else { label(&owner.name) }).collect();
+            lacking.map(|owner| if owner.me { t!("you") } else { label(&owner.name) }).collect();
         let version = mine(app).filter(|version| !version.is_empty()).map(|v| format!(" {}", label(v)));
         let head = if name.is_empty() {
             app.to_string()
         } else {
             format!("{name} ({app}{})", version.unwrap_or_default())
         };
-        let without =
-            if lacking.is_empty() { String::new() } else { format!("; not {}", lacking.join(", ")) };
-        lines.push(format!("{head}: {}{without}", who.join(", ")));
+        let who = who.join(", ");
+        lines.push(match lacking.is_empty() {
+            true => t!("apps-row", app = head, names = who),
+            false => t!("apps-row-without", app = head, names = who, without = lacking.join(", ")),
+        });
     }
     let silent: Vec<String> =
         owners.iter().filter(|owner| owner.apps.is_none()).map(|owner| label(&owner.name)).collect();
     if !silent.is_empty() {
-        lines.push(format!("not told: {}", silent.join(", ")));
+        lines.push(t!("apps-silent", names = silent.join(", ")));
     }
-    lines.push("/start APP asks everybody here.".into());
+    lines.push(t!("apps-hint"));
     lines.join("\n")
 }
 

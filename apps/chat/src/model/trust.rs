@@ -4,6 +4,7 @@
 
 use super::{Effect, Model};
 use crate::conversation::Tone;
+use crate::t;
 use chalktalk_client::Fingerprint;
 use chalktalk_ipc::{
     UserId,
@@ -28,10 +29,7 @@ impl Model {
         let changed = self.people.iter().filter(|person| person.changed && !person.blocked);
         let person = changed.clone().find(is_here)?;
         let name = &person.name;
-        Some(format!(
-            "The key of {name} on {} has changed; what they say is held back. /verify @{name} compares it, /block @{name} refuses it.",
-            person.host
-        ))
+        Some(t!("held-back", name = name, host = &person.host))
     }
 
     pub(super) fn on_compare(&mut self, person: Person, seen: &Fingerprint) {
@@ -39,14 +37,13 @@ impl Model {
         let words: Vec<String> = seen.words.chunks(4).map(|row| format!("    {}", row.join("  "))).collect();
         let digits: Vec<String> = seen.digits.chunks(4).map(rows).collect();
         let name = &person.name;
-        let text = format!(
-            "Compare with {name}, in person or by phone, not in a chat. They type /verify @{}, and both see:\n{}\n{}\n\
-             If it is the same there: /verify @{name} same",
-            self.me.name,
+        let lines = [
+            t!("compare", name = name, me = &self.me.name),
             words.join("\n"),
             digits.join("\n"),
-        );
-        self.notice(Tone::Quiet, &text);
+            t!("compare-same", name = name),
+        ];
+        self.notice(Tone::Quiet, &lines.join("\n"));
         self.compared = Some(person);
     }
 
@@ -57,21 +54,17 @@ impl Model {
         };
         match self.compared.take_if(|person| is_meant(person)) {
             Some(person) => self.effects.push(Effect::Mark(person.user, Mark::Verified)),
-            None => self.alarm(&format!("First /verify {name} shows what to compare.")),
+            None => self.alarm(&t!("compare-first", name = name)),
         }
     }
 
     pub(super) fn on_marked(&mut self, person: &Person) {
         let name = &person.name;
         let text = match person {
-            Person { blocked: true, .. } => {
-                format!("{name} is blocked: nothing they say is shown. /unblock @{name} undoes it.")
-            }
-            Person { changed: true, .. } => {
-                format!("{name} is not blocked; the changed key still waits for /verify @{name}.")
-            }
-            Person { verified: true, .. } => format!("{name} is verified."),
-            _ => format!("{name} may speak again."),
+            Person { blocked: true, .. } => t!("marked-blocked", name = name),
+            Person { changed: true, .. } => t!("marked-changed", name = name),
+            Person { verified: true, .. } => t!("marked-verified", name = name),
+            _ => t!("marked-unblocked", name = name),
         };
         self.notice(Tone::Quiet, &text);
         self.effects.push(Effect::Who);
@@ -79,13 +72,13 @@ impl Model {
 }
 
 /// What is thought of a person, in a word; nothing where there is nothing to say.
-pub(super) fn in_a_word(person: &Person) -> Option<&'static str> {
+pub(super) fn in_a_word(person: &Person) -> Option<String> {
     Some(match person {
         Person { me: true, .. } => return None,
-        Person { blocked: true, .. } => "blocked",
-        Person { changed: true, .. } => "key changed",
-        Person { verified: true, .. } => "verified",
-        Person { namesake: true, .. } => "not the one known by that name before",
+        Person { blocked: true, .. } => t!("thought-blocked"),
+        Person { changed: true, .. } => t!("thought-changed"),
+        Person { verified: true, .. } => t!("thought-verified"),
+        Person { namesake: true, .. } => t!("thought-namesake"),
         _ => return None,
     })
 }

@@ -1,7 +1,7 @@
 //! The list of messages that were found, over everything else.
 
 use super::{screen::framed, theme::Theme, wrap::cut};
-use crate::{model::Model, transcript::moment};
+use crate::{model::Model, t, transcript::moment};
 use chalktalk_ipc::text::{label, printable};
 use chalktalk_search::{Hit, Query};
 use jiff::tz::TimeZone;
@@ -32,8 +32,8 @@ pub(super) fn draw(frame: &mut Frame<'_>, model: &Model, theme: Theme, zone: &Ti
         if at == finding.chosen { line.style(theme.chosen()) } else { line }
     });
     let rows: Vec<Line<'_>> = rows.collect();
-    let title = format!(" {} · Enter goes there · Esc closes ", cut(&label(&finding.typed), 30));
-    let count = format!(" {} of {} ", finding.chosen + 1, finding.hits.len());
+    let title = format!(" {} ", t!("found-title", typed = cut(&label(&finding.typed), 30)));
+    let count = format!(" {} ", t!("found-count", n = finding.chosen + 1, all = finding.hits.len()));
     let block = framed(theme)
         .title(Span::styled(title, theme.accent()))
         .title_bottom(Span::styled(count, theme.dim()));

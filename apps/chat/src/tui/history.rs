@@ -11,6 +11,7 @@ use crate::card::Card;
 use crate::conversation::{Body, Conversation, InView, Line, Order, Own, Said, Tone, harmless};
 use crate::markdown::{self, Marked};
 use crate::model::{Files, Offered, outcome};
+use crate::t;
 use crate::telling::{self, Weight};
 use crate::transcript::moment;
 use chalktalk_client::chat::Kind;
@@ -97,7 +98,7 @@ fn block(c: &Conversation, at: usize, look: &Look<'_>) -> Vec<Row<'static>> {
     let mut rows: Vec<Row<'static>> =
         before.day.iter().map(|day| rule(day, look.theme.dim(), look.width)).collect();
     if before.new {
-        rows.push(rule("new", look.theme.accent(), look.width));
+        rows.push(rule(&t!("rule-new"), look.theme.accent(), look.width));
     }
     let body = match &line.body {
         Body::Said(said) if look.width >= WIDE => wide(c, line, said, &time, before.grouped, look),
@@ -218,7 +219,7 @@ fn texts(
     let mut rows = marked::rows(&text, style, theme, width);
     if rows.len() > MAX_ROWS {
         rows.truncate(MAX_ROWS);
-        rows.push(vec![Span::styled(cut("… (long; F2 y copies all of it)", width), theme.dim())]);
+        rows.push(vec![Span::styled(cut(&t!("long-message"), width), theme.dim())]);
     }
     let room = width.saturating_sub(rows.last().map_or(0, |row| row.iter().map(Span::width).sum()));
     out.extend(rows);
@@ -248,11 +249,8 @@ fn texts(
 fn file_state(c: &Conversation, line: &Line, width: usize, look: &Look<'_>) -> Vec<Vec<Span<'static>>> {
     let Some(offered) = Offered::of(line) else { return Vec::new() };
     let state = look.files.state(c, &offered, look.me);
-    let style = if state.contains("▮") || state.starts_with("here") {
-        look.theme.accent()
-    } else {
-        look.theme.dim()
-    };
+    let coming = look.files.is_coming(&offered);
+    let style = if coming { look.theme.accent() } else { look.theme.dim() };
     wrap(&state, width).into_iter().map(|row| vec![Span::styled(row, style)]).collect()
 }
 
@@ -269,7 +267,7 @@ fn card_rows(card: &Card, width: usize, theme: Theme) -> Vec<Vec<Span<'static>>>
     for (word, who) in &card.rows {
         let room = width.saturating_sub(STATE);
         for (at, row) in wrap(who, room.max(1)).into_iter().enumerate() {
-            let word = if at == 0 { *word } else { "" };
+            let word = if at == 0 { word } else { "" };
             let head = Span::styled(cut(&format!("  {word:<width$}", width = STATE - 2), width), theme.dim());
             out.push(vec![head, Span::raw(if room == 0 { String::new() } else { row })]);
         }
@@ -317,7 +315,7 @@ fn below(c: &Conversation, said: &Said, width: usize, look: &Look<'_>) -> Vec<Ve
     let shown: Vec<String> =
         reactions.iter().map(|(emoji, users)| format!("{} {}", harmless(emoji), users.len())).collect();
     if !shown.is_empty() {
-        let more = if more > 0 { format!("   and {more} more") } else { String::new() };
+        let more = if more > 0 { format!("   {}", t!("and-more", n = more)) } else { String::new() };
         texts.push((format!("{}{more}", shown.join("   ")), theme.dim()));
     }
     let rows = texts

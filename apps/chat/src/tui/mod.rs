@@ -3,17 +3,20 @@
 //! Invariant: the screen is drawn after each batch of inputs and at no other time; an idle chat does nothing.
 
 mod found;
+mod help;
 mod history;
 mod keys;
 mod marked;
 mod screen;
 mod sidebar;
+mod switcher;
 mod terminal;
 #[cfg(test)]
 mod tests;
 mod theme;
 mod wrap;
 
+use crate::t;
 use crate::{
     editor::Edit,
     model::{Action, Effect, Input},
@@ -56,7 +59,7 @@ pub enum TuiError {
     #[error(transparent)]
     Client(#[from] ClientError),
     /// The terminal, or a thread.
-    #[error("the terminal failed: {0}")]
+    #[error("{}", t!("terminal-failed", reason = .0.to_string()))]
     Terminal(#[from] io::Error),
 }
 

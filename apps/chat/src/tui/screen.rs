@@ -3,24 +3,23 @@
 //! Invariant: any model can be drawn into any size, down to a single cell.
 
 use super::{
-    found,
+    found, help,
     history::{Look, view},
-    sidebar,
+    sidebar, switcher,
     theme::Theme,
     wrap::{cut, wrap, wrap_with_cursor},
 };
 use crate::{
-    command::commands,
     conversation::{Conversation, Tone},
-    model::{Action, Goal, Mode, Model, PALETTE},
-    telling,
+    model::{Action, Mode, Model, PALETTE},
+    t, telling,
 };
 use chalktalk_ipc::text::label;
 use jiff::tz::TimeZone;
 use ratatui::{
     Frame,
     layout::{Position, Rect},
-    style::{Modifier, Style},
+    style::Style,
     text::{Line, Span},
     widgets::{Block, BorderType, Borders, Clear, Paragraph},
 };
@@ -35,7 +34,7 @@ const SIDEBAR: u16 = 25;
 /// The line being written grows to so many rows.
 const MAX_INPUT: u16 = 6;
 
-const PROMPT: &str = "› ";
+pub(super) const PROMPT: &str = "› ";
 
 /// What came of drawing.
 #[derive(Debug, Default)]
@@ -60,13 +59,13 @@ pub(super) fn draw(frame: &mut Frame<'_>, model: &mut Model, theme: Theme, zone:
     }
     drawn.reached_top = draw_talk(frame, area, model, theme, zone);
     if model.mode == Mode::Switching {
-        draw_switcher(frame, model, theme);
+        switcher::draw(frame, model, theme);
     }
     if model.mode == Mode::Finding {
         found::draw(frame, model, theme, zone);
     }
     if let Mode::Help(row) = &mut model.mode {
-        *row = draw_help(frame, *row, theme);
+        *row = help::draw(frame, *row, theme);
     }
     drawn
 }
@@ -115,7 +114,7 @@ fn draw_header(frame: &mut Frame<'_>, area: Rect, model: &Model, theme: Theme, z
     let here = telling::members(c);
     let hint = telling::secrecy(c);
     let room = width.saturating_sub(title.width() + 2);
-    let hint = if room >= hint.width() { hint } else { "" };
+    let hint = if room >= hint.width() { hint } else { String::new() };
     let here = cut(&here, room.saturating_sub(hint.width() + 2));
     let gap = width.saturating_sub(title.width() + 2 + hint.width() + here.width());
     let line = Line::from_iter([
@@ -153,17 +152,13 @@ fn draw_history(
     let (width, files, focus) = (area.width.into(), &model.files, model.focus);
     let look = Look { theme, zone, width, selected, shared, marks, apps, me, files };
     let Some(c) = model.conversations.iter_mut().find(|c| Some(c.session()) == focus) else {
-        draw_centred(
-            frame,
-            area,
-            &["Nothing is open.", "", "/join #room enters a room, /msg @name talks to one person."],
-            theme,
-        );
+        let lines = [t!("nothing-open"), String::new(), t!("nothing-open-hint")];
+        draw_centred(frame, area, &lines, theme);
         return (false, 0);
     };
     if c.lines.is_empty() {
         let [nothing, first] = telling::nothing_said(c);
-        draw_centred(frame, area, &[&nothing, &first, "", "F1 shows the keys, / the commands."], theme);
+        draw_centred(frame, area, &[nothing, first, String::new(), t!("empty-keys")], theme);
         return (false, 0);
     }
     let view = view(c, &look, area.height.into());
@@ -174,7 +169,7 @@ fn draw_history(
     (view.reached_top, view.below)
 }
 
-fn draw_centred(frame: &mut Frame<'_>, area: Rect, lines: &[&str], theme: Theme) {
+fn draw_centred(frame: &mut Frame<'_>, area: Rect, lines: &[String], theme: Theme) {
     let rows: Vec<Line<'_>> = lines
         .iter()
         .flat_map(|line| wrap(line, area.width.into()))
@@ -190,8 +185,8 @@ fn draw_rule(frame: &mut Frame<'_>, area: Rect, c: Option<&Conversation>, below:
     let unread = c.map_or(0, |c| c.unread);
     let (text, style) = match (below, unread) {
         (0, _) => (String::new(), theme.dim()),
-        (below, 0) => (format!(" ↓ {below} more · Esc "), theme.dim()),
-        (_, unread) => (format!(" ↓ {unread} new · Esc "), theme.accent()),
+        (below, 0) => (format!(" {} ", t!("below-more", n = below)), theme.dim()),
+        (_, unread) => (format!(" {} ", t!("below-new", n = unread)), theme.accent()),
     };
     let width = usize::from(area.width);
     let text = cut(&text, width);
@@ -224,7 +219,7 @@ fn draw_input(
     let first = (row + 1).saturating_sub(height);
     let prompt = if area.width > 4 { PROMPT } else { "" };
     let empty = model.current().is_none_or(|c| c.editor.is_empty());
-    let hint = model.current().map_or_else(|| "/join #room".into(), |c| format!("Message {}", c.title()));
+    let hint = model.current().map_or_else(|| "/join #room".into(), |c| t!("input-hint", title = c.title()));
     let room = usize::from(area.width).saturating_sub(prompt.width());
     let line = |(at, text): (usize, &String)| {
         let lead = if at == 0 { prompt.to_owned() } else { " ".repeat(prompt.width()) };
@@ -247,13 +242,13 @@ fn draw_status(frame: &mut Frame<'_>, area: Rect, model: &Model, theme: Theme) {
         (Some((Tone::Alarm, text)), _) => (text.replace('\n', " "), theme.alarm()),
         (Some((Tone::Quiet, text)), _) => (text.replace('\n', " "), theme.dim()),
         (None, Mode::Selecting(_)) => (selecting(), theme.accent()),
-        (None, _) => ("F1 keys · / commands · Alt-↑↓ switch · PgUp past".into(), theme.dim()),
+        (None, _) => (t!("status-keys"), theme.dim()),
     };
     let elsewhere: usize =
         model.conversations.iter().filter(|c| Some(c.session()) != model.focus).map(|c| c.unread).sum();
     let me = match elsewhere {
         0 => label(&model.me.name),
-        n => format!("{n} unread elsewhere · {}", label(&model.me.name)),
+        n => t!("status-unread", n = n, name = label(&model.me.name)),
     };
     let me = cut(&me, width / 2);
     let left = cut(&left, width.saturating_sub(me.width() + 2));
@@ -270,10 +265,7 @@ fn draw_status(frame: &mut Frame<'_>, area: Rect, model: &Model, theme: Theme) {
 fn selecting() -> String {
     let palette: Vec<String> =
         PALETTE.iter().enumerate().map(|(at, emoji)| format!("{}{emoji}", at + 1)).collect();
-    format!(
-        "r reply · e edit · d delete · p pin · o original · g get · w who has · y copy · {}",
-        palette.join(" ")
-    )
+    format!("{} · {}", t!("selecting-keys"), palette.join(" "))
 }
 
 /// Ways to go on, above the line being written.
@@ -298,115 +290,9 @@ fn draw_completions(frame: &mut Frame<'_>, above: Rect, input: Rect, model: &Mod
     let rows: Vec<Line<'_>> = rows.collect();
     let width = rows.iter().map(Line::width).max().unwrap_or(0) as u16 + 3;
     let area = Rect { x: input.x, y: above.bottom() - height, width: width.min(above.width), height };
-    let block = framed(theme).title(Span::styled(" Tab takes ", theme.dim()));
+    let block = framed(theme).title(Span::styled(format!(" {} ", t!("completions-title")), theme.dim()));
     frame.render_widget(Clear, area);
     frame.render_widget(Paragraph::new(rows).block(block), area);
-}
-
-/// The quick switcher: letters, and where they may lead.
-fn draw_switcher(frame: &mut Frame<'_>, model: &Model, theme: Theme) {
-    let screen = frame.area();
-    let goals = model.goals();
-    let width = SWITCHER.min(screen.width);
-    let height = (goals.len().max(1) as u16 + 3).min(screen.height);
-    let area = Rect {
-        x: screen.x + (screen.width - width) / 2,
-        y: screen.y + (screen.height - height) / 3,
-        width,
-        height,
-    };
-    let room = usize::from(width).saturating_sub(3);
-    let query =
-        Line::from_iter([Span::styled(PROMPT, theme.accent()), Span::raw(label(&model.switcher.query))]);
-    let row = |(at, goal): (usize, &Goal)| {
-        let name = cut(&goal.name, room);
-        let about = cut(&goal.about, room.saturating_sub(name.width() + 2));
-        let gap = room.saturating_sub(name.width() + about.width());
-        let line = Line::from_iter([
-            Span::raw(format!(" {name}")),
-            Span::raw(" ".repeat(gap)),
-            Span::styled(about, theme.dim()),
-        ]);
-        if at == model.switcher.chosen { line.style(theme.chosen()) } else { line }
-    };
-    let mut rows = vec![query];
-    rows.extend(goals.iter().enumerate().map(row));
-    if goals.is_empty() {
-        rows.push(Line::styled(" nothing is called that", theme.dim()));
-    }
-    frame.render_widget(Clear, area);
-    let block = framed(theme).title(Span::styled(" Go to · Enter goes · Esc closes ", theme.accent()));
-    frame.render_widget(Paragraph::new(rows).block(block), area);
-}
-
-/// Columns of the quick switcher.
-const SWITCHER: u16 = 52;
-
-const KEYS: [(&str, &str); 18] = [
-    ("Enter", "send"),
-    ("Alt-Enter, Ctrl-J", "new line"),
-    ("Tab", "complete /command, @name, #room"),
-    ("Up, Down", "earlier messages of yours, or lines"),
-    ("Alt-Up, Alt-Down", "other conversation (also Ctrl-P, Ctrl-N)"),
-    ("Alt-1 … Alt-9", "conversation by place"),
-    ("PgUp, PgDn, wheel", "scroll"),
-    ("Esc", "back to the newest line"),
-    ("F2", "choose a message, and do something with it"),
-    ("Ctrl-K", "quick switcher: go anywhere by a few letters"),
-    ("Alt-U", "where the new begins"),
-    ("Alt-A", "next conversation with something unread"),
-    ("Ctrl-A, Ctrl-E", "start, end of the line"),
-    ("Ctrl-Left, Ctrl-Right", "word left, right"),
-    ("Ctrl-W, Ctrl-U, Alt-K", "cut word, to start, to end"),
-    ("Ctrl-Y", "put back what was cut"),
-    ("Shift-mouse", "select as your terminal does"),
-    ("Ctrl-C", "drop the line; again: end"),
-];
-
-/// Draws the keys from this row on; from which one they could be drawn.
-fn draw_help(frame: &mut Frame<'_>, row: u16, theme: Theme) -> u16 {
-    let screen = frame.area();
-    let key = |(key, about): &(&'static str, &'static str)| {
-        Line::from_iter([Span::styled(format!(" {key:<25}"), theme.accent()), Span::raw(*about)])
-    };
-    let command = |(name, args, about): &(&'static str, &'static str, &'static str)| {
-        Line::from_iter([
-            Span::styled(format!(" {:<25}", format!("{name} {args}")), theme.accent()),
-            Span::raw(*about),
-        ])
-    };
-    let ticks = Line::styled(
-        " … sending   ✓ stored here   ✓✓ 1 of 2 held by others   ✓✓ seen   ✗ failed",
-        theme.dim().remove_modifier(Modifier::BOLD),
-    );
-    let signs =
-        Line::styled(" ✔ verified   ! key changed   ✕ blocked   ≈ not the one known before", theme.dim());
-    let mut rows: Vec<Line<'_>> = KEYS.iter().map(key).collect();
-    rows.push(Line::default());
-    rows.extend(commands().map(command));
-    rows.extend([Line::default(), ticks, signs]);
-    let width = (rows.iter().map(Line::width).max().unwrap_or(0) as u16 + 3).min(screen.width);
-    let height = (rows.len() as u16 + 2).min(screen.height);
-    let area = Rect {
-        x: screen.x + (screen.width - width) / 2,
-        y: screen.y + (screen.height - height) / 2,
-        width,
-        height,
-    };
-    frame.render_widget(Clear, area);
-    let hidden = (rows.len() as u16).saturating_sub(height.saturating_sub(2));
-    let row = row.min(hidden);
-    let title = if hidden > 0 {
-        " Keys and commands · ↑↓ scroll · Esc closes "
-    } else {
-        " Keys and commands · Esc closes "
-    };
-    let mut block = framed(theme).title(Span::styled(title, theme.accent()));
-    if row < hidden {
-        block = block.title_bottom(Span::styled(format!(" ↓ {} more ", hidden - row), theme.accent()));
-    }
-    frame.render_widget(Paragraph::new(rows).scroll((row, 0)).block(block), area);
-    row
 }
 
 pub(super) fn framed(theme: Theme) -> Block<'static> {

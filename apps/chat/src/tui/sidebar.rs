@@ -3,6 +3,7 @@
 //! Invariant: what can be clicked is exactly what is drawn.
 
 use super::{theme::Theme, wrap::cut};
+use crate::t;
 use crate::{
     conversation::Conversation,
     model::{Action, Model},
@@ -52,11 +53,11 @@ fn entries(model: &Model, theme: Theme, width: usize) -> Vec<Entry> {
         model.others.iter().filter(move |s| scope(s.scope)).take(MAX_OTHERS)
     };
     let mut entries = invitations(model, theme, width);
-    for (title, direct_ones) in [("ROOMS", false), ("DIRECT", true)] {
+    for (title, direct_ones) in [(t!("sidebar-rooms"), false), (t!("sidebar-direct"), true)] {
         if direct_ones && open(true).next().is_none() && others(true).next().is_none() {
             continue;
         }
-        entries.push(heading(title, theme));
+        entries.push(heading(&title, theme));
         entries.extend(open(direct_ones).map(|c| conversation(c, model, theme, width)));
         entries.extend(others(direct_ones).map(|s| {
             let stirred = model.stirred.contains(&s.session);
@@ -67,7 +68,7 @@ fn entries(model: &Model, theme: Theme, width: usize) -> Vec<Entry> {
         }));
         entries.push(Entry { line: Line::default(), action: None });
     }
-    entries.push(heading("PEOPLE", theme));
+    entries.push(heading(&t!("sidebar-people"), theme));
     let marks = model.marks();
     entries.extend(model.people.iter().map(|p| person(p, marks.get(&p.user).copied(), theme, width)));
     entries
@@ -79,9 +80,9 @@ fn invitations(model: &Model, theme: Theme, width: usize) -> Vec<Entry> {
     if waiting.is_empty() {
         return Vec::new();
     }
-    let mut entries = vec![heading("INVITATIONS", theme)];
+    let mut entries = vec![heading(&t!("sidebar-invitations"), theme)];
     entries.extend(waiting.into_iter().map(|invitation| {
-        let from = format!(" by {}", label(&invitation.name));
+        let from = format!(" {}", t!("sidebar-by", name = label(&invitation.name)));
         let title = cut(&label(&invitation.title), width.saturating_sub(3));
         let from = cut(&from, width.saturating_sub(3 + title.width()));
         let line = Line::from_iter([
@@ -94,7 +95,7 @@ fn invitations(model: &Model, theme: Theme, width: usize) -> Vec<Entry> {
     entries
 }
 
-fn heading(text: &'static str, theme: Theme) -> Entry {
+fn heading(text: &str, theme: Theme) -> Entry {
     Entry { line: Line::styled(format!(" {text}"), theme.dim()), action: None }
 }
 

@@ -448,7 +448,7 @@ fn ten_thousand_reactions_and_towers_of_accents_are_shown_harmless_and_quickly()
         screen(&mut model, 100, 24);
     }
     let shown = screen(&mut model, 100, 24);
-    assert!(shown.contains("and 4988 more") && shown.contains("algo turned"), "{shown}");
+    assert!(shown.contains("and 4,988 more") && shown.contains("algo turned"), "{shown}");
     assert!(!shown.contains(['\u{202e}', '\u{2066}']) && shown.matches('\u{0301}').count() <= 8, "{shown}");
     assert!(start.elapsed() < std::time::Duration::from_secs(60), "{:?}", start.elapsed());
 }

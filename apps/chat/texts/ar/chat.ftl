@@ -528,6 +528,7 @@ headless-thread = تعذّر بدء خيط: { $reason }
 headless-lost = القيود من { $first } إلى { $last } من الحقبة { $epoch } في { LTR($session) } ضاعت نهائيًا
 headless-away = لا اتصال بالخدمة: { $reason }
 headless-not-opened = لم تُفتح الجلسة المعروضة { LTR($session) }: { $reason }
+system-failed = تعطّل النظام: { $reason }
 terminal-failed = تعطّلت الطرفية: { $reason }
 transcript-make = تعذّر إنشاء مجلد { LTR($path) }: { $reason }
 transcript-open = تعذّر فتح { LTR($path) }: { $reason }

@@ -504,6 +504,7 @@ headless-thread = ein Thread lässt sich nicht starten: { $reason }
 headless-lost = Einträge { $first } bis { $last } der Epoche { $epoch } in { $session } sind endgültig verloren
 headless-away = ohne Daemon: { $reason }
 headless-not-opened = die angebotene Sitzung { $session } wurde nicht geöffnet: { $reason }
+system-failed = das System hat versagt: { $reason }
 terminal-failed = das Terminal hat versagt: { $reason }
 transcript-make = der Ordner von { $path } lässt sich nicht anlegen: { $reason }
 transcript-open = { $path } lässt sich nicht öffnen: { $reason }

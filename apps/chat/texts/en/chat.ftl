@@ -505,6 +505,7 @@ headless-thread = cannot start a thread: { $reason }
 headless-lost = entries { $first } to { $last } of epoch { $epoch } in { $session } are lost for good
 headless-away = away from the daemon: { $reason }
 headless-not-opened = the offered session { $session } was not opened: { $reason }
+system-failed = the system failed: { $reason }
 terminal-failed = the terminal failed: { $reason }
 transcript-make = cannot make the folder of { $path }: { $reason }
 transcript-open = cannot open { $path }: { $reason }
