@@ -82,6 +82,16 @@ impl Desktop {
         std::mem::replace(&mut self.window, self.host.spawn("nothing yet", self.host.command("true")))
     }
 
+    /// The display's name.
+    pub fn display(&self) -> &str {
+        &self.display
+    }
+
+    /// The number of the window shown last.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
     /// What `xdotool` says; none if it fails.
     pub fn xdotool(&self, arguments: &[&str]) -> Option<String> {
         let mut command = self.host.command("xdotool");

@@ -10,7 +10,7 @@ use eframe::egui::{
 use std::sync::{Arc, PoisonError};
 
 /// Colours of people, told apart on either paper.
-const PEOPLE: [Color32; 8] = [
+pub const PEOPLE: [Color32; 12] = [
     Color32::from_rgb(0x1c, 0x7e, 0xd6),
     Color32::from_rgb(0xd6, 0x33, 0x6c),
     Color32::from_rgb(0x2b, 0x8a, 0x3e),
@@ -19,6 +19,10 @@ const PEOPLE: [Color32; 8] = [
     Color32::from_rgb(0x0c, 0x85, 0x99),
     Color32::from_rgb(0xa6, 0x1e, 0x4d),
     Color32::from_rgb(0x5c, 0x94, 0x0d),
+    Color32::from_rgb(0x86, 0x2e, 0x9c),
+    Color32::from_rgb(0x9c, 0x5d, 0x1a),
+    Color32::from_rgb(0xb0, 0x80, 0x00),
+    Color32::from_rgb(0x49, 0x57, 0x6b),
 ];
 
 /// What is chosen, and where one can go.

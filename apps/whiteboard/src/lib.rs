@@ -3,6 +3,7 @@
 //!
 //! Invariant: only `window` knows a toolkit; all else works, and is tested, without a display.
 
+mod anew;
 pub mod command;
 pub mod files;
 pub mod gauge;

@@ -10,9 +10,10 @@
 //! Invariant: positions are acknowledged after what they stand for has been kept.
 
 use crate::{
+    anew::Anew,
     keep::{self, Keeper, Positions},
     live::Live,
-    model::{Actor, Author, Board, Moment, Past, Role, Roles, Setting, Source, Verdict},
+    model::{Actor, Author, Board, Role, Roles, Setting, Source, Verdict},
 };
 use chalktalk_client::{Batch, Client, ClientError, ClientEvent, Publish};
 use chalktalk_ipc::{
@@ -24,13 +25,11 @@ use std::{
     collections::{BTreeMap, VecDeque},
     io,
     path::PathBuf,
-    sync::mpsc::{Receiver, channel},
-    thread,
     time::{Duration, Instant},
 };
 
 /// What was refused is tried again so late: a full disk does not become empty at once.
-const AGAIN: Duration = Duration::from_secs(2);
+pub(crate) const AGAIN: Duration = Duration::from_secs(2);
 
 /// A board and the session it is in.
 #[derive(Debug)]
@@ -53,17 +52,7 @@ pub struct Sitting {
     last_number: u64,
     refused: u64,
     roles: Roles,
-    /// The board holds what does not count, or lacks what does, since then.
-    stale: Option<Instant>,
-    anew: Option<Anew>,
-}
-
-/// A board on its way from the log.
-#[derive(Debug)]
-struct Anew {
-    made: Receiver<Result<(Board, Roles), ClientError>>,
-    /// What has come since it was begun.
-    meanwhile: Vec<(Source, Vec<u8>)>,
+    anew: Anew,
 }
 
 /// What an event meant.
@@ -137,8 +126,7 @@ impl Sitting {
             last_number: 0,
             refused: 0,
             roles,
-            stale: None,
-            anew: None,
+            anew: Anew::default(),
         })
     }
 
@@ -175,12 +163,12 @@ impl Sitting {
 
     /// Whether everything that was there when the board was opened has been read, and shows as it counts.
     pub fn is_caught_up(&self) -> bool {
-        self.caught_up && self.stale.is_none()
+        self.caught_up && !self.anew.is_wanted()
     }
 
     /// Whether the board shown holds what does not count, or lacks what does; a new one is on its way.
     pub fn is_stale(&self) -> bool {
-        self.stale.is_some()
+        self.anew.is_wanted()
     }
 
     /// Who may do what here.
@@ -200,38 +188,12 @@ impl Sitting {
 
     /// Goes on with making the board anew, where that is needed; true if it may look different now. To be asked again and again.
     pub fn tick(&mut self) -> bool {
-        if let Some(outcome) = self.anew.as_ref().and_then(|anew| anew.made.try_recv().ok()) {
-            return self.take_anew(outcome);
-        }
-        let due = self.stale.is_some_and(|since| since <= Instant::now());
-        if due && self.caught_up && self.anew.is_none() {
-            let (client, session, roles) = (self.client.clone(), self.session(), self.roles.clone());
-            let (put, made) = channel();
-            let work = move || {
-                let made = past(&client, session, roles).map(|past| (past.board(), past.roles().clone()));
-                // Whoever has closed the board does not want it any more.
-                let _ = put.send(made);
-            };
-            match thread::Builder::new().name("anew".into()).spawn(work) {
-                Ok(_) => self.anew = Some(Anew { made, meanwhile: Vec::new() }),
-                Err(_) => self.stale = Some(Instant::now() + AGAIN),
-            }
-        }
-        false
-    }
-
-    fn take_anew(&mut self, outcome: Result<(Board, Roles), ClientError>) -> bool {
-        let Some(Anew { meanwhile, .. }) = self.anew.take() else { return false };
-        let Ok((mut board, roles)) = outcome else {
-            // The daemon is away, or busy: it comes back.
-            self.stale = Some(Instant::now() + AGAIN);
-            return false;
-        };
-        (self.roles, self.stale) = (roles, None);
+        let session = self.session();
+        let made = if self.caught_up { self.anew.poll(&self.client, session, &self.roles) } else { None };
+        let Some((mut board, roles, meanwhile)) = made else { return false };
+        self.roles = roles;
         for (source, message) in &meanwhile {
-            if self.judge(source, message, &mut board) == Verdict::Said(true) {
-                self.stale = Some(Instant::now());
-            }
+            self.judge(source, message, &mut board);
         }
         // What was drawn here and is not in the log yet.
         for message in self.sent.values().chain(&self.waiting).filter(|_| self.role() != Role::Views) {
@@ -337,7 +299,7 @@ impl Sitting {
     /// # Errors
     /// The copy could not be written; nothing is acknowledged.
     pub fn keep(&mut self) -> io::Result<()> {
-        if !self.unkept || self.stale.is_some() {
+        if !self.unkept || self.anew.is_wanted() {
             return Ok(());
         }
         if let Some(path) = &self.copy {
@@ -355,7 +317,7 @@ impl Sitting {
     pub fn keep_aside(&mut self) -> io::Result<()> {
         let Some(keeper) = &mut self.keeper else { return self.keep() };
         let done = keeper.poll();
-        if self.unkept && self.stale.is_none() && !keeper.is_busy() {
+        if self.unkept && !self.anew.is_wanted() && !keeper.is_busy() {
             keeper.put(keep::bytes(&self.board, &self.roles, &self.positions), self.positions.clone());
             self.unkept = false;
         }
@@ -403,16 +365,12 @@ impl Sitting {
             let place = (message.seq, message.index);
             let source = Source { stamp: message.stamp, log, place, author: author.user.0 };
             match self.judge(&source, message.payload, &mut board) {
-                Verdict::Said(true) => self.stale = self.stale.or(Some(Instant::now())),
+                Verdict::Said(true) => self.anew.want(),
                 // It was shown here before the log had it.
-                Verdict::Void if board.is_mine(message.payload) => {
-                    self.stale = self.stale.or(Some(Instant::now()))
-                }
+                Verdict::Void if board.is_mine(message.payload) => self.anew.want(),
                 _ => {}
             }
-            if let Some(anew) = &mut self.anew {
-                anew.meanwhile.push((source, message.payload.to_vec()));
-            }
+            self.anew.hear(&source, message.payload);
             let read = self.positions.entry((batch.head().origin, batch.head().epoch)).or_insert(place);
             *read = (*read).max(place);
         }
@@ -423,34 +381,6 @@ impl Sitting {
         if role == before { Heard::Board } else { Heard::Role(role) }
     }
 }
-
-/// All that a session's log still has of a board, and that counts; `roles` is what is known of who may draw.
-///
-/// # Errors
-/// As [`Client::history`].
-pub fn past(client: &Client, session: SessionId, roles: Roles) -> Result<Past, ClientError> {
-    let (mut moments, mut before) = (Vec::new(), None);
-    loop {
-        let (messages, next) = client.history(session, before, PAGE)?;
-        // Pages come from the newest to the oldest, each of them from the oldest to the newest.
-        moments.splice(
-            0..0,
-            messages.into_iter().map(|message| {
-                let Position { origin, epoch, seq, index } = message.position;
-                let (log, place, author) = ((origin.0, epoch), (seq, index), message.author.user.0);
-                let source = Source { stamp: message.stamp, log, place, author };
-                Moment { source, time: message.time, message: message.payload }
-            }),
-        );
-        if next.is_none() {
-            return Ok(Past::new(moments, roles));
-        }
-        before = next;
-    }
-}
-
-/// Messages asked for at once: as many as are given.
-const PAGE: u32 = 1_000;
 
 /// Enters a board by its target, making it where it does not exist.
 ///

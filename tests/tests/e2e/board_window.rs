@@ -3,10 +3,11 @@
 use chalktalk_tests::{
     desktop::{Desktop, OPEN},
     lab::{Host, Lab},
+    offer::Offer,
     runner::Test,
     tests, wait,
 };
-use std::{path::Path, time::Duration};
+use std::{fs, path::Path, time::Duration};
 
 pub(crate) const TESTS: &[Test] = tests![
     what_is_drawn_in_one_window_is_on_every_board,
@@ -14,6 +15,7 @@ pub(crate) const TESTS: &[Test] = tests![
     what_is_copied_on_one_board_is_pasted_on_another,
     people_talk_beside_the_board,
     everyone_is_brought_to_where_one_looks,
+    pictures_and_drawings_are_pasted_and_dropped,
     three_people_draw_something_together,
 ];
 
@@ -165,6 +167,44 @@ fn everyone_is_brought_to_where_one_looks() {
         place(lab.host(2), "ellipse")
             .is_some_and(|at| (0..2).all(|axis| (at[axis] - there[axis]).abs() < 3.0))
     });
+}
+
+fn pictures_and_drawings_are_pasted_and_dropped() {
+    let (lab, _daemons) = Lab::talking(2);
+    enter(&lab);
+    let (ana, ben) = (lab.host(1), lab.host(2));
+    // A picture and a drawing, made by another board.
+    let drawing = r##"{"format": "chalktalk-board", "objects": [{"kind": "ellipse", "size": [90, 60], "fill": "#ffc9c9"}]}"##;
+    assert_eq!(ana.chalktalk_fed(&["board", "draw", "#source", "-"], drawing).code(), 0);
+    let [png, svg, broken] = ["ein Bild.png", "drawing.svg", "broken.svg"].map(|name| ana.dir().join(name));
+    for file in [&png, &svg] {
+        assert_eq!(ana.chalktalk(&["board", "export", "#source", file.to_str().unwrap()]).code(), 0);
+    }
+    fs::write(&broken, "<svg").unwrap();
+    let window = Desktop::open(ana, "#plans", SCREEN);
+    draws(&window, "r", "rectangle");
+    let picture = Offer::new(&window, "image/png", fs::read(&png).unwrap());
+    picture.on_clipboard(|| {
+        wait::until(OPEN, "the pasted picture at the other", || {
+            window.does("mousemove 640 400 key ctrl+v");
+            wait_a_moment(|| count(ben, "image") > 0)
+        });
+    });
+    let pasted = count(ana, "image");
+    // Names are as in addresses: a blank is %20.
+    let list = [&png, &broken, &svg]
+        .map(|file| format!("file://{}\r\n", file.to_str().unwrap().replace(' ', "%20")));
+    let files = Offer::new(&window, "text/uri-list", list.concat().into_bytes());
+    files.drop_at(&window, [400, 600]);
+    wait::until(OPEN, "both of what was dropped at the other", || {
+        count(ben, "image") == pasted + 1 && count(ben, "outline") >= 1
+    });
+    let at = place(ana, "outline").unwrap();
+    wait::until(OPEN, "it at the same place", || place(ben, "outline") == Some(at));
+    if let Some(folder) = std::env::var_os("CHALKTALK_PICTURES") {
+        window.does("sleep 0.5");
+        window.picture(&Path::new(&folder).join("window-dropped.png"));
+    }
 }
 
 /// What three people draw in three windows is in all of them; with `CHALKTALK_PICTURES`, a folder, one can look at it there.

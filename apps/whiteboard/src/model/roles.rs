@@ -86,6 +86,8 @@ struct Statement {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Read {
     author: Author,
+    /// The least stamp in it.
+    since: u64,
     last: Place,
     /// The last message that was no statement.
     drawn: Option<Place>,
@@ -117,11 +119,12 @@ impl Roles {
         let statement = message.first() == Some(&ROLES);
         let read = self.read.entry(source.log).or_insert(Read {
             author: source.author,
+            since: source.stamp,
             last: source.place,
             drawn: None,
             said: 0,
         });
-        read.last = read.last.max(source.place);
+        (read.last, read.since) = (read.last.max(source.place), read.since.min(source.stamp));
         if !statement {
             read.drawn = read.drawn.max(Some(source.place));
             return if self.role_at(source) == Role::Views { Verdict::Void } else { Verdict::Counts };
@@ -168,6 +171,21 @@ impl Roles {
         people
     }
 
+    /// Everybody who has written on the board, whoever was first first.
+    pub fn authors(&self) -> Vec<Author> {
+        let mut first = BTreeMap::<Author, u64>::new();
+        for read in self.read.values() {
+            first
+                .entry(read.author)
+                .and_modify(|since| *since = read.since.min(*since))
+                .or_insert(read.since);
+        }
+        let mut authors: Vec<(u64, Author)> =
+            first.into_iter().map(|(author, since)| (since, author)).collect();
+        authors.sort_unstable();
+        authors.into_iter().map(|(_, author)| author).collect()
+    }
+
     /// Whether somebody may say this: moderators may, but only the creator takes it from a moderator, who may lay it down.
     pub fn may_say(&self, author: Author, setting: Setting) -> bool {
         let laid_down =
@@ -198,6 +216,7 @@ impl Roles {
         for (log, read) in &self.read {
             out.extend(read.author);
             put_log(&mut out, *log, read.last);
+            put_varint(&mut out, read.since);
             let (seq, index) = read.drawn.unwrap_or_default();
             put_varint(&mut out, seq);
             put_varint(&mut out, index.into());
@@ -219,10 +238,11 @@ impl Roles {
         for _ in 0..reader.varint()? {
             let author = reader.array()?;
             let (log, last) = read_log(&mut reader)?;
+            let since = reader.varint()?;
             let drawn = (reader.varint()?, read_index(&mut reader)?);
             // Entries are counted from 1.
             let drawn = Some(drawn).filter(|drawn| drawn.0 > 0);
-            roles.read.insert(log, Read { author, last, drawn, said: 0 });
+            roles.read.insert(log, Read { author, since, last, drawn, said: 0 });
         }
         while !reader.is_empty() {
             let stamp = reader.varint()?;

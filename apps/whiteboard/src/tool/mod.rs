@@ -7,7 +7,10 @@
 
 mod grip;
 mod hit;
+mod making;
 mod rub;
+mod shown;
+mod stroke;
 
 pub use grip::{GAP, Grip};
 pub use hit::{hit, hit_all};
@@ -15,8 +18,7 @@ pub use hit::{hit, hit_all};
 use crate::{
     live::Live,
     model::{
-        Board, Body, Bounds, Colour, Edits, Font, Kind, MAX_POINTS, ObjectId, Placement, Points, Property,
-        Shape, Style,
+        Board, Bounds, Edits, Font, Kind, MAX_POINTS, ObjectId, Placement, Points, Property, Shape, Style,
     },
 };
 use hit::is_within;
@@ -25,6 +27,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
+use stroke::{say_stroke, simplified, told};
 
 /// What the pointer does.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -145,9 +148,6 @@ enum Doing {
     Lighting { places: Vec<[f32; 2]> },
 }
 
-/// The pointer may shake so many pixels without meaning it.
-const SLOP: f32 = 4.0;
-
 /// How near in pixels is on it.
 const REACH: f32 = 6.0;
 
@@ -156,9 +156,6 @@ const PORTION: usize = 100;
 
 /// Radius of the rubber, in pixels.
 pub const RUBBER: f32 = 9.0;
-
-/// A note that is only clicked has this size.
-const NOTE: [f32; 2] = [180.0, 140.0];
 
 impl Default for Desk {
     fn default() -> Self {
@@ -352,70 +349,6 @@ impl Desk {
         if edits.is_empty() { Vec::new() } else { vec![Effect::Commit(edits)] }
     }
 
-    /// What is in the making, and what is moved, as it will be.
-    pub fn preview(&self, board: &Board) -> Vec<Shape> {
-        match &self.doing {
-            Doing::Drawing { places, .. } => {
-                let stroke = Points::new(places, None).map(|(points, corner)| self.stroke(points, corner));
-                stroke.into_iter().collect()
-            }
-            Doing::Shaping { shape, .. } => vec![Shape::clone(shape)],
-            Doing::Moving { by, .. } => {
-                let moved = |shape: &Arc<Shape>| Shape {
-                    at: [shape.at[0] + by[0], shape.at[1] + by[1]],
-                    ..Shape::clone(shape)
-                };
-                self.movable(board).into_iter().map(|shape| moved(&shape)).collect()
-            }
-            Doing::Gripping { placed, .. } => {
-                let moved = |(id, to): (&ObjectId, &Placement)| {
-                    let shape = board.shape(*id)?;
-                    Some(Shape { at: to.at, size: to.size, angle: to.angle, ..Shape::clone(shape) })
-                };
-                placed.iter().filter_map(moved).collect()
-            }
-            Doing::Rubbing { worn, .. } => worn.pieces(board),
-            _ => Vec::new(),
-        }
-    }
-
-    /// Objects that are not shown where the board has them, because they are moved or erased just now.
-    pub fn hidden(&self, board: &Board) -> BTreeSet<ObjectId> {
-        match &self.doing {
-            Doing::Moving { by, .. } if *by != [0.0; 2] => {
-                self.movable(board).iter().map(|shape| shape.id).collect()
-            }
-            Doing::Gripping { placed, .. } => placed.keys().copied().collect(),
-            Doing::Erasing { touched } => touched.clone(),
-            Doing::Rubbing { worn, .. } => worn.touched(),
-            _ => BTreeSet::new(),
-        }
-    }
-
-    /// The rectangle with which objects are being chosen.
-    pub fn frame(&self) -> Option<Bounds> {
-        match &self.doing {
-            Doing::Framing { from, to } => Bounds::around([*from, *to]),
-            _ => None,
-        }
-    }
-
-    /// The line with which objects are being chosen.
-    pub fn lasso(&self) -> &[[f32; 2]] {
-        match &self.doing {
-            Doing::Circling { places } => places,
-            _ => &[],
-        }
-    }
-
-    /// The light of one's own laser.
-    pub fn light(&self) -> &[[f32; 2]] {
-        match &self.doing {
-            Doing::Lighting { places } => places,
-            _ => &[],
-        }
-    }
-
     fn is_on_chosen(&self, pointer: Pointer, board: &Board) -> bool {
         self.chosen_bounds(board).is_some_and(|bounds| {
             Grip::at(bounds, pointer.at, pointer.pixel).is_some()
@@ -459,73 +392,6 @@ impl Desk {
         Vec::new()
     }
 
-    fn shape_done(&mut self, from: [f32; 2], mut shape: Shape, pointer: Pointer) -> Vec<Effect> {
-        let [w, h] = [0, 1].map(|axis| (pointer.at[axis] - from[axis]).abs());
-        let clicked = w.max(h) < SLOP * pointer.pixel;
-        if shape.kind == Kind::Note {
-            if clicked {
-                (shape.size, shape.at) = (NOTE, [from[0] - NOTE[0] / 2.0, from[1] - NOTE[1] / 2.0]);
-            }
-            return vec![Effect::Write(Box::new(shape))];
-        }
-        if clicked {
-            // A click makes nothing by accident.
-            return Vec::new();
-        }
-        let mut edits = Edits::new();
-        edits.make(shape);
-        vec![Effect::Commit(edits)]
-    }
-
-    /// The shape between two points.
-    fn shaped(&self, tool: Tool, from: [f32; 2], to: [f32; 2], pointer: Pointer) -> Shape {
-        let kind = match tool {
-            Tool::Line => Kind::Line,
-            Tool::Arrow => Kind::Arrow,
-            Tool::Ellipse => Kind::Ellipse,
-            Tool::Diamond => Kind::Diamond,
-            Tool::Note => Kind::Note,
-            Tool::Frame => Kind::Frame,
-            _ => Kind::Rectangle,
-        };
-        let style = self.style;
-        if matches!(kind, Kind::Line | Kind::Arrow) {
-            let to = if pointer.shift { snapped(from, to) } else { to };
-            if let Ok((points, corner)) = Points::new(&[from, to], None) {
-                let style = Style { corner: 0.0, ..style };
-                return Shape { style, ..Shape::with_body(kind, Body::Points(points), corner) };
-            }
-        }
-        let mut by = [to[0] - from[0], to[1] - from[1]];
-        if pointer.shift {
-            let side = by[0].abs().max(by[1].abs());
-            by = by.map(|d| side.copysign(d));
-        }
-        let (a, b) = if pointer.alt {
-            ([from[0] - by[0], from[1] - by[1]], [from[0] + by[0], from[1] + by[1]])
-        } else {
-            (from, [from[0] + by[0], from[1] + by[1]])
-        };
-        let bounds = Bounds::around([a, b]).unwrap_or(Bounds { min: a, max: a });
-        Shape { at: bounds.min, size: bounds.size(), style, font: self.font, ..Shape::new(kind) }
-    }
-
-    fn stroke(&self, points: Points, corner: [f32; 2]) -> Shape {
-        let style = Style { fill: Colour::NONE, corner: 0.0, ..self.pen() };
-        Shape { style, ..Shape::with_body(Kind::Stroke, Body::Points(points), corner) }
-    }
-
-    /// How the pen in hand writes.
-    fn pen(&self) -> Style {
-        match self.tool {
-            Tool::Highlighter => {
-                let Colour([r, g, b, _]) = self.style.ink;
-                Style { ink: Colour([r, g, b, 90]), width: self.style.width * 5.0 + 8.0, ..self.style }
-            }
-            _ => self.style,
-        }
-    }
-
     fn movable(&self, board: &Board) -> Vec<Arc<Shape>> {
         self.chosen.iter().filter_map(|id| board.shape(*id)).filter(|shape| !shape.locked).cloned().collect()
     }
@@ -543,64 +409,6 @@ fn has_text(board: &Board, id: ObjectId) -> bool {
     board
         .shape(id)
         .is_some_and(|s| !matches!(s.kind, Kind::Stroke | Kind::Line | Kind::Arrow | Kind::Unknown(_)))
-}
-
-/// Tells the others of the points that they do not have yet.
-fn say_stroke(stroke: u32, pen: Style, places: &[[f32; 2]], said: &mut usize) -> Vec<Effect> {
-    let mut effects = Vec::new();
-    while *said < places.len() {
-        let end = (*said + PORTION).min(places.len());
-        let points = places[*said..end].to_vec();
-        effects.push(Effect::Say(Live::Pen {
-            stroke,
-            first: *said as u32,
-            ink: pen.ink,
-            width: pen.width,
-            points,
-        }));
-        *said = end;
-    }
-    effects
-}
-
-/// The direction nearest to a multiple of 15 degrees.
-fn snapped(from: [f32; 2], to: [f32; 2]) -> [f32; 2] {
-    let (dx, dy) = (to[0] - from[0], to[1] - from[1]);
-    let step = std::f32::consts::PI / 12.0;
-    let angle = (dy.atan2(dx) / step).round() * step;
-    let length = dx.hypot(dy);
-    [from[0] + length * angle.cos(), from[1] + length * angle.sin()]
-}
-
-/// The pressure at each point, if the device has told any: where it told none, for one when a pen is lifted, it is what it was.
-/// With them all points stay.
-fn told(pressures: &[Option<f32>]) -> Option<Vec<f32>> {
-    let mut last = pressures.iter().copied().flatten().next()?;
-    let each = pressures.iter().map(|pressure| {
-        last = pressure.unwrap_or(last);
-        last
-    });
-    Some(each.collect())
-}
-
-/// Without the points that lie on the way between others: a hand that is slow leaves many.
-fn simplified(places: &[[f32; 2]]) -> Vec<[f32; 2]> {
-    if places.len() < 3 {
-        return places.to_vec();
-    }
-    let mut kept = vec![places[0]];
-    for pair in places[1..].windows(2) {
-        let [from, here, next] = [kept[kept.len() - 1], pair[0], pair[1]];
-        let (dx, dy) = (next[0] - from[0], next[1] - from[1]);
-        let length = dx.hypot(dy).max(1e-6);
-        let off = ((here[0] - from[0]) * dy - (here[1] - from[1]) * dx).abs() / length;
-        // A tenth of a unit is not seen, and points ten units apart keep the speed of the hand.
-        if off > 0.1 || (here[0] - from[0]).hypot(here[1] - from[1]) > 10.0 {
-            kept.push(here);
-        }
-    }
-    kept.push(places[places.len() - 1]);
-    kept
 }
 
 #[cfg(test)]

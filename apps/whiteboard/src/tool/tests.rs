@@ -1,5 +1,5 @@
 use super::*;
-use crate::model::{Actor, Body};
+use crate::model::{Actor, Body, Colour};
 
 fn at(x: f32, y: f32) -> Pointer {
     Pointer { at: [x, y], pixel: 1.0, ..Pointer::default() }

@@ -3,6 +3,7 @@
 use super::{
     aside::Aside,
     bars, canvas,
+    colours::Colours,
     gallery::{Gallery, News},
     lens::Lens,
     overlay::Overlay,
@@ -57,6 +58,7 @@ pub(super) struct App {
     pub(super) desk: Desk,
     pub(super) view: View,
     pub(super) people: People,
+    pub(super) colours: Colours,
     pub(super) writing: Option<Writing>,
     pub(super) palette: Option<String>,
     pub(super) help: bool,
@@ -125,6 +127,7 @@ impl App {
             desk: Desk::default(),
             view: View::default(),
             people: People::default(),
+            colours: Colours::default(),
             writing: None,
             palette: None,
             help: false,
@@ -163,6 +166,12 @@ impl App {
 
     pub(super) fn said(&self) -> Option<&str> {
         self.said.as_ref().filter(|(_, when)| when.elapsed() < SAID).map(|(what, _)| what.as_str())
+    }
+
+    /// Gives everybody a colour.
+    fn paint_people(&mut self) {
+        let here = self.sitting.members().iter().map(|member| member.user.0);
+        self.colours = Colours::of(&self.sitting.roles().authors(), here);
     }
 
     /// Whether the user may draw here; says why not.
@@ -229,11 +238,12 @@ impl App {
                 Heard::Role(role) => self.on_role(role),
                 Heard::Live { user, name, instance, live } => {
                     let me = self.sitting.client().instance();
+                    let colour = self.colours.get(&user.0);
                     let views = self.sitting.roles().role(user.0) == Role::Views;
                     // A stroke that will not count is not shown on its way either.
                     for live in live.into_iter().filter(|live| !views || !matches!(live, Live::Pen { .. })) {
                         let called = matches!(live, Live::Look(..));
-                        if let Some(look) = self.people.on_live(instance, user, &name, live, now, me) {
+                        if let Some(look) = self.people.on_live(instance, colour, &name, live, now, me) {
                             self.look(look);
                             if called {
                                 self.say(format!("{name} brought you here"));
@@ -248,7 +258,8 @@ impl App {
                 Heard::Ended(reason) => self.say(format!("The daemon ended this: {reason}")),
                 Heard::Away(reason) => self.away = reason.is_some(),
                 Heard::Lost(what) | Heard::Refused(what) => self.say(what),
-                Heard::CaughtUp | Heard::Members | Heard::Nothing => {}
+                Heard::Members => self.paint_people(),
+                Heard::CaughtUp | Heard::Nothing => {}
             }
         }
         ctx.request_repaint();
@@ -315,7 +326,8 @@ impl App {
         if (self.changed && due) || played {
             (self.changed, self.shown) = (false, Instant::now());
             self.desk.on_board_changed(&self.sitting.board);
-            self.shapes = Arc::new(self.lens.shown(self.seen()));
+            self.paint_people();
+            self.shapes = Arc::new(self.lens.shown(self.seen(), &self.colours));
             for (_, shape) in self.shapes.iter() {
                 pictures::of(shape).into_iter().for_each(|image| self.gallery.want(image));
             }

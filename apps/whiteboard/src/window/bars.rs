@@ -184,7 +184,7 @@ fn faces(app: &mut App, ui: &mut Ui) {
     let more = shown.len().saturating_sub(6);
     for (user, name, instance) in shown.into_iter().take(6) {
         let followed = app.people.followed() == Some(&name);
-        let response = face(ui, &name, theme::person(&user), user == me, followed);
+        let response = face(ui, &name, app.colours.get(&user), user == me, followed);
         Popup::menu(&response).show(|ui| {
             ui.set_min_width(190.0);
             ui.label(RichText::new(&name).family(theme::strong()));

@@ -10,11 +10,11 @@ use super::{
     replay::Replay,
 };
 use crate::{
+    anew,
     command::{self, Format},
     files::{self, Drawing},
     live::Live,
     model::{Actor, Author, Board, Bounds, Kind, ObjectId, Past, Property, Shape},
-    sitting,
     tool::Tool,
 };
 use eframe::egui::{self, ColorImage, Context};
@@ -253,7 +253,7 @@ impl App {
         }
         let (client, session) = (self.sitting.client().clone(), self.sitting.session());
         let roles = self.sitting.roles().clone();
-        let work = move || sitting::past(&client, session, roles).map_err(|e| e.to_string());
+        let work = move || anew::past(&client, session, roles).map_err(|e| e.to_string());
         match Aside::start(ctx, "past", work) {
             Ok(aside) => self.past = Some((aside, what)),
             Err(e) => self.say(e.to_string()),

@@ -7,6 +7,7 @@ mod app;
 mod aside;
 mod bars;
 mod canvas;
+mod colours;
 mod doing;
 mod gallery;
 mod icon;

@@ -2,9 +2,8 @@
 //!
 //! Invariant: what somebody has not said again within a while is forgotten.
 
-use super::theme;
 use crate::{live::Live, model::Colour};
-use chalktalk_ipc::{InstanceId, UserId};
+use chalktalk_ipc::InstanceId;
 use eframe::egui::Color32;
 use std::{
     collections::BTreeMap,
@@ -112,7 +111,7 @@ impl People {
     pub(super) fn on_live(
         &mut self,
         instance: InstanceId,
-        user: UserId,
+        colour: Color32,
         name: &str,
         live: Live,
         now: Instant,
@@ -120,7 +119,7 @@ impl People {
     ) -> Option<Look> {
         let person = self.all.entry(instance).or_insert_with(|| Person {
             name: name.to_owned(),
-            colour: theme::person(&user.0),
+            colour,
             pointer: None,
             stroke: None,
             laser: Vec::new(),
@@ -128,8 +127,9 @@ impl People {
             heard: now,
         });
         person.heard = now;
+        person.colour = colour;
         if !name.is_empty() && person.name != name {
-            (person.name, person.colour) = (name.to_owned(), theme::person(&user.0));
+            person.name = name.to_owned();
         }
         match live {
             Live::Pointer(at) => person.pointer = Some(at),
@@ -218,7 +218,7 @@ mod tests {
     fn strokes_grow_and_go() {
         let (mut people, now) = (People::default(), Instant::now());
         let mut say =
-            |live| people.on_live(InstanceId([1; 16]), UserId([2; 32]), "ana", live, now, InstanceId::NIL);
+            |live| people.on_live(InstanceId([1; 16]), Color32::RED, "ana", live, now, InstanceId::NIL);
         say(pen(1, 0, 5));
         say(pen(1, 5, 5));
         say(pen(1, 5, 5));
@@ -227,7 +227,7 @@ mod tests {
             people.iter().next().unwrap().stroke.as_ref().unwrap().points.iter().map(|p| p[0]).collect();
         assert_eq!(xs, [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 20.0, 21.0]);
         let mut say =
-            |live| people.on_live(InstanceId([1; 16]), UserId([2; 32]), "ana", live, now, InstanceId::NIL);
+            |live| people.on_live(InstanceId([1; 16]), Color32::RED, "ana", live, now, InstanceId::NIL);
         say(Live::Done(1));
         assert!(say(Live::Look([1.0, 2.0], 300.0)).is_some());
         people.tick(now);
@@ -247,7 +247,7 @@ mod tests {
         here.follow(Some((ana, "ana".into())));
         let said = here.poll_say(now, mine);
         assert_eq!(said, [Live::Follow([1; 16])]);
-        let user = UserId([3; 32]);
+        let user = Color32::RED;
         assert_eq!(there.on_live(ben, user, "ben", said[0].clone(), now, ana), None);
         assert_eq!(there.followers(), 1);
         let view = there.poll_say(now, hers);

@@ -135,7 +135,7 @@ fn author(app: &App, ui: &mut Ui, shape: &Shape) {
         ui.add_space(2.0);
         ui.horizontal(|ui| {
             let (dot, _) = ui.allocate_exact_size(vec2(10.0, 14.0), Sense::hover());
-            ui.painter().circle_filled(dot.center(), 4.0, theme::person(&author));
+            ui.painter().circle_filled(dot.center(), 4.0, app.colours.get(&author));
             ui.label(RichText::new(format!("Drawn by {}", app.sitting.name_of(author))).small().weak());
         });
     }

@@ -5,6 +5,7 @@
 //! Invariant: the chat's positions are not moved here; what was read beside a board is still there in the chat.
 
 use super::{app::App, aside::Aside, theme};
+use crate::model::Author;
 use chalktalk_client::{Batch, Client, ClientError, Publish, chat::Kind, chat::Saying};
 use chalktalk_ipc::{
     AppId, SessionId,
@@ -20,7 +21,7 @@ const LINES: usize = 500;
 /// Something somebody said.
 struct Line {
     who: String,
-    colour: Color32,
+    user: Author,
     text: String,
 }
 
@@ -84,8 +85,8 @@ impl Talk {
                 continue;
             }
             let author = batch.author();
-            let colour = theme::person(&author.user.0);
-            self.lines.push_back(Line { who: author.name.clone(), colour, text: saying.for_people() });
+            let user = author.user.0;
+            self.lines.push_back(Line { who: author.name.clone(), user, text: saying.for_people() });
             self.unread += usize::from(!self.open && self.settled);
         }
         while self.lines.len() > LINES {
@@ -168,8 +169,9 @@ fn panel(app: &mut App, ui: &mut Ui) {
         ui,
         |ui| {
             for line in &app.talk.lines {
+                let colour = app.colours.get(&line.user);
                 ui.horizontal_wrapped(|ui| {
-                    ui.label(RichText::new(&line.who).family(theme::strong()).color(line.colour));
+                    ui.label(RichText::new(&line.who).family(theme::strong()).color(colour));
                     ui.label(&line.text);
                 });
             }

@@ -3,7 +3,7 @@
 use crate::model::Colour;
 use eframe::egui::Color32;
 
-pub(super) use chalktalk_look::theme::{ACCENT, panel, person, set_up, strong};
+pub(super) use chalktalk_look::theme::{ACCENT, panel, set_up, strong};
 
 /// What one writes with: dark enough for white paper, bright enough when turned for dark.
 pub(super) const INKS: [Colour; 8] = [
