@@ -158,8 +158,13 @@ impl Daemon {
         // A wake-up that fails can only mean that the daemon is ending.
         let (store, restored) = Store::open(&places.state, move || waker.wake().unwrap_or(()))?;
         let kept_for_one = shared.then(|| settings.quota.files.saturating_mul(1 << 20));
-        let blobs = Blobs::start(&places.state, kept_for_one, loop_waker)
-            .context("cannot start a thread for files")?;
+        let blobs = Blobs::start(
+            &places.state,
+            kept_for_one,
+            loop_waker,
+            (settings.groups.of_casts(), settings.port),
+        )
+        .context("cannot start a thread for files")?;
         let mut network = Network::open(settings.port, settings.groups, registry, NETWORK)?;
         let interfaces = Interfaces::new(settings.wishes.clone(), registry, INTERFACES)
             .context("cannot follow the network interfaces")?;

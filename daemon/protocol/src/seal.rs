@@ -7,7 +7,6 @@
 //! Invariant: bytes that [`Ring`] opened were sealed by somebody who has the key, with exactly this clear header.
 
 use crate::{
-    blob::Access,
     entry::{Entry, PREFIX},
     frame::{HEADER, Header, Kind},
     ids::{LogId, Seq, first_16},
@@ -256,12 +255,8 @@ impl Ring {
         self.sending_key().map_or(0, Key::id)
     }
 
-    /// What large things are sealed under now; `None` while there is no key to seal with.
-    pub fn access(&self) -> Option<Access> {
-        self.can_send().then(|| Access { key: self.sending_key().cloned() })
-    }
-
-    fn sending_key(&self) -> Option<&Key> {
+    /// What is sealed under now; `None` in an open session, and while there is no key to seal with.
+    pub fn sending_key(&self) -> Option<&Key> {
         self.named(self.sending?)
     }
 

@@ -6,6 +6,7 @@ use super::pipe::Pipe;
 use chalktalk_ipc::SessionId;
 use chalktalk_protocol::blob::{
     Access, Blob,
+    slice::CastId,
     wire::{Ask, End, Greeting, MAX_RECORD, NONCE, Nonce, Sealing, Tell},
 };
 use std::{io, net::SocketAddr, time::Instant};
@@ -36,6 +37,10 @@ pub(super) enum Heard<'a> {
     Piece(u32, &'a [u8]),
     /// It has these pieces as well.
     Also(Vec<u32>),
+    /// It casts the blob in slices of so many bytes.
+    Cast(CastId, u16),
+    /// It does not cast it any more.
+    Over,
 }
 
 impl Asker {
@@ -56,11 +61,12 @@ impl Asker {
     /// Asks for something. From now on silence counts against the holder.
     pub(super) fn ask(&mut self, now: Instant, pipe: &mut Pipe, ask: Ask) {
         let Some((asks, _)) = &mut self.sealing else { return };
-        if self.owes == 0 {
+        let wants = matches!(ask, Ask::Leaves(..) | Ask::Piece(_));
+        if wants && self.owes == 0 {
             pipe.moved = now;
         }
         asks.put(pipe.output(), |out| ask.put(out));
-        self.owes += u32::from(!matches!(ask, Ask::Open(_)));
+        self.owes += u32::from(wants);
     }
 
     /// The next thing that the holder has said, if it is all here.
@@ -76,7 +82,7 @@ impl Asker {
             let Some(nonce) = pipe.take::<NONCE>(now)? else { return Ok(None) };
             let sealing = |end| Sealing::new(self.access.key.as_ref(), &self.greeting, &nonce, end);
             self.sealing = Some((sealing(End::Asker), sealing(End::Holder)));
-            self.ask(now, pipe, Ask::Open(self.blob));
+            self.ask(now, pipe, Ask::Open(self.blob, self.access.cast.is_some()));
         }
         let Some((_, tells)) = &mut self.sealing else { return Ok(None) };
         let Some(body) = pipe.record(now, MAX_RECORD)? else { return Ok(None) };
@@ -97,6 +103,8 @@ impl Asker {
                 let number = |bytes: &[u8; 4]| u32::from_le_bytes(*bytes);
                 Heard::Also(pieces.as_chunks::<4>().0.iter().map(number).collect())
             }
+            Tell::Cast(cast, length) => Heard::Cast(cast, length),
+            Tell::Over => Heard::Over,
         }))
     }
 }

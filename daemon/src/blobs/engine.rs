@@ -8,6 +8,9 @@
 use super::{
     News, Order,
     asking::{Asker, Heard},
+    casting::{Casts, Where},
+    catching::Invitation,
+    ears::Ears,
     fetching::{Fetch, MAX_HOLDERS},
     files::Files,
     giving::Giver,
@@ -18,7 +21,10 @@ use crate::{catchup, identity::random_seed, log};
 use chalktalk_ipc::{Refusal, RefusalCode, SessionId, UserId};
 use chalktalk_protocol::{
     Instant as Time,
-    blob::{Access, Blob, wire::NONCE},
+    blob::{
+        Access, Blob, slice,
+        wire::{Ask, NONCE},
+    },
 };
 use mio::{Events, Interest, Poll, Token, Waker, net::TcpStream};
 use socket2::SockRef;
@@ -62,11 +68,14 @@ pub(super) struct Engine {
     next: usize,
     fetches: BTreeMap<u64, Fetch>,
     last_fetch: u64,
+    casts: Casts,
+    ears: Ears,
     /// Files that are being taken in: of whom.
     taking: BTreeMap<u64, UserId>,
     taking_later: VecDeque<(u64, Taking)>,
     start: Instant,
     random: u64,
+    scratch: Vec<u8>,
 }
 
 /// What other threads of the blobs' need, too.
@@ -98,7 +107,12 @@ impl Engine {
         Ok(Arc::new(Waker::new(poll.registry(), WAKER)?))
     }
 
-    pub(super) fn new(poll: Poll, orders: mpsc::Receiver<Order>, tools: Tools) -> io::Result<Self> {
+    pub(super) fn new(
+        poll: Poll,
+        orders: mpsc::Receiver<Order>,
+        tools: Tools,
+        casts_to: Where,
+    ) -> io::Result<Self> {
         let random = u64::from_le_bytes(nonce()?[..8].try_into().map_err(io::Error::other)?);
         Ok(Self {
             poll,
@@ -109,10 +123,13 @@ impl Engine {
             next: WAKER.0 + 1,
             fetches: BTreeMap::new(),
             last_fetch: 0,
+            casts: Casts::new(casts_to),
+            ears: Ears::new(casts_to),
             taking: BTreeMap::new(),
             taking_later: VecDeque::new(),
             start: Instant::now(),
             random,
+            scratch: Vec::new(),
         })
     }
 
@@ -137,7 +154,11 @@ impl Engine {
                 let (readable, writable) = (event.is_readable(), event.is_writable());
                 let giver = self.givers.get_mut(&event.token().0).map(|(pipe, _)| pipe);
                 let pipe = giver.or_else(|| self.askers.get_mut(&event.token().0).map(|(pipe, _)| pipe));
-                pipe.into_iter().for_each(|pipe| pipe.on_event(readable, writable));
+                match pipe {
+                    Some(pipe) => pipe.on_event(readable, writable),
+                    None if writable && self.casts.on_writable(self.poll.registry(), event.token().0) => {}
+                    None => self.ears.on_readable(event.token()),
+                }
             }
             while let Ok(order) = self.orders.try_recv() {
                 if matches!(order, Order::End) {
@@ -146,7 +167,7 @@ impl Engine {
                 self.take(order);
             }
             let now = Instant::now();
-            more = self.give(now) | self.ask(now) | self.steer(now);
+            more = self.give(now) | self.cast(now) | self.catch(now) | self.ask(now) | self.steer(now);
         }
     }
 
@@ -159,7 +180,8 @@ impl Engine {
         let told = self.fetches.values().filter(|fetch| is_news(fetch)).map(|fetch| fetch.told.0 + TELL);
         let late =
             self.fetches.values().filter_map(|fetch| fetch.due(self.time(now))).map(|after| now + after);
-        let next = idle.chain(silent).chain(again).chain(told).chain(late).min();
+        let cast = self.casts.due(self.time(now)).map(|at| now + at.since(self.time(now)));
+        let next = idle.chain(silent).chain(again).chain(told).chain(late).chain(cast).min();
         // A timer of the poll is rounded down, and would find nothing due.
         next.map(|at| at.saturating_duration_since(now) + Duration::from_millis(1))
     }
@@ -332,7 +354,8 @@ impl Engine {
 
     /// Gives to all who ask, each a piece at most.
     fn give(&mut self, now: Instant) -> bool {
-        let (mut more, mut gone) = (false, Vec::new());
+        let (mut more, mut gone, mut opened) = (false, Vec::new(), false);
+        let time = self.time(now);
         let fetches = &self.fetches;
         let part = |session: SessionId, blob: Blob| {
             let of_it = |fetch: &&Fetch| fetch.session == session && fetch.blob == blob;
@@ -342,6 +365,8 @@ impl Engine {
             match giver.turn(now, pipe, &self.tools.files, part) {
                 Ok(turn) => {
                     more |= turn.more;
+                    opened |= turn.opened;
+                    giver.take_said().into_iter().for_each(|said| self.casts.on_said(time, *link, said));
                     if let Some(session) = turn.session {
                         self.tools.tell(News::AskAccess { link: *link, session });
                     }
@@ -352,8 +377,70 @@ impl Engine {
                 Err(_) => gone.push(*link),
             }
         }
-        gone.iter().for_each(|link| drop(self.givers.remove(link)));
+        for link in gone {
+            self.givers.remove(&link);
+            self.casts.on_gone(time, link);
+        }
+        if opened {
+            let next = &mut self.next;
+            let token = || {
+                *next += 1;
+                *next
+            };
+            self.casts.invite(time, self.poll.registry(), token, &mut self.givers);
+        }
         more
+    }
+
+    /// Sends to all who ask for the same at once.
+    fn cast(&mut self, now: Instant) -> bool {
+        self.casts.turn(self.time(now), self.poll.registry(), &mut self.givers)
+    }
+
+    /// Hears what is cast, and says what came of it.
+    fn catch(&mut self, now: Instant) -> bool {
+        let (time, mut failed) = (self.time(now), Vec::new());
+        let (fetches, scratch) = (&mut self.fetches, &mut self.scratch);
+        let more = self.ears.receive(|from, datagram| {
+            let Some(cast) = slice::cast_of(datagram) else { return };
+            for (id, fetch) in &mut *fetches {
+                match fetch.on_datagram(time, (cast, from), datagram, scratch) {
+                    Ok(true) => return,
+                    Ok(false) => {}
+                    Err(e) => failed.push((*id, taking::disk(e))),
+                }
+            }
+        });
+        failed.into_iter().for_each(|(id, refusal)| self.end(id, Err(refusal)));
+        let mut catching = false;
+        for fetch in self.fetches.values_mut() {
+            while let Some((link, ask)) = fetch.says(time) {
+                if let Some((pipe, asker)) = self.askers.get_mut(&(link as usize)) {
+                    asker.ask(now, pipe, ask);
+                    let _ = pipe.write(now); // a connection that broke is noticed when it is read
+                }
+            }
+            catching |= fetch.catching.is_some();
+        }
+        if !catching {
+            self.ears.close();
+        }
+        more
+    }
+
+    /// Takes part in a cast of what is fetched.
+    fn join(&mut self, now: Instant, id: u64, invitation: Invitation) {
+        let (token, link) = (Token(self.token()), invitation.holder);
+        let Some((pipe, asker)) = self.askers.get_mut(&(link as usize)) else { return };
+        let Ok(local) = pipe.stream.local_addr() else { return };
+        match self.ears.open(self.poll.registry(), token, local) {
+            Ok(room) => {
+                let Some(fetch) = self.fetches.get_mut(&id) else { return };
+                asker.ask(now, pipe, Ask::Join(room));
+                fetch.catching = Some(invitation.accept(&fetch.access, fetch.session, asker.address.ip()));
+            }
+            Err(e) => log::info("files", format_args!("a cast of a file cannot be heard: {e}")),
+        }
     }
 
     /// Hears what holders say, each a record at most.
@@ -393,6 +480,9 @@ impl Engine {
         let ids: Vec<u64> = self.fetches.keys().copied().collect();
         for id in ids {
             self.connect(now, id);
+            if let Some(invitation) = self.fetches.get_mut(&id).and_then(Fetch::may_join) {
+                self.join(now, id, invitation);
+            }
             let time = self.time(now);
             let Some(fetch) = self.fetches.get_mut(&id) else { continue };
             more |= fetch.check();
@@ -455,7 +545,9 @@ impl Engine {
     /// Brings what is whole to the disk, on a thread that may wait for it.
     fn finish(&mut self, id: u64) {
         let Some(fetch) = self.fetches.get_mut(&id) else { return };
-        fetch.finishing = true;
+        (fetch.finishing, fetch.catching) = (true, None);
+        // Nobody owes anything any more, and a cast need not wait for what is heard here.
+        self.askers.retain(|_, (_, asker)| asker.fetch != id);
         let (session, blob, tools) = (fetch.session, fetch.blob.id, self.tools.clone());
         let file = fetch.file().map_or_else(|| Err(io::ErrorKind::NotFound.into()), std::fs::File::try_clone);
         let work = move || {
@@ -498,6 +590,14 @@ fn hear(
             pieces.into_iter().for_each(|piece| fetch.download.gives(link, piece));
             true
         }
+        Ok(Some(Heard::Cast(cast, length))) => {
+            fetch.invitation = Invitation::new(link, fetch.blob.size, cast, length);
+            fetch.invitation.is_some()
+        }
+        Ok(Some(Heard::Over)) => {
+            fetch.on_cast_over(link);
+            true
+        }
         Ok(None) => return Ok(false),
         Err(e) if e.kind() == io::ErrorKind::InvalidData => return Err(Trouble::Liar),
         Err(_) => return Err(Trouble::Holder),
@@ -520,7 +620,7 @@ fn is_news(fetch: &Fetch) -> bool {
     !fetch.finishing && (fetch.told.1, fetch.told.2) != (fetch.done(), fetch.download.useful())
 }
 
-fn nonce() -> io::Result<[u8; NONCE]> {
+pub(super) fn nonce() -> io::Result<[u8; NONCE]> {
     let seed = random_seed().map_err(io::Error::other)?;
     seed.first_chunk().copied().ok_or_else(|| io::ErrorKind::Other.into())
 }

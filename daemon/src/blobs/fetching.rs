@@ -5,7 +5,10 @@
 //!
 //! Invariant: every byte in the part that [`Download::held`] names was proved by the tree.
 
-use super::files::{Files, Room};
+use super::{
+    catching::{Catching, Invitation},
+    files::{Files, Room},
+};
 use chalktalk_ipc::{SessionId, UserId};
 use chalktalk_protocol::{
     Instant as Time,
@@ -58,7 +61,10 @@ pub(super) struct Fetch {
     /// Whom not to ask again.
     liars: BTreeSet<SocketAddr>,
     pub(super) download: Download,
-    log: Vec<u32>,
+    pub(super) log: Vec<u32>,
+    /// A cast of it, that somebody told of and that is taken part in.
+    pub(super) invitation: Option<Invitation>,
+    pub(super) catching: Option<Catching>,
     tree: Option<Arc<Tree>>,
     file: Option<File>,
     leaves: Vec<Leaf>,
@@ -95,6 +101,8 @@ impl Fetch {
             liars: BTreeSet::new(),
             download: Download::new(tree::pieces(blob.size), random),
             log: Vec::new(),
+            invitation: None,
+            catching: None,
             tree: None,
             file: None,
             leaves: Vec::new(),
@@ -199,6 +207,11 @@ impl Fetch {
         if !self.download.on_piece(holder, piece) {
             return Ok(false);
         }
+        self.keep(piece, bytes)
+    }
+
+    /// Keeps a piece, unless it is here. False: it is not genuine.
+    pub(super) fn keep(&mut self, piece: u32, bytes: &[u8]) -> io::Result<bool> {
         if self.download.held().contains(piece) {
             return Ok(true);
         }
@@ -215,10 +228,23 @@ impl Fetch {
     /// Somebody has gone.
     pub(super) fn on_gone(&mut self, holder: u64) {
         self.download.lose(holder);
+        self.on_cast_over(holder);
         if self.leaves_from.is_some_and(|(from, _)| from == holder) {
             self.leaves_from = None;
             self.leaves.clear();
         }
+    }
+
+    /// Somebody casts it no longer.
+    pub(super) fn on_cast_over(&mut self, holder: u64) {
+        self.invitation.take_if(|invitation| invitation.holder == holder);
+        self.catching.take_if(|catching| catching.holder() == holder);
+    }
+
+    /// The cast to take part in now: as soon as it can be told what is genuine and what is missing.
+    pub(super) fn may_join(&mut self) -> Option<Invitation> {
+        let ready = self.tree.is_some() && self.check.is_none() && !self.finishing && self.catching.is_none();
+        self.invitation.take_if(|_| ready)
     }
 
     /// What to ask a holder for next.
@@ -227,6 +253,9 @@ impl Fetch {
             return None;
         }
         if self.tree.is_some() {
+            if self.catching.as_ref().is_some_and(|catching| catching.is_live(time)) {
+                return None;
+            }
             return self.download.next(time, holder).map(Ask::Piece);
         }
         match self.leaves_from {
@@ -257,7 +286,8 @@ impl Fetch {
 
     /// When something has to be looked at.
     pub(super) fn due(&self, time: Time) -> Option<Duration> {
-        self.download.due(time).map(|at| at.since(time))
+        let cast = self.catching.as_ref().and_then(|catching| catching.due(time));
+        self.download.due(time).into_iter().chain(cast).min().map(|at| at.since(time))
     }
 
     /// Nobody gives anything: everybody is asked again, less and less often.

@@ -6,6 +6,7 @@ use super::{fetching::Part, files::Files, pipe::Pipe};
 use chalktalk_ipc::SessionId;
 use chalktalk_protocol::blob::{
     Access, Blob,
+    slice::CastId,
     tree::{self, Tree},
     wire::{Ask, End, GREETING, Greeting, MAX_ASK, MAX_LEAVES, Nonce, Sealing, Tell},
 };
@@ -13,6 +14,9 @@ use std::{collections::VecDeque, fs::File, io, os::unix::fs::FileExt, sync::Arc,
 
 /// What an asker may have asked for and not been given.
 const MAX_WANTS: usize = 16;
+
+/// What an asker may have said of a cast before that is looked at.
+const MAX_SAID: usize = 256;
 
 /// Pieces that a holder tells of in one record.
 const MAX_NEWS: usize = 4096;
@@ -30,6 +34,7 @@ enum Stage {
     /// The asker says what it wants.
     Opening {
         session: SessionId,
+        access: Access,
         asks: Sealing,
         tells: Sealing,
     },
@@ -39,6 +44,11 @@ enum Stage {
 struct Giving {
     session: SessionId,
     blob: Blob,
+    access: Access,
+    /// It would hear a cast, and was not told of one yet.
+    hears: bool,
+    /// What it has said about a cast.
+    said: Vec<Ask>,
     tree: Arc<Tree>,
     file: File,
     asks: Sealing,
@@ -57,8 +67,8 @@ pub(super) struct Turn {
     pub(super) more: bool,
     /// Ask the loop for the key of this session.
     pub(super) session: Option<SessionId>,
-    /// Pieces sent.
-    pub(super) pieces: u64,
+    /// Somebody who would hear a cast has said what they want.
+    pub(super) opened: bool,
 }
 
 impl Giver {
@@ -77,6 +87,7 @@ impl Giver {
         pipe.output().extend_from_slice(&self.nonce);
         self.stage = Stage::Opening {
             session: greeting.session,
+            access: access.clone(),
             asks: sealing(End::Asker),
             tells: sealing(End::Holder),
         };
@@ -98,23 +109,26 @@ impl Giver {
             turn.session = Some(greeting.session);
             self.stage = Stage::Access(greeting);
         }
-        if let Stage::Opening { session, asks, tells } = &mut self.stage
+        if let Stage::Opening { session, access, asks, tells } = &mut self.stage
             && let Some(body) = pipe.record(now, MAX_ASK)?
         {
             let mut scratch = Vec::new();
             let body = asks.open(body, &mut scratch).ok_or(io::ErrorKind::PermissionDenied)?;
-            let Some(Ask::Open(blob)) = Ask::read(body) else {
+            let Some(Ask::Open(blob, hears)) = Ask::read(body) else {
                 return Err(io::ErrorKind::InvalidData.into());
             };
-            let (session, asks, tells) = (*session, asks.clone(), tells.clone());
-            let giving = Giving::begin(session, blob, asks, tells, files, part(session, blob), pipe)?;
+            let (session, access) = (*session, access.clone());
+            let sealing = (asks.clone(), tells.clone());
+            let mut giving = Giving::begin(session, blob, access, sealing, files, part(session, blob), pipe)?;
+            giving.hears = hears;
+            turn.opened = hears;
             self.stage = Stage::Giving(Box::new(giving));
         }
         if let Stage::Giving(giving) = &mut self.stage {
             giving.listen(now, pipe)?;
             if pipe.is_written() {
                 let part = giving.told.is_some().then(|| part(giving.session, giving.blob));
-                turn.pieces = giving.tell(pipe, files, part)?;
+                giving.tell(pipe, files, part)?;
             }
             turn.more = pipe.is_written() && !giving.wants.is_empty();
         }
@@ -126,12 +140,49 @@ impl Giver {
     }
 }
 
+impl Giver {
+    /// What is given, if all of it is here, and the asker would hear a cast and was not told of one.
+    pub(super) fn may_be_cast_to(&self) -> Option<(SessionId, Blob)> {
+        let Stage::Giving(giving) = &self.stage else { return None };
+        (giving.hears && giving.told.is_none()).then_some((giving.session, giving.blob))
+    }
+
+    /// How what is given is sealed, and where it is read.
+    pub(super) fn source(&self) -> Option<(Access, &File)> {
+        let Stage::Giving(giving) = &self.stage else { return None };
+        Some((giving.access.clone(), &giving.file))
+    }
+
+    /// Tells of a cast.
+    pub(super) fn tell_cast(&mut self, pipe: &mut Pipe, cast: CastId, length: u16) {
+        if let Stage::Giving(giving) = &mut self.stage {
+            giving.hears = false;
+            giving.tells.put(pipe.output(), |out| Tell::Cast(cast, length).put(out));
+        }
+    }
+
+    /// Tells that it is over.
+    pub(super) fn tell_cast_over(&mut self, pipe: &mut Pipe) {
+        if let Stage::Giving(giving) = &mut self.stage {
+            giving.tells.put(pipe.output(), |out| Tell::Over.put(out));
+        }
+    }
+
+    /// What the asker has said of a cast since the last time.
+    pub(super) fn take_said(&mut self) -> Vec<Ask> {
+        match &mut self.stage {
+            Stage::Giving(giving) => std::mem::take(&mut giving.said),
+            _ => Vec::new(),
+        }
+    }
+}
+
 impl Giving {
     fn begin(
         session: SessionId,
         blob: Blob,
-        asks: Sealing,
-        mut tells: Sealing,
+        access: Access,
+        (asks, mut tells): (Sealing, Sealing),
         files: &Files,
         part: Option<Part<'_>>,
         pipe: &mut Pipe,
@@ -151,6 +202,9 @@ impl Giving {
         Ok(Self {
             session,
             blob,
+            access,
+            hears: false,
+            said: Vec::new(),
             tree,
             file,
             asks,
@@ -163,11 +217,14 @@ impl Giving {
     }
 
     fn listen(&mut self, now: Instant, pipe: &mut Pipe) -> io::Result<()> {
-        while self.wants.len() < MAX_WANTS {
+        while self.wants.len() < MAX_WANTS && self.said.len() < MAX_SAID {
             let Some(body) = pipe.record(now, MAX_ASK)? else { return Ok(()) };
             let body = self.asks.open(body, &mut self.scratch).ok_or(io::ErrorKind::InvalidData)?;
             match Ask::read(body) {
                 Some(ask @ (Ask::Leaves(..) | Ask::Piece(_))) => self.wants.push_back(ask),
+                Some(said @ (Ask::Join(_) | Ask::Held(..) | Ask::Caught(_) | Ask::Lacking(..))) => {
+                    self.said.push(said)
+                }
                 _ => return Err(io::ErrorKind::InvalidData.into()),
             }
         }
@@ -175,11 +232,11 @@ impl Giving {
     }
 
     /// Answers one wish, and tells what has come since.
-    fn tell(&mut self, pipe: &mut Pipe, files: &Files, part: Option<Option<Part<'_>>>) -> io::Result<u64> {
+    fn tell(&mut self, pipe: &mut Pipe, files: &Files, part: Option<Option<Part<'_>>>) -> io::Result<()> {
         if let Some(part) = part {
             self.tell_news(pipe, files, part)?;
         }
-        let Some(ask) = self.wants.pop_front() else { return Ok(0) };
+        let Some(ask) = self.wants.pop_front() else { return Ok(()) };
         match ask {
             Ask::Leaves(first, count) => {
                 let leaves = self.tree.leaves();
@@ -187,7 +244,6 @@ impl Giving {
                 let leaves =
                     leaves.get(first as usize..end.min(leaves.len())).ok_or(io::ErrorKind::InvalidData)?;
                 self.tells.put(pipe.output(), |out| Tell::Leaves(first, leaves.as_flattened()).put(out));
-                Ok(0)
             }
             Ask::Piece(piece) if piece < tree::pieces(self.blob.size) => {
                 let length = tree::length(self.blob.size, piece);
@@ -197,10 +253,10 @@ impl Giving {
                 let bytes = &mut self.piece[..length];
                 self.file.read_exact_at(bytes, tree::offset(piece))?;
                 self.tells.put(pipe.output(), |out| Tell::Piece(piece, bytes).put(out));
-                Ok(1)
             }
-            Ask::Piece(_) | Ask::Open(_) => Err(io::ErrorKind::InvalidData.into()),
+            _ => return Err(io::ErrorKind::InvalidData.into()),
         }
+        Ok(())
     }
 
     /// Of a part: which pieces have come. When nobody fetches it any more, it is whole or no longer given.

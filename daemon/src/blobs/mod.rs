@@ -6,6 +6,9 @@
 //! Invariant: a transfer belongs to one connection and ends with it; what has come of a blob stays.
 
 mod asking;
+mod casting;
+mod catching;
+mod ears;
 mod engine;
 mod fetching;
 mod files;
@@ -15,7 +18,8 @@ mod taking;
 #[cfg(test)]
 mod tests;
 
-use crate::local::ConnectionId;
+use crate::{local::ConnectionId, net::Groups};
+use casting::Where;
 use chalktalk_ipc::{
     Answer, BlobId, MAX_BLOB, OriginId, Refusal, RefusalCode, SessionId, UserId, event::BlobSummary,
 };
@@ -127,11 +131,16 @@ struct Transfer {
 
 impl Blobs {
     /// Starts the engine over the blobs below a state folder. `waker` wakes the loop when there is news; `quota` is
-    /// how many bytes of files are kept for each user.
+    /// how many bytes of files are kept for each user. Casts go to the groups and port `casts_to`.
     ///
     /// # Errors
     /// There is no thread or poll to be had.
-    pub fn start(state: &Path, quota: Option<u64>, waker: Arc<Waker>) -> io::Result<Self> {
+    pub fn start(
+        state: &Path,
+        quota: Option<u64>,
+        waker: Arc<Waker>,
+        (groups, port): (Groups, u16),
+    ) -> io::Result<Self> {
         let poll = Poll::new()?;
         let own_waker = Engine::waker(&poll)?;
         let files = Files::new(state, quota);
@@ -144,7 +153,7 @@ impl Blobs {
             news: news_out,
             loop_waker: waker,
         };
-        let engine = Engine::new(poll, orders_in, tools)?;
+        let engine = Engine::new(poll, orders_in, tools, Where { groups, port })?;
         let engine = thread::Builder::new().name("blobs".into()).spawn(move || engine.run())?;
         let (transfers, last) = (BTreeMap::new(), 0);
         Ok(Self { orders, waker: own_waker, news, files, transfers, last, engine: Some(engine) })

@@ -1,8 +1,10 @@
 //! Engines that give to and take from each other over the loopback interface, among holders who lie, stall and vanish.
 
 use super::{
-    Access, Blob, Engine, Files, News, Order, Refusal, RefusalCode, SessionId, Taking, UserId, engine::Tools,
+    Access, Blob, Engine, Files, News, Order, Refusal, RefusalCode, SessionId, Taking, UserId,
+    casting::Where, engine::Tools,
 };
+use crate::net::Groups;
 use chalktalk_ipc::BlobId;
 use chalktalk_protocol::{
     blob::{
@@ -31,6 +33,11 @@ const SESSION: SessionId = SessionId([7; 16]);
 const USER: UserId = UserId([1; 32]);
 const ENOUGH: Duration = Duration::from_secs(30);
 
+/// Not where daemons of this machine cast to.
+fn casts_to() -> Where {
+    Where { groups: Groups::default().of_casts(), port: 47_999 }
+}
+
 /// One daemon's blobs without the daemon: a thread answers what the engine asks.
 struct Rig {
     folder: PathBuf,
@@ -47,13 +54,14 @@ struct Rig {
 
 impl Rig {
     fn new(key: Option<Key>) -> Self {
-        static NUMBER: AtomicUsize = AtomicUsize::new(0);
-        let name =
-            format!("chalktalk-blobs-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
-        Self::at(std::env::temp_dir().join(name), key)
+        Self::at(new_folder(), key)
     }
 
     fn at(folder: PathBuf, key: Option<Key>) -> Self {
+        Self::with(folder, Access { key, cast: None })
+    }
+
+    fn with(folder: PathBuf, access: Access) -> Self {
         fs::create_dir_all(&folder).unwrap();
         let files = Files::new(&folder, Some(64 << 20));
         let (poll, event_loop) = (Poll::new().unwrap(), Poll::new().unwrap());
@@ -67,7 +75,7 @@ impl Rig {
             news: news_out,
             loop_waker: Engine::waker(&event_loop).unwrap(),
         };
-        let engine = Engine::new(poll, orders_in, tools).unwrap();
+        let engine = Engine::new(poll, orders_in, tools, casts_to()).unwrap();
         let engine = Some(thread::spawn(move || engine.run()));
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = listener.local_addr().unwrap();
@@ -81,7 +89,7 @@ impl Rig {
                 door_waker.wake().unwrap();
             }
         });
-        let (access, holders) = (Access { key }, Arc::<Mutex<Vec<SocketAddr>>>::default());
+        let holders = Arc::<Mutex<Vec<SocketAddr>>>::default();
         let (end, ends) = mpsc::channel();
         let node = Node {
             access: access.clone(),
@@ -135,6 +143,12 @@ impl Rig {
         self.end().unwrap().unwrap().read_to_end(&mut bytes).unwrap();
         bytes
     }
+}
+
+fn new_folder() -> PathBuf {
+    static NUMBER: AtomicUsize = AtomicUsize::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    std::env::temp_dir().join(format!("chalktalk-blobs-{}-{number}", std::process::id()))
 }
 
 /// What the engine asks the loop.
@@ -222,10 +236,11 @@ fn serve_badly(mut stream: std::net::TcpStream, bytes: &[u8], manner: Manner) ->
         stream.read_exact(&mut body)?;
         let mut out = Vec::new();
         match Ask::read(&body).ok_or(io::ErrorKind::InvalidData)? {
-            Ask::Open(_) => tells.put(&mut out, |out| Tell::Has(&[]).put(out)),
+            Ask::Open(..) => tells.put(&mut out, |out| Tell::Has(&[]).put(out)),
             Ask::Leaves(first, _) => {
                 tells.put(&mut out, |out| Tell::Leaves(first, tree.leaves().as_flattened()).put(out));
             }
+            Ask::Join(_) | Ask::Held(..) | Ask::Caught(_) | Ask::Lacking(..) => {}
             Ask::Piece(_) if manner == Manner::Stalls => continue,
             Ask::Piece(piece) => {
                 let start = tree::offset(piece) as usize;
@@ -305,7 +320,8 @@ fn strangers_and_those_with_another_key_are_told_nothing() {
         let mut nonce = [0; 16];
         if stream.read_exact(&mut nonce).is_ok() {
             let mut out = Vec::new();
-            Sealing::new(key, &greeting, &nonce, End::Asker).put(&mut out, |out| Ask::Open(blob).put(out));
+            Sealing::new(key, &greeting, &nonce, End::Asker)
+                .put(&mut out, |out| Ask::Open(blob, false).put(out));
             stream.write_all(&out).unwrap();
         }
         let mut rest = Vec::new();
@@ -350,4 +366,21 @@ fn what_cannot_be_kept_is_refused_with_the_reason() {
     assert!(rig.end().unwrap_err().message.contains("3 bytes, and not 4"));
     assert_eq!(rig.files.list(|_| true).len(), 1, "nothing else is left");
     assert_eq!(fs::read_dir(rig.folder.join("blobs/new")).unwrap().count(), 0);
+}
+
+#[test]
+fn what_several_ask_for_at_once_is_cast_to_them_sealed_or_not() {
+    for key in [None, Some(Key::new([5; 32]))] {
+        let access = Access { key, cast: Some(1_452) };
+        let [giver, one, two, three] = [(); 4].map(|()| Rig::with(new_folder(), access.clone()));
+        let large = bytes(100 * PIECE + 12_345);
+        let blob = giver.put(&large);
+        for taker in [&one, &two, &three] {
+            taker.ask_of(&[giver.address]);
+            taker.begin(blob);
+        }
+        for taker in [&one, &two, &three] {
+            assert!(taker.fetched() == large);
+        }
+    }
 }

@@ -44,6 +44,16 @@ impl Default for Groups {
     }
 }
 
+impl Groups {
+    /// The groups that large things are cast to: the next ones, so that only who wants them is sent them.
+    pub fn of_casts(self) -> Self {
+        let [a, b, c, d] = self.v4.octets();
+        let mut v6 = self.v6.octets();
+        v6[15] = v6[15].wrapping_add(1);
+        Self { v4: Ipv4Addr::new(a, b, c, d.wrapping_add(1)), v6: v6.into() }
+    }
+}
+
 /// How many ports after the group's are tried for the own one: as many daemons can share a machine.
 const OWN_PORTS: u16 = 64;
 /// Streams that wait to be accepted; more askers than are ever served at once.

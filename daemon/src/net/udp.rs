@@ -65,7 +65,7 @@ impl Default for Buffers {
 }
 
 impl Udp {
-    /// A socket on a port of every address of one family. `shared` ports can be taken by several daemons.
+    /// A socket on a port of one address, or of every one of its family. `shared` ports can be taken by several daemons.
     pub fn bind(any: IpAddr, port: u16, shared: bool, token: Token) -> io::Result<Self> {
         let socket =
             Socket::new(Domain::for_address(SocketAddr::new(any, port)), Type::DGRAM, Some(Protocol::UDP))?;
@@ -137,6 +137,17 @@ impl Udp {
         match group {
             IpAddr::V4(group) => self.socket.join_multicast_v4_n(&group, &index(interface)),
             IpAddr::V6(group) => self.socket.join_multicast_v6(&group, interface),
+        }
+    }
+
+    /// Enters a group on the link of one of this host's addresses: an IPv4 address, or an IPv6 one with its scope.
+    pub fn join_at(&self, group: IpAddr, local: SocketAddr) -> io::Result<()> {
+        match (group, local) {
+            (IpAddr::V4(group), SocketAddr::V4(local)) => self.socket.join_multicast_v4(&group, local.ip()),
+            (IpAddr::V6(group), SocketAddr::V6(local)) => {
+                self.socket.join_multicast_v6(&group, local.scope_id())
+            }
+            _ => Err(io::ErrorKind::InvalidInput.into()),
         }
     }
 

@@ -2,9 +2,13 @@
 //! itself.
 //!
 //! [`tree`] says what a genuine piece is, [`wire`] what two daemons say to each other about a blob, [`download`] which
-//! piece to ask whom for. None of them reads a file or a socket.
+//! piece to ask whom for. What several take at once is [`cast`] to all of them in [`slice`]s, which they [`catch`]. None of them
+//! reads a file or a socket.
 
+pub mod cast;
+pub mod catch;
 pub mod download;
+pub mod slice;
 pub mod tree;
 pub mod wire;
 
@@ -20,11 +24,13 @@ pub struct Blob {
     pub size: u64,
 }
 
-/// What is needed to fetch and to give blobs of a session: a key, unless it is an open one.
+/// What is needed to fetch and to give blobs of a session.
 #[derive(Clone, Debug)]
 pub struct Access {
-    /// What everything is sealed under.
+    /// What everything is sealed under; `None` in an open session.
     pub key: Option<Key>,
+    /// The longest datagram of a cast, in bytes of UDP payload; `None`: there is no multicast here.
+    pub cast: Option<usize>,
 }
 
 impl Access {

@@ -4,8 +4,13 @@
 //! asker:  "CTBL" | version u8 | session 16 | key id u32 | nonce 16
 //! holder: nonce 16
 //! then records, both ways:  length u32 | body
-//! asker:  0 blob 32 size u64 (first) | 1 first u32 count u32 | 2 piece u32
-//! holder: 0 bits (first)             | 1 first u32 leaves    | 2 piece u32 bytes | 3 pieces u32…
+//! asker:  0 blob 32 size u64 hears u8 (first) | 1 first u32 count u32 | 2 piece u32
+//! holder: 0 bits (first)                      | 1 first u32 leaves    | 2 piece u32 bytes | 3 pieces u32…
+//! ```
+//! and about a cast of that blob ([`super::cast`]):
+//! ```text
+//! holder: 4 cast 16 length u16 | 5 (it is over)
+//! asker:  3 room u32 (it joins) | 4 first u32 count u32 (pieces held) | 5 number u32 (heard) | 6 piece u32 slices 32 (lacking)
 //! ```
 //! All integers are little endian. In a sealed session each body is sealed under a key that both nonces go into: what
 //! somebody has recorded opens nothing, and is answered by nothing.
@@ -14,6 +19,7 @@
 
 use super::{
     Blob,
+    slice::{CastId, Slices},
     tree::{Leaf, MAX_PIECES, PIECE},
 };
 use crate::seal::{Key, OVERHEAD};
@@ -72,31 +78,40 @@ impl Greeting {
 /// What an asker says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Ask {
-    /// Which blob it is about.
-    Open(Blob),
+    /// Which blob it is about, and whether a cast of it would be heard.
+    Open(Blob, bool),
     /// So many leaves from one on.
     Leaves(u32, u32),
     /// A piece.
     Piece(u32),
+    /// It takes part in the cast it was told of, and has room for so many datagrams.
+    Join(u32),
+    /// It holds so many pieces from one on: they need not be cast for it.
+    Held(u32, u32),
+    /// It has heard the cast up to this number.
+    Caught(u32),
+    /// It lacks slices of a piece that were cast.
+    Lacking(u32, Slices),
 }
 
 impl Ask {
     /// Appends its body.
     pub fn put(&self, out: &mut Vec<u8>) {
         match self {
-            Self::Open(blob) => {
+            Self::Open(blob, hears) => {
                 out.push(0);
                 out.extend_from_slice(&blob.id.0);
                 out.extend_from_slice(&blob.size.to_le_bytes());
+                out.push(u8::from(*hears));
             }
-            Self::Leaves(first, count) => {
-                out.push(1);
-                out.extend_from_slice(&first.to_le_bytes());
-                out.extend_from_slice(&count.to_le_bytes());
-            }
-            Self::Piece(piece) => {
-                out.push(2);
-                out.extend_from_slice(&piece.to_le_bytes());
+            Self::Leaves(first, count) => put(out, 1, &[*first, *count]),
+            Self::Piece(piece) => put(out, 2, &[*piece]),
+            Self::Join(room) => put(out, 3, &[*room]),
+            Self::Held(first, count) => put(out, 4, &[*first, *count]),
+            Self::Caught(number) => put(out, 5, &[*number]),
+            Self::Lacking(piece, slices) => {
+                put(out, 6, &[*piece]);
+                out.extend_from_slice(&slices.to_bytes());
             }
         }
     }
@@ -105,15 +120,24 @@ impl Ask {
     pub fn read(body: &[u8]) -> Option<Self> {
         let (kind, rest) = body.split_first()?;
         match (kind, rest.len()) {
-            (0, 40) => {
-                let (id, size) = rest.split_first_chunk::<32>()?;
-                Some(Self::Open(Blob { id: BlobId(*id), size: u64::from_le_bytes(size.try_into().ok()?) }))
+            (0, 41) => {
+                let (id, rest) = rest.split_first_chunk::<32>()?;
+                let (size, hears) = rest.split_first_chunk::<8>()?;
+                let blob = Blob { id: BlobId(*id), size: u64::from_le_bytes(*size) };
+                (hears[0] <= 1).then_some(Self::Open(blob, hears[0] == 1))
             }
             (1, 8) => {
                 let (first, count) = (number(&rest[..4])?, number(&rest[4..])?);
                 (count <= MAX_LEAVES).then_some(Self::Leaves(first, count))
             }
             (2, 4) => number(rest).map(Self::Piece),
+            (3, 4) => number(rest).map(Self::Join),
+            (4, 8) => Some(Self::Held(number(&rest[..4])?, number(&rest[4..])?)),
+            (5, 4) => number(rest).map(Self::Caught),
+            (6, 36) => {
+                let (piece, slices) = rest.split_first_chunk::<4>()?;
+                Some(Self::Lacking(u32::from_le_bytes(*piece), Slices::from_bytes(slices.first_chunk()?)))
+            }
             _ => None,
         }
     }
@@ -130,20 +154,33 @@ pub enum Tell<'a> {
     Piece(u32, &'a [u8]),
     /// It has these pieces as well by now, u32 each.
     Also(&'a [u8]),
+    /// It casts the blob from now on, in slices of so many bytes, to who joins.
+    Cast(CastId, u16),
+    /// It does not cast it any more, or not to this asker.
+    Over,
 }
 
 impl<'a> Tell<'a> {
     /// Appends its body.
     pub fn put(&self, out: &mut Vec<u8>) {
-        let (kind, number, bytes) = match self {
-            Self::Has(bits) => (0, None, *bits),
-            Self::Leaves(first, leaves) => (1, Some(first), *leaves),
-            Self::Piece(piece, bytes) => (2, Some(piece), *bytes),
-            Self::Also(pieces) => (3, None, *pieces),
-        };
-        out.push(kind);
-        out.extend(number.into_iter().flat_map(|number| number.to_le_bytes()));
-        out.extend_from_slice(bytes);
+        match self {
+            Self::Has(_) => out.push(0),
+            Self::Leaves(first, _) => put(out, 1, &[*first]),
+            Self::Piece(piece, _) => put(out, 2, &[*piece]),
+            Self::Also(_) => out.push(3),
+            Self::Cast(..) => out.push(4),
+            Self::Over => out.push(5),
+        }
+        match self {
+            Self::Has(bytes) | Self::Leaves(_, bytes) | Self::Piece(_, bytes) | Self::Also(bytes) => {
+                out.extend_from_slice(bytes);
+            }
+            Self::Cast(cast, length) => {
+                out.extend_from_slice(cast);
+                out.extend_from_slice(&length.to_le_bytes());
+            }
+            Self::Over => {}
+        }
     }
 
     /// `None`: it is nothing that a holder says.
@@ -161,9 +198,19 @@ impl<'a> Tell<'a> {
                 (bytes.len() <= PIECE).then_some(Self::Piece(number(piece)?, bytes))
             }
             3 => rest.len().is_multiple_of(4).then_some(Self::Also(rest)),
+            4 => {
+                let (cast, length) = rest.split_first_chunk()?;
+                Some(Self::Cast(*cast, u16::from_le_bytes(length.try_into().ok()?)))
+            }
+            5 => rest.is_empty().then_some(Self::Over),
             _ => None,
         }
     }
+}
+
+fn put(out: &mut Vec<u8>, kind: u8, numbers: &[u32]) {
+    out.push(kind);
+    out.extend(numbers.iter().flat_map(|number| number.to_le_bytes()));
 }
 
 fn number(bytes: &[u8]) -> Option<u32> {
@@ -242,9 +289,19 @@ mod tests {
         other[4] = 2;
         assert_eq!(Greeting::decode(&other), None);
         let blob = Blob { id: BlobId([9; 32]), size: 1 << 40 };
-        for ask in [Ask::Open(blob), Ask::Leaves(5, MAX_LEAVES), Ask::Piece(u32::MAX)] {
+        let lacking = Ask::Lacking(3, Slices::from_bytes(&[0xa5; Slices::BYTES]));
+        for ask in [
+            Ask::Open(blob, true),
+            Ask::Leaves(5, MAX_LEAVES),
+            Ask::Piece(u32::MAX),
+            Ask::Join(104),
+            Ask::Held(3, u32::MAX),
+            Ask::Caught(70_000),
+            lacking,
+        ] {
             let mut body = Vec::new();
             ask.put(&mut body);
+            assert!(body.len() + OVERHEAD <= MAX_ASK);
             assert_eq!(Ask::read(&body), Some(ask));
             assert_eq!(Ask::read(&body[..body.len() - 1]), None);
             body.push(0);
@@ -257,6 +314,8 @@ mod tests {
             Tell::Leaves(1, &leaves),
             Tell::Piece(2, b"abc"),
             Tell::Also(&[0; 8]),
+            Tell::Cast([4; 16], 1_422),
+            Tell::Over,
         ] {
             let mut body = Vec::new();
             tell.put(&mut body);

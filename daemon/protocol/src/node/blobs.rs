@@ -3,7 +3,7 @@
 //! Invariant: who is not in a session now is given no key of it, and so learns nothing of its blobs.
 
 use super::{Node, local::refuse};
-use crate::{blob::Access, session::Session};
+use crate::{blob::Access, net::Way, session::Session};
 use chalktalk_ipc::{HostId, OriginId, Refusal, RefusalCode, SessionId, UserId};
 use std::net::SocketAddr;
 
@@ -28,7 +28,10 @@ impl Node {
 
     /// What other hosts have to know to be given blobs of a session. `None`: nothing is given.
     pub fn blob_key(&self, session: SessionId) -> Option<Access> {
-        self.sessions.get(&session).filter(|session| session.is_active())?.keys.access()
+        let keys = &self.sessions.get(&session).filter(|session| session.is_active())?.keys;
+        let multicast = self.paths.mode.allows(Way::Multicast4);
+        let cast = multicast.then(|| self.paths.payload());
+        keys.can_send().then(|| Access { key: keys.sending_key().cloned(), cast })
     }
 
     /// Sessions that a local user is in.

@@ -45,6 +45,7 @@ const MEMORY: u32 = 8;
 /// A member whose report was so far behind those of others lags: it is not taken to be where they are. Two bursts.
 const LAG: u64 = 64;
 
+#[derive(Debug)]
 struct Member {
     have: Seq,
     lags: bool,
@@ -52,10 +53,11 @@ struct Member {
     progress: Instant,
 }
 
-/// The flow control of one log that is written here.
-pub struct Flow {
+/// The flow control of one log that is written here, or of a blob that is cast: to members that `K` names.
+#[derive(Debug)]
+pub struct Flow<K = HostId> {
     window: f64,
-    members: BTreeMap<HostId, Member>,
+    members: BTreeMap<K, Member>,
     /// The most that somebody has reported.
     frontier: Seq,
     sent: Seq,
@@ -68,7 +70,7 @@ pub struct Flow {
     quiet: (Instant, u32),
 }
 
-impl Flow {
+impl<K: Ord + Copy> Flow<K> {
     /// Of a log whose last slot is `sent`.
     pub fn new(sent: Seq) -> Self {
         Self {
@@ -85,7 +87,7 @@ impl Flow {
     }
 
     /// Says which hosts are in the session now, with the datagrams their sockets can hold.
-    pub fn set_members(&mut self, hosts: impl Iterator<Item = (HostId, u32)>, now: Instant) {
+    pub fn set_members(&mut self, hosts: impl Iterator<Item = (K, u32)>, now: Instant) {
         let mut before = std::mem::take(&mut self.members);
         for (host, window) in hosts {
             let member = before.remove(&host).unwrap_or(Member {
@@ -127,7 +129,7 @@ impl Flow {
     }
 
     /// A member says how far it has come.
-    pub fn on_report(&mut self, host: HostId, have: Seq, window: u32, now: Instant) {
+    pub fn on_report(&mut self, host: K, have: Seq, window: u32, now: Instant) {
         let Some(member) = self.members.get_mut(&host) else { return };
         member.window = window;
         if have > member.have || have >= self.sent {
@@ -144,7 +146,7 @@ impl Flow {
     }
 
     /// In a large group no news is good news.
-    fn follow(&mut self, host: HostId, have: Seq, now: Instant) {
+    fn follow(&mut self, host: K, have: Seq, now: Instant) {
         self.frontier = have.min(self.sent).max(self.frontier);
         let frontier = self.frontier;
         if let Some(member) = self.members.get_mut(&host) {
