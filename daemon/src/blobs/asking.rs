@@ -21,7 +21,8 @@ pub(super) struct Asker {
     /// What it was asked for and has not given.
     pub(super) owes: u32,
     blob: Blob,
-    access: Access,
+    /// What the connection is sealed under, and whether a cast would be heard.
+    pub(super) access: Access,
     greeting: Greeting,
     sealing: Option<(Sealing, Sealing)>,
     scratch: Vec<u8>,

@@ -437,7 +437,7 @@ impl Engine {
             Ok(room) => {
                 let Some(fetch) = self.fetches.get_mut(&id) else { return };
                 asker.ask(now, pipe, Ask::Join(room));
-                fetch.catching = Some(invitation.accept(&fetch.access, fetch.session, asker.address.ip()));
+                fetch.catching = Some(invitation.accept(&asker.access, fetch.session, asker.address.ip()));
             }
             Err(e) => log::info("files", format_args!("a cast of a file cannot be heard: {e}")),
         }

@@ -16,7 +16,7 @@ use std::{
     io::Read,
     ops::ControlFlow,
     path::PathBuf,
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
     thread,
     time::{Duration, Instant},
 };
