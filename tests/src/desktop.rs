@@ -6,7 +6,7 @@ use crate::{
     lab::{Host, Process, skip, tool},
     wait,
 };
-use std::{path::Path, time::Duration};
+use std::{path::Path, process::Command, time::Duration};
 
 /// Windows take seconds to open without a graphics card, and more on a busy machine.
 pub const OPEN: Duration = Duration::from_secs(60);
@@ -23,6 +23,15 @@ pub struct Desktop {
     _screen: Process,
 }
 
+/// A display without hardware. It heeds no lock file: one that an earlier run left names a process of another namespace,
+/// and by now perhaps one of ours.
+pub fn display_server(host: &Host, display: &str, [width, height]: [u32; 2]) -> Command {
+    let mut command = host.command("Xvfb");
+    let screen = format!("{width}x{height}x24");
+    command.args([display, "-screen", "0", &screen, "-nolisten", "tcp", "-nolock"]);
+    command
+}
+
 impl Desktop {
     /// Opens a board's window on a display of this size, in pixels. Where the machine lacks the tools the test is skipped.
     pub fn open(host: &Host, board: &str, size: [u32; 2]) -> Self {
@@ -37,9 +46,8 @@ impl Desktop {
             }
         }
         let display = format!(":{}", 90 + host.index());
-        let mut screen = host.command("Xvfb");
-        let screen_of = format!("{width}x{height}x24");
-        screen.args([&display, "-screen", "0", &screen_of, "-nolisten", "tcp", "-noreset"]);
+        let mut screen = display_server(host, &display, [width, height]);
+        screen.arg("-noreset");
         let mut this = Self {
             host: host.clone(),
             window: host.spawn("nothing yet", host.command("true")),

@@ -2,6 +2,7 @@
 
 use crate::together::{await_standing, end, invited, register, run, runs, start};
 use chalktalk_tests::{
+    desktop::display_server,
     lab::{Host, Lab, Process, require},
     programs::Daemon,
     runner::Test,
@@ -233,10 +234,8 @@ fn a_shared_screen_by_vnc() {
         .iter()
         .map(|host| {
             let display = format!(":{}", 70 + host.index());
-            let mut command = host.command("Xvfb");
-            command
-                .args([&display, "-screen", "0", "640x480x24", "-nolisten", "tcp", "-fbdir"])
-                .arg(host.dir());
+            let mut command = display_server(host, &display, [640, 480]);
+            command.arg("-fbdir").arg(host.dir());
             // The host's screen is white, those of the others are black.
             command.args((host.index() == 1).then_some("-wr"));
             screens.push(host.spawn("Xvfb", command));
