@@ -2,7 +2,7 @@
 //! itself.
 //!
 //! [`tree`] says what a genuine piece is, [`wire`] what two daemons say to each other about a blob, [`download`] which
-//! piece to ask whom for. What several take at once is [`cast`] to all of them in [`slice`]s, which they [`catch`]. None of them
+//! piece to ask whom for. What several take at once is [`cast`] to all of them in [`mod@slice`]s, which they [`catch`]. None of them
 //! reads a file or a socket.
 
 pub mod cast;
