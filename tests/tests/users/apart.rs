@@ -196,7 +196,7 @@ fn a_message_opens_a_program_as_its_user_and_for_nobody_else() {
 fn with_nobody_logged_in_the_message_waits() {
     let mut machine = Machine::start();
     drop(attach(BEN));
-    let sent = machine.chalktalk(ANA, &["send", "@Ben", "when you are back", "--wait", "stored"]);
+    let sent = machine.chalktalk(ANA, &["send", "@Ben", "when you are back", "--wait", "delivered"]);
     assert!(sent.log.contains("the message waits"), "{}", sent.log);
     assert_eq!(chats(), []);
     machine.daemon.stop();
