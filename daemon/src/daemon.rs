@@ -69,8 +69,6 @@ const DATAGRAMS: usize = 1024;
 const BURSTS: usize = 64;
 /// Bytes of catch-up taken in one turn.
 const CATCH_UP_BYTES: usize = 512 << 10;
-/// Datagram in a receive buffer, with what the kernel adds: two pages.
-const BUFFERED: usize = 4096;
 /// How often the disk is looked at: while something happens, and while it is nearly full.
 const LOOK_AT_DISK: Duration = Duration::from_millis(250);
 /// Programs of all users of a daemon that several share: a terminal server with a hundred people on it.
@@ -182,7 +180,7 @@ impl Daemon {
             former: life.former.filter(|_| !interfaces.links().is_empty()),
             mode: settings.wishes.mode.into(),
             peers: settings.peers.clone(),
-            window: u32::try_from(2 * network.receive_buffer() / BUFFERED).unwrap_or(u32::MAX),
+            window: network.room(),
             quota: shared.then(|| quota(&settings)),
             tell_apps: settings.apps.announce,
             keep: settings.keep.into(),

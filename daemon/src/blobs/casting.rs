@@ -15,7 +15,7 @@ use chalktalk_ipc::SessionId;
 use chalktalk_protocol::{
     Instant as Time,
     blob::{
-        Access, Blob,
+        Blob,
         cast::{Cast, WORTH},
         download::Pieces,
         slice::{Cut, Sealing},
@@ -128,7 +128,7 @@ impl Casts {
         &mut self,
         now: Time,
         registry: &Registry,
-        token: impl FnMut() -> usize,
+        mut token: impl FnMut() -> usize,
         givers: &mut BTreeMap<usize, (Pipe, Giver)>,
     ) {
         let mut alike: BTreeMap<(SessionId, Blob, SocketAddr), Vec<usize>> = BTreeMap::new();
@@ -137,7 +137,6 @@ impl Casts {
             let Some(local) = local(pipe) else { continue };
             alike.entry((session, blob, local)).or_default().push(*link);
         }
-        let mut token = token;
         for ((session, blob, local), links) in alike {
             let of_it = |one: &&mut One| (one.session, one.blob, one.local) == (session, blob, local);
             if self.casts.values_mut().find(of_it).is_none() {
@@ -229,7 +228,7 @@ impl One {
             blob,
             local,
             cut,
-            sealing: sealing(&access, session)?,
+            sealing: Sealing::new(&access, session, super::engine::nonce()?),
             cast: Cast::new(cut, now),
             socket,
             to,
@@ -276,11 +275,6 @@ impl One {
             giver.tell_cast_over(pipe);
         }
     }
-}
-
-/// A new cast's name, and how it is sealed.
-fn sealing(access: &Access, session: SessionId) -> io::Result<Sealing> {
-    Ok(Sealing::new(access, session, super::engine::nonce()?))
 }
 
 /// The end of a connection that is here. What was accepted for both families names IPv4 addresses in the manner of IPv6.

@@ -11,9 +11,6 @@ use std::{
     net::{IpAddr, SocketAddr},
 };
 
-/// What the kernel accounts for a datagram in a socket's buffer: a page, in the worst case two (as for the group's socket).
-const BUFFERED: usize = 4096;
-
 /// More are not to be on their way: enough for a gigabit (256 KiB), and little for messages to wait behind.
 const MOST: u32 = 180;
 
@@ -60,7 +57,7 @@ impl Ears {
             ear.on.insert(on);
         }
         self.buffers.get_or_insert_default();
-        Ok(u32::try_from(2 * ear.socket.receive_buffer() / BUFFERED).unwrap_or(u32::MAX).min(MOST))
+        Ok(ear.socket.room().min(MOST))
     }
 
     /// Listens no longer.

@@ -205,6 +205,11 @@ impl Network {
         self.group.iter().flatten().map(Udp::receive_buffer).min().unwrap_or(0)
     }
 
+    /// How many datagrams the kernel keeps for the group before it drops.
+    pub fn room(&self) -> u32 {
+        self.group.iter().flatten().map(Udp::room).min().unwrap_or(0)
+    }
+
     /// Since the start.
     pub fn counters(&self) -> Counters {
         self.counters

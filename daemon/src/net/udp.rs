@@ -19,6 +19,9 @@ const RECEIVE_BUFFER: usize = 8 << 20;
 /// whoever comes behind it.
 const SEND_BUFFER: usize = 128 << 10;
 
+/// Datagram in a receive buffer, with what the kernel adds: two pages.
+const BUFFERED: usize = 4096;
+
 /// The largest burst the kernel segments: an IPv4 packet's length less its headers.
 const MAX_BURST: usize = 65_000;
 
@@ -129,6 +132,11 @@ impl Udp {
     pub fn receive_buffer(&self) -> usize {
         // The kernel doubles what is asked for, for its own bookkeeping.
         self.socket.recv_buffer_size().unwrap_or(0) / 2
+    }
+
+    /// How many datagrams the kernel keeps for this socket before it drops.
+    pub fn room(&self) -> u32 {
+        u32::try_from(2 * self.receive_buffer() / BUFFERED).unwrap_or(u32::MAX)
     }
 
     /// Enters a group on an interface. A membership that an earlier life of the interface left behind is renewed.

@@ -111,11 +111,6 @@ impl Cast {
         self.takers.contains_key(&taker)
     }
 
-    /// Those who take part.
-    pub fn takers(&self) -> impl Iterator<Item = u64> {
-        self.takers.keys().copied()
-    }
-
     /// Somebody has heard up to a number.
     pub fn on_caught(&mut self, now: Instant, taker: u64, number: u32) {
         let Some(found) = self.takers.get_mut(&taker) else { return };
