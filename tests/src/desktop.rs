@@ -1,4 +1,4 @@
-//! A display without a screen on a host of the lab, with a board's window on it, and a pointer and a keyboard that a program moves.
+//! A display without a screen on a host of the lab, with a window on it, and a pointer and a keyboard that a program moves.
 //!
 //! Invariant: the display is the host's own, and ends with this.
 
@@ -15,8 +15,9 @@ pub const OPEN: Duration = Duration::from_secs(60);
 pub struct Desktop {
     /// Where it is.
     pub host: Host,
-    /// The board's program.
+    /// The window's program.
     pub window: Process,
+    program: &'static str,
     display: String,
     id: String,
     others: Vec<String>,
@@ -39,7 +40,21 @@ impl Desktop {
     }
 
     /// As [`Desktop::open`], with arguments of the window's program.
-    pub fn open_with(host: &Host, arguments: &[&str], [width, height]: [u32; 2]) -> Self {
+    pub fn open_with(host: &Host, arguments: &[&str], size: [u32; 2]) -> Self {
+        Self::open_program(host, "chalktalk-whiteboard", arguments, size)
+    }
+
+    /// As [`Desktop::open`], with a chat's window.
+    pub fn open_chat(host: &Host, arguments: &[&str], size: [u32; 2]) -> Self {
+        Self::open_program(host, "chalktalk-chat", arguments, size)
+    }
+
+    fn open_program(
+        host: &Host,
+        program: &'static str,
+        arguments: &[&str],
+        [width, height]: [u32; 2],
+    ) -> Self {
         for (program, package) in [("Xvfb", "xvfb"), ("xdotool", "xdotool")] {
             if !tool::has(program) {
                 skip(&format!("{program} is missing (package {package})"));
@@ -51,6 +66,7 @@ impl Desktop {
         let mut this = Self {
             host: host.clone(),
             window: host.spawn("nothing yet", host.command("true")),
+            program,
             display,
             id: String::new(),
             others: Vec::new(),
@@ -69,7 +85,7 @@ impl Desktop {
 
     /// Opens the window (again).
     pub fn show(&mut self, arguments: &[&str]) {
-        let mut command = self.host.program("chalktalk-whiteboard", arguments);
+        let mut command = self.host.program(self.program, arguments);
         command.env("DISPLAY", &self.display).env("LIBGL_ALWAYS_SOFTWARE", "1");
         self.window = self.host.spawn("the window", command);
         let mut id = String::new();

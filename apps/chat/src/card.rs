@@ -26,6 +26,23 @@ pub struct Card {
     pub hint: String,
     /// Whether it is over.
     pub over: bool,
+    /// Which app session it is, as long as it is known.
+    pub session: Option<SessionId>,
+}
+
+impl Card {
+    /// What one can do, each in a word and as the command that does it.
+    pub fn offers(&self) -> Vec<(&'static str, String)> {
+        let Some(id) = self.session.filter(|_| !self.over) else { return Vec::new() };
+        let words = [
+            ("/accept", "Take part"),
+            ("/observe", "Look on"),
+            ("/decline", "Decline"),
+            ("/cancel", "Call off"),
+        ];
+        let offered = words.into_iter().filter(|(command, _)| self.hint.contains(command));
+        offered.map(|(command, word)| (word, format!("{command} {id}"))).collect()
+    }
 }
 
 /// The card that belongs in the place of a text, if one does.
@@ -50,7 +67,7 @@ pub fn of(text: &str, apps: &[AppSession], me: UserId) -> Option<Card> {
 }
 
 fn over(head: String) -> Card {
-    Card { head, rows: Vec::new(), hint: String::new(), over: true }
+    Card { head, rows: Vec::new(), hint: String::new(), over: true, session: None }
 }
 
 fn card(app: &AppSession, me: UserId) -> Card {
@@ -71,7 +88,7 @@ fn card(app: &AppSession, me: UserId) -> Card {
         _ if app.creator == me => t!("card-cancel", title = title),
         _ => String::new(),
     };
-    Card { head, rows: rows(app), hint, over: false }
+    Card { head, rows: rows(app), hint, over: false, session: Some(app.session) }
 }
 
 /// How a person stands to an app session, on whichever host they have gone furthest.

@@ -1,4 +1,4 @@
-//! Chat: talk in rooms and in private, in a terminal or without a screen.
+//! Chat: talk in rooms and in private, in a window, in a terminal or without a screen.
 //!
 //! A chat message's payload is its text in UTF-8, and if need be a note behind it (`docs/chat.md`). Text from the network passes
 //! [`chalktalk_ipc::text`] before it is drawn.
@@ -27,3 +27,4 @@ pub mod texts;
 pub mod transcript;
 mod transfers;
 pub mod tui;
+pub mod window;

@@ -7,6 +7,7 @@ use chalktalk_chat::{
     place::{self, Opening},
     t, texts,
     tui::{self, TuiError},
+    window::{self, WindowError},
 };
 use chalktalk_client::{Client, ClientError, program};
 use chalktalk_ipc::{AppId, Target, request::Role};
@@ -24,7 +25,7 @@ struct Arguments {
     /// Where to talk: #room, @user or a session GUID [default: #lobby]
     #[arg(value_parser = target)]
     target: Option<String>,
-    /// Use the terminal [default where there is one]
+    /// Use the terminal [default where there is no display]
     #[arg(long)]
     tui: bool,
     /// Use no screen; needs --transcript
@@ -57,8 +58,10 @@ fn main() -> ExitCode {
 
 fn run(arguments: Arguments) -> anyhow::Result<()> {
     texts::follow(Keep::of_user().and_then(|keep| keep.load().settings.language));
-    let screen = io::stdin().is_terminal() && io::stdout().is_terminal();
-    anyhow::ensure!(screen || arguments.headless || arguments.export.is_some(), "{}", t!("no-terminal"));
+    let terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
+    let bare = arguments.headless || arguments.export.is_some();
+    let in_window = !bare && !arguments.tui && window::has_display();
+    anyhow::ensure!(terminal || in_window || bare, "{}", t!("no-terminal"));
     let name = concat!("chalktalk-chat ", env!("CARGO_PKG_VERSION"));
     let builder = Client::builder(AppId::chat()).name(name).token_from_env();
     let builder = if arguments.export.is_some() { builder.role(Role::Observer) } else { builder };
@@ -72,6 +75,7 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
     program::on_signal(move || closing.close())?;
     match &arguments.transcript {
         Some(path) => headless::run(&client, events, &opening, path)?,
+        None if in_window => window::run(&client, events, &opening)?,
         None => tui::run(&client, events, &opening)?,
     }
     Ok(())
@@ -93,6 +97,9 @@ fn client_error(error: &anyhow::Error) -> Option<&ClientError> {
         return Some(e);
     }
     if let Some(TuiError::Client(e)) = error.downcast_ref() {
+        return Some(e);
+    }
+    if let Some(WindowError::Client(e)) = error.downcast_ref() {
         return Some(e);
     }
     error.downcast_ref()

@@ -5,6 +5,8 @@
 //!
 //! Invariant: the work is linear in the text, with a factor of at most [`WINDOW`].
 
+use std::ops::Range;
+
 /// How a part of a text looks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Look {
@@ -27,6 +29,8 @@ pub struct Marked {
     pub text: String,
     /// From which byte on it looks how, in order; nothing before the first is special.
     pub runs: Vec<(usize, Look)>,
+    /// Where links are, and where they lead: only by `http` and `https`.
+    pub links: Vec<(Range<usize>, String)>,
 }
 
 /// A mark is closed within so many bytes, or is none.
@@ -121,11 +125,13 @@ impl Marked {
         });
         let Some((name, target)) = found else { return 0 };
         let linked = Look { link: true, ..look };
+        let start = self.text.len();
         if name == target {
             self.push(target, linked);
         } else {
             self.push(&format!("{name} ({target})"), linked);
         }
+        self.note_link(start, target);
         name.len() + target.len() + 4
     }
 
@@ -135,8 +141,16 @@ impl Marked {
         }
         let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
         let address = rest[..end].trim_end_matches(['.', ',', ';', ':', '!', '?', ')', '*', '_']);
+        let start = self.text.len();
         self.push(address, Look { link: true, ..look });
+        self.note_link(start, address);
         address.len()
+    }
+
+    fn note_link(&mut self, start: usize, target: &str) {
+        if ["http://", "https://"].iter().any(|scheme| target.starts_with(scheme)) {
+            self.links.push((start..self.text.len(), target.to_owned()));
+        }
     }
 }
 

@@ -15,5 +15,5 @@ mod waker;
 
 pub use faces::{Face, Faces};
 pub use sheet::{Inks, Sheet};
-pub use typesetter::{Ink, Look, Typesetter};
+pub use typesetter::{Ink, Look, Typesetter, is_emoji};
 pub use waker::Waker;

@@ -213,6 +213,6 @@ impl Typesetter {
 const EMOJI: &str = "emoji";
 
 /// Letters that have a picture of their own, as far as fonts for letters lack them.
-fn is_emoji(letter: char) -> bool {
+pub fn is_emoji(letter: char) -> bool {
     matches!(letter, '\u{1f000}'..='\u{1faff}' | '\u{2600}'..='\u{27bf}' | '\u{2b00}'..='\u{2bff}' | '\u{231a}'..='\u{23ff}')
 }

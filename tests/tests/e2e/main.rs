@@ -17,6 +17,7 @@ mod chat_languages;
 mod chat_sight;
 mod chat_signs;
 mod chat_together;
+mod chat_window;
 mod clones;
 mod command_line;
 mod consent;
@@ -79,6 +80,7 @@ fn main() -> ExitCode {
         chat_languages::TESTS,
         chat_sight::TESTS,
         chat_signs::TESTS,
+        chat_window::TESTS,
         board::TESTS,
         board_roles::TESTS,
         board_window::TESTS,

@@ -215,7 +215,7 @@ fn texts(
     }
     let (text, style) = worded(said, look);
     let text =
-        if telling::is_marked(said) { markdown::read(&text) } else { Marked { text, runs: Vec::new() } };
+        if telling::is_marked(said) { markdown::read(&text) } else { Marked { text, ..Marked::default() } };
     let mut rows = marked::rows(&text, style, theme, width);
     if rows.len() > MAX_ROWS {
         rows.truncate(MAX_ROWS);

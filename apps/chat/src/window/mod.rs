@@ -1,0 +1,90 @@
+//! The chat in a window.
+//!
+//! Invariant: nothing here decides what a conversation is; it shows the model, and hands it what the person does.
+
+mod app;
+mod block;
+mod header;
+mod keys;
+mod message;
+mod palette;
+mod pen;
+mod people;
+mod sidebar;
+mod transcript;
+mod writing;
+
+use crate::{
+    place::Opening,
+    sitting::{Sitting, SittingError},
+};
+use app::{App, Happening};
+use chalktalk_client::{Client, ClientError, Events};
+use chalktalk_look::{Waker, theme};
+use eframe::egui::ViewportBuilder;
+use std::{env, io, sync::mpsc::sync_channel};
+
+/// Happenings that may wait for the window: beyond, whoever makes them waits, and the daemon keeps its messages.
+const WAITING: usize = 256;
+
+/// Why the chat ended.
+#[derive(Debug, thiserror::Error)]
+pub enum WindowError {
+    /// The daemon.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// A thread could not be started.
+    #[error("the system failed: {0}")]
+    Thread(#[from] io::Error),
+    /// There is no display, or no OpenGL on it.
+    #[error("the window cannot be opened ({0}); --tui uses the terminal")]
+    Display(String),
+}
+
+impl From<SittingError> for WindowError {
+    fn from(error: SittingError) -> Self {
+        match error {
+            SittingError::Client(e) => Self::Client(e),
+            SittingError::Thread(e) => Self::Thread(e),
+        }
+    }
+}
+
+/// Whether there is a display to open a window on.
+pub fn has_display() -> bool {
+    ["WAYLAND_DISPLAY", "DISPLAY"].iter().any(|name| env::var_os(name).is_some_and(|value| !value.is_empty()))
+}
+
+/// Talks until the window is closed.
+///
+/// # Errors
+/// The daemon refuses, or there is nothing to show a window on.
+pub fn run(client: &Client, events: Events, opening: &Opening) -> Result<(), WindowError> {
+    let (sender, happenings) = sync_channel(WAITING);
+    let waker = Waker::default();
+    let (woken, ended, ending) = (waker.clone(), sender.clone(), waker.clone());
+    let put = move |input| {
+        // A window that is gone wants nothing any more.
+        let _ = sender.send(Happening::Input(Box::new(input)));
+        woken.wake();
+    };
+    let end = move || {
+        let _ = ended.send(Happening::Ended);
+        ending.wake();
+    };
+    let sitting = Sitting::open(client, events, opening, put, end)?;
+    let viewport = ViewportBuilder::default()
+        .with_title("Chalktalk")
+        .with_app_id("chalktalk-chat")
+        .with_inner_size([1080.0, 720.0])
+        .with_min_inner_size([420.0, 320.0]);
+    // Noise against bands in gradients, of which there are none here, is dear without a graphics card.
+    let options = eframe::NativeOptions { viewport, dithering: false, ..Default::default() };
+    let start = move |cc: &eframe::CreationContext<'_>| {
+        theme::set_up(&cc.egui_ctx);
+        waker.set(&cc.egui_ctx);
+        Ok(Box::new(App::new(sitting, happenings)) as Box<dyn eframe::App>)
+    };
+    eframe::run_native("chalktalk-chat", options, Box::new(start))
+        .map_err(|e| WindowError::Display(e.to_string()))
+}
