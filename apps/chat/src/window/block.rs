@@ -82,10 +82,25 @@ pub(super) enum What {
     /// What it answers.
     Quote(Rc<Sheet>),
     /// An answer of a poll, with its share of the votes.
-    Answer { text: Rc<Sheet>, votes: Rc<Sheet>, share: f32, mine: bool, at: usize, name: String },
+    Answer {
+        text: Rc<Sheet>,
+        votes: Rc<Sheet>,
+        share: f32,
+        mine: bool,
+        at: usize,
+        name: String,
+    },
     /// A reaction.
-    Chip { text: Rc<Sheet>, emoji: String, mine: bool, name: String },
-    Button { text: String, act: Act },
+    Chip {
+        text: Rc<Sheet>,
+        emoji: String,
+        mine: bool,
+        name: String,
+    },
+    Button {
+        text: String,
+        act: Act,
+    },
 }
 
 /// What was said, to be selected in.
@@ -239,7 +254,8 @@ impl Message<'_> {
         let large = few && marked.text.chars().all(|c| is_emoji(c) || joins(c));
         let size = if large { LARGE } else { BODY };
         let look = self.look();
-        let runs: Vec<(usize, Look)> = marked.runs.iter().map(|(at, part)| (*at, with(look, *part))).collect();
+        let runs: Vec<(usize, Look)> =
+            marked.runs.iter().map(|(at, part)| (*at, with(look, *part))).collect();
         let sheet = pen.setter.set(&marked.text, size, look, &runs, Some(page.room()));
         let end = sheet.caret(marked.text.len());
         let place = page.y;
@@ -381,9 +397,7 @@ impl Message<'_> {
             page.put(INDENT + 90.0, size, What::Text(sheet));
             page.y += size.y;
         }
-        let act = |(text, line): &(&str, String)| {
-            ((*text).to_owned(), Act::Do(Action::Run(line.clone())))
-        };
+        let act = |(text, line): &(&str, String)| ((*text).to_owned(), Act::Do(Action::Run(line.clone())));
         self.buttons(page, pen, card.offers().iter().map(act).collect());
         card.head.clone()
     }

@@ -8,7 +8,7 @@ use crate::{
     model::Model,
     telling,
 };
-use eframe::egui::{Rect, Role, Sense, Stroke, Ui, WidgetInfo, Id, pos2, vec2};
+use eframe::egui::{Id, Rect, Role, Sense, Stroke, Ui, WidgetInfo, pos2, vec2};
 use jiff::tz::TimeZone;
 
 const HEAD: f32 = 48.0;
@@ -23,16 +23,19 @@ pub(super) fn show(ui: &Ui, area: Rect, model: &Model, zone: &TimeZone, pen: &mu
     ui.painter().hline(area.x_range(), head.bottom(), Stroke::new(1.0, pen.palette.rule));
     let mut top = head.bottom() + 1.0;
     let gone = model.current().and_then(|c| telling::out_of_sight(c, zone));
-    let banners = [
-        (telling::obstacle(model), true),
-        (telling::trouble(&model.warnings), true),
-        (gone, false),
-    ];
+    let banners =
+        [(telling::obstacle(model), true), (telling::trouble(&model.warnings), true), (gone, false)];
     for (text, alarm) in banners.into_iter().filter_map(|(text, alarm)| Some((text?, alarm))) {
         let rect = Rect::from_min_size(pos2(area.left(), top), vec2(area.width(), BANNER));
         let fill = if alarm { pen.palette.banner } else { pen.palette.hover };
         ui.painter().rect_filled(rect, 0.0, fill);
-        pen.line_in(ui, rect.shrink2(vec2(18.0, 0.0)), &text, SMALL + 0.5, if alarm { PLAIN } else { ACCENT });
+        pen.line_in(
+            ui,
+            rect.shrink2(vec2(18.0, 0.0)),
+            &text,
+            SMALL + 0.5,
+            if alarm { PLAIN } else { ACCENT },
+        );
         let id = Id::unique(("banner", &text));
         ui.interact(rect, id, Sense::hover()).widget_info(|| WidgetInfo::labeled(Role::Alert, true, &text));
         top += BANNER;
@@ -49,7 +52,7 @@ fn title(ui: &Ui, head: Rect, c: &Conversation, pen: &mut Pen<'_>) {
     let mut rest = Rect::from_min_max(pos2(head.left() + used + 12.0, head.top()), head.max);
     let look = if c.summary.waits { ALARM } else { WEAK };
     let secrecy = telling::secrecy(c);
-    let hint = pen.line_in(ui, rest.translate(vec2(0.0, 1.0)), secrecy, SMALL, look);
+    let hint = pen.line_in(ui, rest.translate(vec2(0.0, 1.0)), &secrecy, SMALL, look);
     rest.set_left(rest.left() + hint + 16.0);
     if rest.width() > 60.0 {
         pen.line_right(ui, rest.translate(vec2(0.0, 1.0)), &telling::members(c), SMALL, WEAK);

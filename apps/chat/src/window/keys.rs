@@ -2,10 +2,7 @@
 //!
 //! Invariant: everything the pointer can do can be done by keys; what is typed always goes where one writes.
 
-use super::{
-    pen::Act,
-    writing::Writing,
-};
+use super::{pen::Act, writing::Writing};
 use crate::{
     editor::Edit,
     model::{Action, Mode, Model, OnMessage},

@@ -128,15 +128,7 @@ fn paint(
 }
 
 /// What was said: selected by pulling, with links that can be followed.
-fn said(
-    ui: &Ui,
-    order: Order,
-    words: &Words,
-    area: Rect,
-    id: Id,
-    picked: &mut Picked,
-    pen: &mut Pen<'_>,
-) {
+fn said(ui: &Ui, order: Order, words: &Words, area: Rect, id: Id, picked: &mut Picked, pen: &mut Pen<'_>) {
     for range in &words.code {
         for code in words.sheet.areas(range.clone()) {
             let ground = code.translate(area.min.to_vec2()).expand2(vec2(2.0, 0.0));
@@ -189,9 +181,7 @@ fn tools(ui: &Ui, block: &Block, area: Rect, id: Id, pen: &mut Pen<'_>) {
         return;
     }
     ui.painter().rect(bar, 8.0, pen.palette.paper, Stroke::new(1.0, pen.palette.rule), StrokeKind::Inside);
-    let place = |n: usize| {
-        Rect::from_min_size(bar.min + vec2(3.0 + TOOL * n as f32, 2.0), vec2(TOOL, TOOL))
-    };
+    let place = |n: usize| Rect::from_min_size(bar.min + vec2(3.0 + TOOL * n as f32, 2.0), vec2(TOOL, TOOL));
     for (n, emoji) in reactions {
         if tool(ui, place(n), id.with(("react", n)), emoji, &format!("React with {emoji}"), pen) {
             pen.acts.push(Act::Do(Action::React(block.order, (*emoji).to_owned())));

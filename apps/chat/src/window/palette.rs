@@ -2,8 +2,8 @@
 //!
 //! Invariant: text has at least 4.5 times the contrast of its ground, as the accessibility guidelines (WCAG 2.2, 1.4.3) ask for.
 
-use chalktalk_look::{Inks, theme};
 use chalktalk_ipc::UserId;
+use chalktalk_look::{Inks, theme};
 use eframe::egui::{Color32, Style};
 
 /// The colours.
@@ -113,7 +113,10 @@ mod tests {
                 for ink in [inks.text, inks.accent, inks.alarm, inks.weak] {
                     let (a, b) = (light(ink), light(ground));
                     let contrast = (a.max(b) + 0.05) / (a.min(b) + 0.05);
-                    assert!(contrast >= 4.5 || (contrast >= 4.0 && ground == palette.chosen), "{ink:?} on {ground:?}: {contrast:.1}");
+                    assert!(
+                        contrast >= 4.5 || (contrast >= 4.0 && ground == palette.chosen),
+                        "{ink:?} on {ground:?}: {contrast:.1}"
+                    );
                 }
             }
         }

@@ -3,8 +3,8 @@
 //! Invariant: what can be clicked has a name in the accessibility tree.
 
 use super::palette::Palette;
-use crate::model::{Action, OnMessage};
 use crate::conversation::Order;
+use crate::model::{Action, OnMessage};
 use chalktalk_ipc::UserId;
 use chalktalk_look::{Inks, Look, Sheet, Typesetter};
 use eframe::egui::{
@@ -104,7 +104,15 @@ impl Pen<'_> {
     }
 
     /// A place that can be clicked.
-    pub(super) fn place(&mut self, ui: &Ui, rect: Rect, id: Id, role: Role, name: &str, on: bool) -> Response {
+    pub(super) fn place(
+        &mut self,
+        ui: &Ui,
+        rect: Rect,
+        id: Id,
+        role: Role,
+        name: &str,
+        on: bool,
+    ) -> Response {
         let response = ui.interact(rect, id, Sense::click());
         response.widget_info(|| match role {
             Role::Button => WidgetInfo::labeled(role, true, name),
@@ -137,7 +145,8 @@ impl Pen<'_> {
     /// The mark of a person: their colour and their first letter.
     pub(super) fn face(&mut self, ui: &Ui, centre: Pos2, radius: f32, user: UserId, name: &str) {
         ui.painter().circle_filled(centre, radius, chalktalk_look::theme::person(&user.0));
-        let letter: String = name.chars().find(|c| c.is_alphanumeric()).into_iter().flat_map(char::to_uppercase).collect();
+        let letter: String =
+            name.chars().find(|c| c.is_alphanumeric()).into_iter().flat_map(char::to_uppercase).collect();
         let sheet = self.set(&letter, radius * 0.95, STRONG, None);
         self.paint_in(ui, centre - sheet.size() / 2.0, &sheet, Color32::WHITE);
     }

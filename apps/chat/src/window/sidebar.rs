@@ -2,9 +2,7 @@
 //!
 //! Invariant: what can be clicked is exactly what is drawn.
 
-use super::{
-    pen::{ACCENT, ALARM, Act, BODY, PLAIN, Pen, SMALL, STRONG, WEAK},
-};
+use super::pen::{ACCENT, ALARM, Act, BODY, PLAIN, Pen, SMALL, STRONG, WEAK};
 use crate::{
     conversation::Conversation,
     model::{Action, Model},
@@ -55,7 +53,13 @@ pub(super) fn show(ui: &mut Ui, rect: Rect, model: &Model, pen: &mut Pen<'_>) {
                     continue;
                 }
                 let (heading, _) = ui.allocate_exact_size(vec2(list.width(), 28.0), Sense::hover());
-                pen.line_in(ui, heading.shrink2(vec2(14.0, 0.0)).translate(vec2(0.0, 3.0)), title, SMALL, WEAK);
+                pen.line_in(
+                    ui,
+                    heading.shrink2(vec2(14.0, 0.0)).translate(vec2(0.0, 3.0)),
+                    title,
+                    SMALL,
+                    WEAK,
+                );
                 for entry in entries {
                     row(ui, &entry, pen, list.width());
                 }

@@ -151,13 +151,18 @@ fn bar(ui: &Ui, area: Rect, c: &mut Conversation, view: InView, pen: &mut Pen<'_
     let room = count.saturating_sub(view.last + 1 - view.first).max(1) as f32;
     let top = lane.top() + (lane.height() - height) * (view.first as f32 / room).min(1.0);
     let thumb = Rect::from_min_size(pos2(lane.left() + 3.0, top), vec2(6.0, height));
-    let colour = if response.hovered() || response.dragged() { pen.palette.inks.weak } else { pen.palette.rule };
+    let colour =
+        if response.hovered() || response.dragged() { pen.palette.inks.weak } else { pen.palette.rule };
     ui.painter().rect_filled(thumb, 3.0, colour);
-    if let Some(pointer) = response.interact_pointer_pos().filter(|_| response.dragged() || response.clicked()) {
+    if let Some(pointer) =
+        response.interact_pointer_pos().filter(|_| response.dragged() || response.clicked())
+    {
         let part = (pointer.y - lane.top() - height / 2.0) / (lane.height() - height).max(1.0);
         let at = (part.clamp(0.0, 1.0) * room) as usize;
         c.scroll = match c.lines.get(at) {
-            Some(line) if part < 1.0 => Scroll { bottom: Some(line.order), top: Some(line.order), ..Scroll::default() },
+            Some(line) if part < 1.0 => {
+                Scroll { bottom: Some(line.order), top: Some(line.order), ..Scroll::default() }
+            }
             _ => Scroll::default(),
         };
         ui.request_repaint();

@@ -2,14 +2,15 @@
 //!
 //! Invariant: the text is the model's; nothing of it is kept here but what an input method has not given yet.
 
-use super::{
-    pen::{Act, BODY, PLAIN, Pen, WEAK},
+use super::pen::{Act, BODY, PLAIN, Pen, WEAK};
+use crate::{
+    editor::Edit,
+    model::{Action, Model},
 };
-use crate::{editor::Edit, model::{Action, Model}};
 use chalktalk_look::{Ink, Look, Sheet};
 use eframe::egui::{
-    self, CursorIcon, EventFilter, Id, Pos2, Rect, Response, Sense, Stroke, StrokeKind, Ui, Vec2,
-    WidgetInfo, pos2, vec2,
+    self, CursorIcon, EventFilter, Id, Pos2, Rect, Response, Sense, Stroke, StrokeKind, Ui, Vec2, WidgetInfo,
+    pos2, vec2,
 };
 use std::rc::Rc;
 
@@ -72,7 +73,8 @@ impl Writing {
             ..WidgetInfo::text_edit(true, "", text, "Message")
         });
         ui.memory_mut(|memory| {
-            let ours = EventFilter { tab: true, horizontal_arrows: true, vertical_arrows: true, escape: true };
+            let ours =
+                EventFilter { tab: true, horizontal_arrows: true, vertical_arrows: true, escape: true };
             memory.set_focus_lock_filter(id, ours);
         });
         let edge = if response.has_focus() { pen.palette.accent } else { pen.palette.rule };
@@ -88,7 +90,13 @@ impl Writing {
             }
         }
         if text.is_empty() && self.preedit.is_empty() {
-            pen.line_in(ui, Rect::from_min_size(inner.min, vec2(inner.width(), BODY * 1.35)), &hint, BODY, WEAK);
+            pen.line_in(
+                ui,
+                Rect::from_min_size(inner.min, vec2(inner.width(), BODY * 1.35)),
+                &hint,
+                BODY,
+                WEAK,
+            );
         } else {
             let inks = pen.palette.inks;
             sheet.paint(pen.setter, &clipped, corner, &inks);
