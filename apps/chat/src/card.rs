@@ -24,24 +24,37 @@ pub struct Card {
     pub rows: Vec<(String, String)>,
     /// What to type; empty: there is nothing to do.
     pub hint: String,
+    /// What one can do.
+    pub offers: Vec<Offer>,
     /// Whether it is over.
     pub over: bool,
     /// Which app session it is, as long as it is known.
     pub session: Option<SessionId>,
 }
 
+/// Something that one can do with an app session.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Offer {
+    /// Take part.
+    Accept,
+    /// Look on.
+    Observe,
+    /// Decline, or withdraw.
+    Decline,
+    /// Call it off.
+    Cancel,
+}
+
 impl Card {
-    /// What one can do, each in a word and as the command that does it.
-    pub fn offers(&self) -> Vec<(&'static str, String)> {
-        let Some(id) = self.session.filter(|_| !self.over) else { return Vec::new() };
-        let words = [
-            ("/accept", "Take part"),
-            ("/observe", "Look on"),
-            ("/decline", "Decline"),
-            ("/cancel", "Call off"),
-        ];
-        let offered = words.into_iter().filter(|(command, _)| self.hint.contains(command));
-        offered.map(|(command, word)| (word, format!("{command} {id}"))).collect()
+    /// The command that does what is offered.
+    pub fn command(&self, offer: Offer) -> String {
+        let command = match offer {
+            Offer::Accept => "/accept",
+            Offer::Observe => "/observe",
+            Offer::Decline => "/decline",
+            Offer::Cancel => "/cancel",
+        };
+        self.session.map_or_else(String::new, |id| format!("{command} {id}"))
     }
 }
 
@@ -67,7 +80,7 @@ pub fn of(text: &str, apps: &[AppSession], me: UserId) -> Option<Card> {
 }
 
 fn over(head: String) -> Card {
-    Card { head, rows: Vec::new(), hint: String::new(), over: true, session: None }
+    Card { head, rows: Vec::new(), hint: String::new(), offers: Vec::new(), over: true, session: None }
 }
 
 fn card(app: &AppSession, me: UserId) -> Card {
@@ -79,16 +92,19 @@ fn card(app: &AppSession, me: UserId) -> Card {
         return Card { rows: rows(app), ..over(t!("card-head-ended", head = head)) };
     }
     let head = if app.cancelled { t!("card-head-called-off", head = head) } else { head };
-    let hint = match standing(app, me) {
-        _ if app.cancelled => String::new(),
-        Some(Standing::Asked) => t!("card-asked", title = title),
-        Some(Standing::Missing) => t!("card-missing", title = title),
-        Some(Standing::Failed | Standing::Left | Standing::Declined) => t!("card-again", title = title),
-        Some(Standing::Accepted) if app.creator != me => t!("card-withdraw", title = title),
-        _ if app.creator == me => t!("card-cancel", title = title),
-        _ => String::new(),
+    use Offer::{Accept, Cancel, Decline, Observe};
+    let (hint, offers) = match standing(app, me) {
+        _ if app.cancelled => Default::default(),
+        Some(Standing::Asked) => (t!("card-asked", title = title), vec![Accept, Observe, Decline]),
+        Some(Standing::Missing) => (t!("card-missing", title = title), vec![Accept]),
+        Some(Standing::Failed | Standing::Left | Standing::Declined) => {
+            (t!("card-again", title = title), vec![Accept])
+        }
+        Some(Standing::Accepted) if app.creator != me => (t!("card-withdraw", title = title), vec![Decline]),
+        _ if app.creator == me => (t!("card-cancel", title = title), vec![Cancel]),
+        _ => Default::default(),
     };
-    Card { head, rows: rows(app), hint, over: false, session: Some(app.session) }
+    Card { head, rows: rows(app), hint, offers, over: false, session: Some(app.session) }
 }
 
 /// How a person stands to an app session, on whichever host they have gone furthest.

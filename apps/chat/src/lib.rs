@@ -16,6 +16,7 @@ pub mod export;
 pub mod filing;
 pub mod headless;
 pub mod keep;
+pub mod keys;
 mod link;
 pub mod markdown;
 pub mod model;

@@ -31,6 +31,8 @@ pub struct Marked {
     pub runs: Vec<(usize, Look)>,
     /// Where links are, and where they lead: only by `http` and `https`.
     pub links: Vec<(Range<usize>, String)>,
+    /// Lines of code.
+    pub blocks: Vec<Range<usize>>,
 }
 
 /// A mark is closed within so many bytes, or is none.
@@ -54,13 +56,25 @@ pub fn read(text: &str) -> Marked {
     for line in text.split('\n') {
         if fences > 0 && is_fence(line) {
             (fences, fenced) = (fences - 1, !fenced);
+            if fenced {
+                let start = out.text.len() + usize::from(!first);
+                out.blocks.push(start..start);
+            }
             continue;
         }
         if !std::mem::take(&mut first) {
             out.text.push('\n');
         }
-        if fenced { out.push(line, Look { code: true, ..Look::default() }) } else { out.read_line(line) }
+        if fenced {
+            out.push(line, Look { code: true, ..Look::default() })
+        } else {
+            out.read_line(line)
+        }
+        if let Some(block) = out.blocks.last_mut().filter(|_| fenced) {
+            block.end = out.text.len();
+        }
     }
+    out.blocks.retain(|block| !block.is_empty());
     out
 }
 
@@ -86,6 +100,7 @@ impl Marked {
                 '\\' => self.escaped(rest, look),
                 '`' => self.code(rest, look),
                 '[' => self.link(rest, look),
+                '<' => self.bracketed(rest, look),
                 'h' if before.is_none_or(|c: char| !c.is_alphanumeric()) => self.address(rest, look),
                 _ => toggle(rest, before, &mut look),
             };
@@ -139,12 +154,24 @@ impl Marked {
         if !rest.starts_with("https://") && !rest.starts_with("http://") {
             return 0;
         }
-        let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
+        let ends = |c: char| c.is_whitespace() || matches!(c, '<' | '>' | '"');
+        let end = rest.find(ends).unwrap_or(rest.len());
         let address = rest[..end].trim_end_matches(['.', ',', ';', ':', '!', '?', ')', '*', '_']);
         let start = self.text.len();
         self.push(address, Look { link: true, ..look });
         self.note_link(start, address);
         address.len()
+    }
+
+    /// An address in angle brackets, which are not shown.
+    fn bracketed(&mut self, rest: &str, look: Look) -> usize {
+        let inner = window(&rest[1..]).split_once('>').map_or("", |(inner, _)| inner);
+        let taken = if inner.contains(char::is_whitespace) { 0 } else { self.address(inner, look) };
+        if taken == 0 {
+            return 0;
+        }
+        self.push(&inner[taken..], look);
+        inner.len() + 2
     }
 
     fn note_link(&mut self, start: usize, target: &str) {
@@ -248,7 +275,15 @@ mod tests {
             &[("see ", ""), ("here (http://evil.example/x)", "l"), (".", "")],
         );
         check("[tea] **a** [b](c)", &[("[tea] ", ""), ("a", "b"), (" ", ""), ("b (c)", "l")]);
+        check("<https://a.example/>, <b> <http:", &[("https://a.example/", "l"), (", <b> <http:", "")]);
         check("at https://a.example/b_c, ok", &[("at ", ""), ("https://a.example/b_c", "l"), (", ok", "")]);
+    }
+
+    #[test]
+    fn lines_of_code_are_told_from_code_in_a_line() {
+        let marked = read("`a`\n```\nb\n\nc\n```\n```\n```\nd");
+        let blocks: Vec<&str> = marked.blocks.iter().map(|block| &marked.text[block.clone()]).collect();
+        assert_eq!((blocks, &*marked.text), (vec!["b\n\nc"], "a\nb\n\nc\nd"));
     }
 
     #[test]

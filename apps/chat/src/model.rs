@@ -78,6 +78,8 @@ pub struct Model {
     pub warnings: Vec<Warning>,
     /// Which conversation is in view.
     pub focus: Option<SessionId>,
+    /// Whether somebody looks at it: what comes while nobody does is not read.
+    pub looking: bool,
     /// What is in front.
     pub mode: Mode,
     /// Why the daemon is away, if it is.
@@ -136,6 +138,7 @@ impl Model {
             files: Files::default(),
             warnings: Vec::new(),
             focus: None,
+            looking: true,
             mode: Mode::Writing,
             away: None,
             flash: None,
@@ -176,6 +179,7 @@ impl Model {
             Input::Delivered(messages) => messages.iter().for_each(|message| self.on_message(message)),
             Input::Passing(messages) => messages.iter().for_each(|message| self.on_passing(message)),
             Input::Tick => self.on_tick(),
+            Input::Looking(looking) => self.looking = looking,
             Input::Past { session, messages, before } => {
                 let me = self.me.user;
                 if let Some(c) = self.conversation_mut(session) {
@@ -598,6 +602,9 @@ impl Model {
 
     /// What is in view has been shown.
     fn acknowledge(&mut self) {
+        if !self.looking {
+            return;
+        }
         let Some(c) = self.current_mut() else { return };
         if c.scroll.bottom.is_none() {
             c.mark_read();

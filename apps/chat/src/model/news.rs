@@ -70,7 +70,7 @@ impl Model {
         if message.flags.volatile || message.flags.history {
             return;
         }
-        let (me, focus) = (self.me.clone(), self.focus);
+        let (me, focus, looking) = (self.me.clone(), self.focus, self.looking);
         let Some(c) = self.conversation_mut(message.session) else { return };
         let mine = message.instance == me.instance;
         let mention = match c.on_delivered(message, me.user, mine) {
@@ -90,7 +90,7 @@ impl Model {
         if watched && !mention {
             c.note_mention(message.position);
         }
-        let in_view = focus == Some(message.session);
+        let in_view = looking && focus == Some(message.session);
         let mention = mention || watched || c.summary.scope == Scope::Direct;
         if !in_view || c.scroll.bottom.is_some() {
             c.count_new(Order::of(message), mention);

@@ -95,6 +95,19 @@ fn what_is_in_view_is_acknowledged_and_the_rest_is_counted() {
 }
 
 #[test]
+fn what_comes_while_nobody_looks_is_read_when_somebody_does() {
+    let mut model = rooms();
+    model.update(Input::Looking(false), 0);
+    deliver(&mut model, 2, 2, 1, "is anybody there?");
+    assert_eq!(model.take_effects(), [], "nothing is acknowledged");
+    assert_eq!(unread(&model), [("#lobby".into(), 0), ("#garden".into(), 1)]);
+    model.update(Input::Looking(true), 0);
+    assert!(matches!(&model.take_effects()[..], [Effect::Ack(s, p)] if s.0 == [2; 16] && p.len() == 1));
+    let c = model.current().unwrap();
+    assert!(c.unread == 0 && c.new_from.is_some(), "and it is marked as new");
+}
+
+#[test]
 fn what_came_while_the_chat_was_closed_is_marked() {
     let mut model = ana();
     let summary = summary(1, "#lobby", Scope::Open);

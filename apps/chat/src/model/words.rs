@@ -153,6 +153,8 @@ pub enum Input {
     Passing(Vec<Message>),
     /// Time has passed, see [`super::Model::next_tick`].
     Tick,
+    /// Somebody looks at what is shown, or not any more: a face that cannot tell says nothing.
+    Looking(bool),
     /// What was kept since the last time.
     Kept(Kept),
     /// Older messages came.

@@ -1,7 +1,10 @@
 //! The keys and the commands, over everything else.
 
 use super::{screen::framed, theme::Theme};
-use crate::{command::commands, t, text_id, texts::plain};
+use crate::{
+    keys::{Face, keys, signs, told_commands},
+    t,
+};
 use ratatui::{
     Frame,
     layout::Rect,
@@ -10,28 +13,6 @@ use ratatui::{
     widgets::{Clear, Paragraph},
 };
 use unicode_width::UnicodeWidthStr;
-
-/// Keys and what they do. What is named by its id is said in the language of the chat.
-const KEYS: [(&str, &str); 18] = [
-    (text_id!("key-enter"), text_id!("keys-send")),
-    (text_id!("key-new-line"), text_id!("keys-new-line")),
-    (text_id!("key-tab"), text_id!("keys-complete")),
-    (text_id!("key-up-down"), text_id!("keys-up-down")),
-    (text_id!("key-alt-up-down"), text_id!("keys-switch")),
-    ("Alt-1 … Alt-9", text_id!("keys-place")),
-    (text_id!("key-page"), text_id!("keys-scroll")),
-    (text_id!("key-esc"), text_id!("keys-newest")),
-    ("F2", text_id!("keys-choose")),
-    ("Ctrl-K", text_id!("keys-switcher")),
-    ("Alt-U", text_id!("keys-new")),
-    ("Alt-A", text_id!("keys-unread")),
-    ("Ctrl-A, Ctrl-E", text_id!("keys-line")),
-    (text_id!("key-words"), text_id!("keys-words")),
-    ("Ctrl-W, Ctrl-U, Alt-K", text_id!("keys-cut")),
-    ("Ctrl-Y", text_id!("keys-put-back")),
-    (text_id!("key-mouse"), text_id!("keys-mouse")),
-    ("Ctrl-C", text_id!("keys-interrupt")),
-];
 
 /// Columns of keys, and of commands with what stands behind them.
 const FIRST: usize = 25;
@@ -66,11 +47,11 @@ fn rows(theme: Theme) -> Vec<Line<'static>> {
         let padding = " ".repeat(FIRST.saturating_sub(key.width()));
         Line::from_iter([Span::styled(format!(" {key}{padding}"), theme.accent()), Span::raw(about)])
     };
-    let mut rows: Vec<Line<'_>> = KEYS.iter().map(|(key, about)| row(plain(key), plain(about))).collect();
+    let mut rows: Vec<Line<'_>> = keys(Face::Terminal).map(|(key, about)| row(key, about)).collect();
     rows.push(Line::default());
-    rows.extend(commands().map(|(name, arguments, about)| row(format!("{name} {arguments}"), about)));
-    let ticks = Line::styled(format!(" {}", t!("keys-ticks")), theme.dim().remove_modifier(Modifier::BOLD));
-    let signs = Line::styled(format!(" {}", t!("keys-signs")), theme.dim());
-    rows.extend([Line::default(), ticks, signs]);
+    rows.extend(told_commands().map(|(command, about)| row(command, about)));
+    let dim = theme.dim().remove_modifier(Modifier::BOLD);
+    let signs = signs().map(|signs| Line::styled(format!(" {signs}"), dim));
+    rows.extend([Line::default()].into_iter().chain(signs));
     rows
 }

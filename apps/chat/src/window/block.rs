@@ -2,12 +2,14 @@
 //!
 //! Invariant: a block is as high as it says, whatever is in it; long texts are cut in view, and nobody's window belongs to one of them.
 
+use super::icon::Icon;
 use super::pen::{ACCENT, ALARM, Act, BODY, PLAIN, Pen, SMALL, STRONG, WEAK};
 use crate::{
-    card::Card,
+    card::{Card, Offer},
     conversation::{Body, Conversation, Line, Order, Said, Tone, harmless},
     markdown::{self, Marked},
     model::{Action, Files, Offered, OnMessage, outcome},
+    t,
     telling::{self, Weight},
     transcript::moment,
 };
@@ -107,16 +109,17 @@ pub(super) enum What {
 pub(super) struct Words {
     pub(super) sheet: Rc<Sheet>,
     pub(super) text: String,
-    /// Code is on a ground of its own.
+    /// Code is on a ground of its own, lines of it on one that goes across.
     pub(super) code: Vec<Range<usize>>,
+    pub(super) blocks: Vec<Range<usize>>,
     pub(super) links: Vec<(Range<usize>, String)>,
 }
 
 /// Something to do with a message.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Tool {
-    pub(super) sign: &'static str,
-    pub(super) name: &'static str,
+    pub(super) icon: Icon,
+    pub(super) name: String,
     pub(super) what: OnMessage,
 }
 
@@ -132,7 +135,7 @@ pub(super) fn block(c: &Conversation, at: usize, scene: &Scene<'_>, pen: &mut Pe
         page.rule(pen.set(day, SMALL, WEAK, None), false);
     }
     if before.new {
-        page.rule(pen.set("New", SMALL, ACCENT, None), true);
+        page.rule(pen.set(&t!("window-new"), SMALL, ACCENT, None), true);
     }
     let top = page.y;
     match &line.body {
@@ -262,17 +265,19 @@ impl Message<'_> {
         let rtl = sheet.is_rtl();
         let area = sheet.size();
         let ends = marked.runs.iter().skip(1).map(|(at, _)| *at).chain([marked.text.len()]);
-        let code =
-            marked.runs.iter().zip(ends).filter(|((_, look), _)| look.code).map(|((at, _), end)| *at..end);
+        let code = marked.runs.iter().zip(ends).filter(|((_, look), _)| look.code);
+        let code = code.map(|((at, _), end)| *at..end);
+        let code = code.filter(|range| !marked.blocks.iter().any(|block| block.contains(&range.start)));
         let code: Vec<Range<usize>> = code.collect();
         let text = marked.text.clone();
-        let width = if rtl { page.room() } else { area.x };
-        let words = Words { sheet, text: marked.text, code, links: marked.links };
+        let width = if rtl || !marked.blocks.is_empty() { page.room() } else { area.x };
+        let Marked { text: shown, links, blocks, .. } = marked;
+        let words = Words { sheet, text: shown, code, blocks, links };
         page.put(INDENT, vec2(width, area.y), What::Words(words));
         page.y += area.y;
         self.behind(page, pen, place + end.top(), if rtl { page.width } else { end.right() });
         if is_cut {
-            page.text(pen.set("… (long; Ctrl C copies all of it)", SMALL, WEAK, None));
+            page.text(pen.set(&format!("… ({})", t!("window-cut")), SMALL, WEAK, None));
         }
         text
     }
@@ -326,7 +331,7 @@ impl Message<'_> {
                 let text = pen.line(&answer.text, BODY - 0.5, PLAIN, width - 60.0);
                 let votes = pen.set(&answer.votes.to_string(), SMALL, WEAK, None);
                 let share = answer.votes as f32 / voters.max(1) as f32;
-                let name = format!("{}: {} of {voters}", answer.text, answer.votes);
+                let name = t!("window-votes", answer = &answer.text, votes = answer.votes, all = voters);
                 page.y += 3.0;
                 let what = What::Answer { text, votes, share, mine: answer.mine, at, name };
                 page.put(INDENT, vec2(width, 28.0), what);
@@ -341,7 +346,7 @@ impl Message<'_> {
             page.text(pen.set(&state, SMALL + 0.5, WEAK, Some(page.room())));
             if offered.user != scene.me {
                 let get = Act::On(self.line.order, OnMessage::Get);
-                self.buttons(page, pen, vec![("Get".into(), get)]);
+                self.buttons(page, pen, vec![(t!("window-get"), get)]);
             }
         }
         self.reactions(page, pen);
@@ -350,7 +355,7 @@ impl Message<'_> {
         }
         if said.own.as_ref().is_some_and(|own| !own.failures.is_empty()) {
             let again = Act::On(self.line.order, OnMessage::Retry);
-            self.buttons(page, pen, vec![("Try again".into(), again)]);
+            self.buttons(page, pen, vec![(t!("window-retry"), again)]);
         }
     }
 
@@ -364,8 +369,9 @@ impl Message<'_> {
         for (emoji, users) in reactions {
             let names: Vec<String> = users.iter().take(20).map(|user| self.c.name_of(*user)).collect();
             let others = users.len() - names.len();
-            let others = if others > 0 { format!(" and {others} more") } else { String::new() };
-            let name = format!("{} {}{others}", harmless(emoji), names.join(", "));
+            let names = names.join(", ");
+            let names = if others > 0 { t!("list-and-more", list = names, n = others) } else { names };
+            let name = format!("{} {names}", harmless(emoji));
             let text = pen.line(&format!("{} {}", harmless(emoji), users.len()), SMALL + 0.5, PLAIN, 120.0);
             let size = vec2(text.size().x + 16.0, 26.0);
             if x > 0.0 && x + size.x > page.room() {
@@ -376,7 +382,7 @@ impl Message<'_> {
             x += size.x + 5.0;
         }
         if more > 0 {
-            let sheet = pen.set(&format!("and {more} more"), SMALL, WEAK, None);
+            let sheet = pen.set(&t!("and-more", n = more), SMALL, WEAK, None);
             page.y += 5.0;
             page.put(INDENT + x + 4.0, sheet.size(), What::Text(sheet));
             page.y -= 5.0;
@@ -397,8 +403,9 @@ impl Message<'_> {
             page.put(INDENT + 90.0, size, What::Text(sheet));
             page.y += size.y;
         }
-        let act = |(text, line): &(&str, String)| ((*text).to_owned(), Act::Do(Action::Run(line.clone())));
-        self.buttons(page, pen, card.offers().iter().map(act).collect());
+        let offers =
+            card.offers.iter().map(|offer| (name(*offer), Act::Do(Action::Run(card.command(*offer)))));
+        self.buttons(page, pen, offers.collect());
         card.head.clone()
     }
 
@@ -414,6 +421,16 @@ impl Message<'_> {
             x += width + 6.0;
         }
         page.y += 29.0;
+    }
+}
+
+/// What a button for it says.
+fn name(offer: Offer) -> String {
+    match offer {
+        Offer::Accept => t!("window-take-part"),
+        Offer::Observe => t!("window-look-on"),
+        Offer::Decline => t!("window-decline"),
+        Offer::Cancel => t!("window-call-off"),
     }
 }
 
@@ -447,23 +464,23 @@ fn cut(text: &str) -> (&str, bool) {
 
 /// What can be done with a message, beyond reacting.
 fn tools(line: &Line, said: &Said, scene: &Scene<'_>) -> Vec<Tool> {
-    let tool = |sign, name, what| Tool { sign, name, what };
+    let tool = |icon, name, what| Tool { icon, name, what };
     if line.order.position().is_none() || said.fate.deleted {
-        return vec![tool("✓", "Who has it", OnMessage::WhoHas)];
+        return vec![tool(Icon::Tick, t!("window-who-has"), OnMessage::WhoHas)];
     }
     let mine = said.user == scene.me;
-    let mut all = vec![tool("↩", "Reply", OnMessage::Reply)];
+    let mut all = vec![tool(Icon::Reply, t!("window-reply"), OnMessage::Reply)];
     if mine && said.editable() {
-        all.push(tool("✎", "Edit", OnMessage::Edit));
+        all.push(tool(Icon::Pencil, t!("window-edit"), OnMessage::Edit));
     }
     if said.reply.is_some() {
-        all.push(tool("↑", "Go to what it answers", OnMessage::Original));
+        all.push(tool(Icon::Up, t!("window-original"), OnMessage::Original));
     }
-    let pin = if said.fate.pinned.is_some() { "Take the pin off" } else { "Pin" };
-    all.push(tool("📌", pin, OnMessage::Pin));
-    all.push(tool("✓", "Who has it", OnMessage::WhoHas));
+    let pin = if said.fate.pinned.is_some() { t!("window-unpin") } else { t!("window-pin") };
+    all.push(tool(Icon::Pin, pin, OnMessage::Pin));
+    all.push(tool(Icon::Tick, t!("window-who-has"), OnMessage::WhoHas));
     if mine {
-        all.push(tool("✕", "Delete", OnMessage::Delete));
+        all.push(tool(Icon::Bin, t!("window-delete"), OnMessage::Delete));
     }
     all
 }

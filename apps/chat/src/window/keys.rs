@@ -2,7 +2,7 @@
 //!
 //! Invariant: everything the pointer can do can be done by keys; what is typed always goes where one writes.
 
-use super::{pen::Act, writing::Writing};
+use super::{overlay::HELP_ROW, pen::Act, writing::Writing};
 use crate::{
     editor::Edit,
     model::{Action, Mode, Model, OnMessage},
@@ -75,11 +75,12 @@ fn copied(model: &Model, cut: bool) -> Vec<Act> {
 }
 
 fn help(key: Key, page: i32) -> Option<Action> {
+    let rows = page / HELP_ROW as i32;
     Some(match key {
         Key::ArrowUp => Action::Up,
         Key::ArrowDown => Action::Down,
-        Key::PageUp => Action::Scroll(page),
-        Key::PageDown | Key::Space => Action::Scroll(-page),
+        Key::PageUp => Action::Scroll(rows),
+        Key::PageDown | Key::Space => Action::Scroll(-rows),
         _ => Action::Escape,
     })
 }

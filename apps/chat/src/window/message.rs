@@ -4,16 +4,18 @@
 
 use super::{
     block::{Block, INDENT, Piece, Tool, What, Words},
+    icon::{self, Icon},
     pen::{Act, Pen, SMALL},
     transcript::Picked,
 };
 use crate::{
     conversation::Order,
     model::{Action, OnMessage, PALETTE},
+    t,
 };
 use eframe::egui::{
-    Align2, CornerRadius, CursorIcon, Id, Pos2, Rect, Role, Sense, Stroke, StrokeKind, Ui, WidgetInfo, pos2,
-    vec2,
+    Align2, CornerRadius, CursorIcon, Id, Pos2, Rect, Response, Role, Sense, Stroke, StrokeKind, Ui,
+    WidgetInfo, pos2, vec2,
 };
 
 /// Reactions at hand beside a message; the others are one click further.
@@ -21,8 +23,25 @@ const AT_HAND: usize = 3;
 
 const TOOL: f32 = 28.0;
 
-/// Paints a block with its corner at `at`. `chosen`: it is the one that keys do something with.
-pub(super) fn show(ui: &Ui, block: &Block, at: Pos2, chosen: bool, picked: &mut Picked, pen: &mut Pen<'_>) {
+/// Which message stands out.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Standing {
+    /// Keys do something with this one.
+    pub(super) chosen: Option<Order>,
+    /// The pointer is on what one can do with this one, which may lie over another.
+    pub(super) held: Option<Order>,
+}
+
+/// Paints a block with its corner at `at`; where its tools are, if they are shown.
+pub(super) fn show(
+    ui: &Ui,
+    block: &Block,
+    at: Pos2,
+    standing: Standing,
+    picked: &mut Picked,
+    pen: &mut Pen<'_>,
+) -> Option<Rect> {
+    let chosen = standing.chosen == Some(block.order);
     let width = ui.clip_rect().width();
     let area = Rect::from_min_size(at + vec2(0.0, block.top), vec2(width, block.height - block.top));
     let id = Id::unique(("message", format!("{:?}", block.order)));
@@ -30,7 +49,7 @@ pub(super) fn show(ui: &Ui, block: &Block, at: Pos2, chosen: bool, picked: &mut 
     if !block.name.is_empty() {
         response.widget_info(|| WidgetInfo::selected(Role::ListItem, true, chosen, &block.name));
     }
-    let hovered = ui.rect_contains_pointer(area);
+    let hovered = standing.held.map_or_else(|| ui.rect_contains_pointer(area), |held| held == block.order);
     let fill = match (chosen, block.mentions_me, hovered) {
         (true, ..) => Some(pen.palette.chosen),
         (_, true, _) => Some(pen.palette.mention),
@@ -50,9 +69,8 @@ pub(super) fn show(ui: &Ui, block: &Block, at: Pos2, chosen: bool, picked: &mut 
     if response.secondary_clicked() && !block.tools.is_empty() {
         pen.acts.push(Act::Do(Action::Pick(block.order)));
     }
-    if (hovered || chosen) && !block.tools.is_empty() {
-        tools(ui, block, area, id, pen);
-    }
+    let has_tools = chosen || hovered && standing.chosen.is_none();
+    if has_tools && !block.tools.is_empty() { tools(ui, block, area, id, pen) } else { None }
 }
 
 fn paint(
@@ -88,7 +106,7 @@ fn paint(
             let bar = Rect::from_min_size(area.min + vec2(0.0, 1.0), vec2(3.0, area.height() - 2.0));
             ui.painter().rect_filled(bar, 1.5, pen.palette.rule);
             pen.paint(ui, area.min + vec2(12.0, 3.0), sheet);
-            if pen.place(ui, area, id, Role::Link, "Go to what it answers", false).clicked() {
+            if pen.place(ui, area, id, Role::Link, &t!("window-original"), false).clicked() {
                 pen.acts.push(Act::On(block.order, OnMessage::Original));
             }
         }
@@ -129,6 +147,19 @@ fn paint(
 
 /// What was said: selected by pulling, with links that can be followed.
 fn said(ui: &Ui, order: Order, words: &Words, area: Rect, id: Id, picked: &mut Picked, pen: &mut Pen<'_>) {
+    for range in &words.blocks {
+        let parts = words.sheet.areas(range.clone());
+        let lines = parts.iter().copied().reduce(Rect::union).unwrap_or(Rect::NOTHING);
+        let lines = lines.translate(area.min.to_vec2());
+        let ground = Rect::from_x_y_ranges(area.left() - 8.0..=area.right(), lines.y_range().expand(2.0));
+        ui.painter().rect(
+            ground,
+            6.0,
+            pen.palette.code,
+            Stroke::new(1.0, pen.palette.rule),
+            StrokeKind::Inside,
+        );
+    }
     for range in &words.code {
         for code in words.sheet.areas(range.clone()) {
             let ground = code.translate(area.min.to_vec2()).expand2(vec2(2.0, 0.0));
@@ -170,40 +201,50 @@ fn said(ui: &Ui, order: Order, words: &Words, area: Rect, id: Id, picked: &mut P
     pen.paint(ui, area.min, &words.sheet);
 }
 
-/// What one can do with a message, above its right edge.
-fn tools(ui: &Ui, block: &Block, area: Rect, id: Id, pen: &mut Pen<'_>) {
+/// What one can do with a message, above its right edge; where it is.
+fn tools(ui: &Ui, block: &Block, area: Rect, id: Id, pen: &mut Pen<'_>) -> Option<Rect> {
     let reactions = PALETTE.iter().take(AT_HAND).enumerate();
     let count = AT_HAND + 1 + block.tools.len();
     let size = vec2(TOOL * count as f32 + 6.0, TOOL + 4.0);
     let right = pos2(area.right() - 18.0, (area.top() - 12.0).max(ui.clip_rect().top() + 2.0));
     let bar = Align2::RIGHT_TOP.anchor_size(right, size);
     if bar.left() < area.left() + INDENT {
-        return;
+        return None;
     }
     ui.painter().rect(bar, 8.0, pen.palette.paper, Stroke::new(1.0, pen.palette.rule), StrokeKind::Inside);
     let place = |n: usize| Rect::from_min_size(bar.min + vec2(3.0 + TOOL * n as f32, 2.0), vec2(TOOL, TOOL));
     for (n, emoji) in reactions {
-        if tool(ui, place(n), id.with(("react", n)), emoji, &format!("React with {emoji}"), pen) {
+        let name = t!("window-react", emoji = *emoji);
+        let response = tool(ui, place(n), id.with(("react", n)), &name, pen);
+        let sheet = pen.set(emoji, SMALL + 3.0, super::pen::PLAIN, None);
+        pen.paint(ui, response.rect.center() - sheet.size() / 2.0, &sheet);
+        if response.on_hover_text(name).clicked() {
             pen.acts.push(Act::Do(Action::React(block.order, (*emoji).to_owned())));
         }
     }
     let more = place(AT_HAND);
-    if tool(ui, more, id.with("more"), "☺", "React with something else", pen) {
+    if drawn(ui, more, id.with("more"), Icon::Smile, &t!("window-react-else"), pen) {
         pen.acts.push(Act::Palette(block.order, more.left_bottom()));
     }
-    for (n, Tool { sign, name, what }) in block.tools.iter().enumerate() {
-        if tool(ui, place(AT_HAND + 1 + n), id.with(("tool", n)), sign, name, pen) {
+    for (n, Tool { icon, name, what }) in block.tools.iter().enumerate() {
+        if drawn(ui, place(AT_HAND + 1 + n), id.with(("tool", n)), *icon, name, pen) {
             pen.acts.push(Act::On(block.order, *what));
         }
     }
+    Some(bar)
 }
 
-fn tool(ui: &Ui, rect: Rect, id: Id, sign: &str, name: &str, pen: &mut Pen<'_>) -> bool {
+/// A square of the bar, with an icon; whether it was clicked.
+fn drawn(ui: &Ui, rect: Rect, id: Id, icon: Icon, name: &str, pen: &mut Pen<'_>) -> bool {
+    let response = tool(ui, rect, id, name, pen);
+    icon::draw(ui.painter(), rect, icon, pen.palette.inks.text);
+    response.on_hover_text(name).clicked()
+}
+
+fn tool(ui: &Ui, rect: Rect, id: Id, name: &str, pen: &mut Pen<'_>) -> Response {
     let response = pen.place(ui, rect, id, Role::Button, name, false);
     if response.hovered() {
         ui.painter().rect_filled(rect, 6.0, pen.palette.rule);
     }
-    let sheet = pen.set(sign, SMALL + 3.0, super::pen::PLAIN, None);
-    pen.paint(ui, rect.center() - sheet.size() / 2.0, &sheet);
-    response.on_hover_text(name).clicked()
+    response
 }

@@ -5,18 +5,22 @@
 mod app;
 mod block;
 mod header;
+mod icon;
 mod keys;
 mod message;
+mod overlay;
 mod palette;
 mod pen;
 mod people;
 mod sidebar;
 mod transcript;
+mod view;
 mod writing;
 
 use crate::{
     place::Opening,
     sitting::{Sitting, SittingError},
+    t,
 };
 use app::{App, Happening};
 use chalktalk_client::{Client, ClientError, Events};
@@ -34,10 +38,10 @@ pub enum WindowError {
     #[error(transparent)]
     Client(#[from] ClientError),
     /// A thread could not be started.
-    #[error("the system failed: {0}")]
+    #[error("{}", t!("system-failed", reason = .0.to_string()))]
     Thread(#[from] io::Error),
     /// There is no display, or no OpenGL on it.
-    #[error("the window cannot be opened ({0}); --tui uses the terminal")]
+    #[error("{}", t!("window-failed", reason = .0))]
     Display(String),
 }
 

@@ -3,7 +3,10 @@
 //! Invariant: a click on somebody opens the conversation with them, and nothing else.
 
 use super::pen::{Act, BODY, PLAIN, Pen, SMALL, WEAK};
-use crate::model::{Action, Model, word};
+use crate::{
+    model::{Action, Model, word},
+    t,
+};
 use chalktalk_ipc::{event::Person, request::Availability};
 use eframe::egui::{Color32, Id, Rect, Role, ScrollArea, Sense, Ui, UiBuilder, pos2, vec2};
 use std::collections::BTreeMap;
@@ -14,7 +17,7 @@ const ROW: f32 = 38.0;
 pub(super) fn show(ui: &mut Ui, rect: Rect, model: &Model, pen: &mut Pen<'_>) {
     ui.painter().rect_filled(rect, 0.0, pen.palette.side);
     let head = Rect::from_min_size(rect.min + vec2(14.0, 10.0), vec2(rect.width() - 28.0, 26.0));
-    pen.line_in(ui, head, &format!("People · {}", model.people.len()), SMALL, WEAK);
+    pen.line_in(ui, head, &t!("window-people", n = model.people.len()), SMALL, WEAK);
     let list = Rect::from_min_max(pos2(rect.left(), head.bottom() + 2.0), rect.max);
     let marks = model.marks();
     ui.scope_builder(UiBuilder::new().max_rect(list), |ui| {
@@ -40,7 +43,7 @@ fn row(
     }
     let rect = space.shrink2(vec2(8.0, 1.0));
     let id = Id::unique(("person", person.user.to_string(), person.host_id.to_string()));
-    let name = format!("{} on {}: {}", person.name, person.host, word(person.status));
+    let name = t!("window-person", name = &person.name, host = &person.host, status = word(person.status));
     let response = pen.place(ui, rect, id, Role::ListItem, &name, false);
     if response.hovered() && !person.me {
         ui.painter().rect_filled(rect, 7.0, pen.palette.rule);
@@ -52,8 +55,8 @@ fn row(
     ui.painter().circle_filled(dot, 4.0, status(person.status));
     let text = Rect::from_min_max(pos2(rect.left() + 38.0, rect.top() + 2.0), rect.max - vec2(6.0, 2.0));
     let (top, below) = text.split_top_bottom_at_y(text.center().y + 1.0);
-    let you = if person.me { " (you)" } else { "" };
-    let used = pen.line_in(ui, top, &format!("{}{you}", person.name), BODY - 0.5, PLAIN);
+    let name = if person.me { t!("name-you", name = &person.name) } else { person.name.clone() };
+    let used = pen.line_in(ui, top, &name, BODY - 0.5, PLAIN);
     if let Some(mark) = marks.get(&person.user) {
         let rest = Rect::from_min_max(pos2(top.left() + used + 5.0, top.top()), top.max);
         pen.line_in(ui, rest, mark, SMALL, super::sidebar::mark_look(person.changed));

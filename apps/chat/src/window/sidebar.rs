@@ -2,10 +2,12 @@
 //!
 //! Invariant: what can be clicked is exactly what is drawn.
 
+use super::icon::{self, Icon};
 use super::pen::{ACCENT, ALARM, Act, BODY, PLAIN, Pen, SMALL, STRONG, WEAK};
 use crate::{
     conversation::Conversation,
     model::{Action, Model},
+    t,
 };
 use chalktalk_ipc::{SessionId, event::Scope, text::label};
 use eframe::egui::{Id, Rect, Role, ScrollArea, Sense, Ui, UiBuilder, pos2, vec2};
@@ -23,6 +25,8 @@ struct Entry {
     title: String,
     /// Behind the title, small.
     about: String,
+    /// Something is being written there.
+    draft: bool,
     badge: Option<(String, bool)>,
     chosen: bool,
     strong: bool,
@@ -36,10 +40,10 @@ pub(super) fn show(ui: &mut Ui, rect: Rect, model: &Model, pen: &mut Pen<'_>) {
     let head = Rect::from_min_size(rect.min + vec2(14.0, 10.0), vec2(rect.width() - 28.0, 30.0));
     pen.line_in(ui, head, &label(&model.me.name), super::pen::TITLE, STRONG);
     let find = Rect::from_min_size(rect.min + vec2(10.0, 46.0), vec2(rect.width() - 20.0, 30.0));
-    let response = pen.place(ui, find, Id::unique("go to"), Role::Button, "Go to a conversation", false);
+    let response = pen.place(ui, find, Id::unique("go-to"), Role::Button, &t!("window-go-to-name"), false);
     let fill = if response.hovered() { pen.palette.rule } else { pen.palette.hover };
     ui.painter().rect_filled(find, 8.0, fill);
-    pen.line_in(ui, find.shrink2(vec2(10.0, 0.0)), "Go to…", SMALL + 0.5, WEAK);
+    pen.line_in(ui, find.shrink2(vec2(10.0, 0.0)), &t!("window-go-to"), SMALL + 0.5, WEAK);
     pen.line_right(ui, find.shrink2(vec2(10.0, 0.0)), "Ctrl K", SMALL - 1.0, WEAK);
     if response.clicked() {
         pen.acts.push(Act::Do(Action::Switcher));
@@ -56,7 +60,7 @@ pub(super) fn show(ui: &mut Ui, rect: Rect, model: &Model, pen: &mut Pen<'_>) {
                 pen.line_in(
                     ui,
                     heading.shrink2(vec2(14.0, 0.0)).translate(vec2(0.0, 3.0)),
-                    title,
+                    &title,
                     SMALL,
                     WEAK,
                 );
@@ -77,7 +81,7 @@ fn row(ui: &mut Ui, entry: &Entry, pen: &mut Pen<'_>, width: f32) {
     let rect = space.shrink2(vec2(8.0, 1.0));
     let id = Id::unique(("conversation", &entry.title, format!("{:?}", entry.action)));
     let name = match &entry.badge {
-        Some((count, _)) => format!("{}, {count} unread", entry.title),
+        Some((count, _)) => t!("window-unread", title = &entry.title, n = count),
         None => entry.title.clone(),
     };
     let response = pen.place(ui, rect, id, Role::ListItem, &name, entry.chosen);
@@ -89,6 +93,11 @@ fn row(ui: &mut Ui, entry: &Entry, pen: &mut Pen<'_>, width: f32) {
     if let Some((count, loud)) = &entry.badge {
         let left = pen.badge(ui, pos2(inner.right(), inner.center().y), count, *loud);
         inner.set_right(left - 6.0);
+    }
+    if entry.draft {
+        let (rest, sign) = inner.split_left_right_at_x(inner.right() - 20.0);
+        icon::draw(ui.painter(), sign, Icon::Pencil, pen.palette.inks.weak);
+        inner = rest;
     }
     let look = match (entry.strong, entry.weak, entry.chosen) {
         (true, ..) => STRONG,
@@ -108,10 +117,11 @@ fn row(ui: &mut Ui, entry: &Entry, pen: &mut Pen<'_>, width: f32) {
     }
 }
 
-fn sections(model: &Model) -> [(&'static str, Vec<Entry>); 3] {
+fn sections(model: &Model) -> [(String, Vec<Entry>); 3] {
     let invitations = model.invitations.iter().flatten().take(MAX_OTHERS).map(|invitation| Entry {
         title: format!("✉ {}", label(&invitation.title)),
-        about: format!("by {}", label(&invitation.name)),
+        about: t!("sidebar-by", name = label(&invitation.name)),
+        draft: false,
         badge: None,
         chosen: false,
         strong: true,
@@ -119,9 +129,9 @@ fn sections(model: &Model) -> [(&'static str, Vec<Entry>); 3] {
         action: Action::Accept(invitation.session),
     });
     [
-        ("Invitations", invitations.collect()),
-        ("Rooms", conversations(model, false)),
-        ("Direct", conversations(model, true)),
+        (t!("window-invitations"), invitations.collect()),
+        (t!("window-rooms"), conversations(model, false)),
+        (t!("window-direct"), conversations(model, true)),
     ]
 }
 
@@ -133,6 +143,7 @@ fn conversations(model: &Model, direct: bool) -> Vec<Entry> {
         Entry {
             title: label(&other.title),
             about: String::new(),
+            draft: false,
             badge: stirred.then(|| ("•".into(), true)),
             chosen: false,
             strong: stirred,
@@ -146,7 +157,6 @@ fn conversations(model: &Model, direct: bool) -> Vec<Entry> {
 fn of(c: &Conversation, model: &Model) -> Entry {
     let chosen = model.focus == Some::<SessionId>(c.session());
     let liked = if model.favourites.contains(&c.session()) { "★ " } else { "" };
-    let draft = if !chosen && !c.editor.is_empty() { "✎" } else { "" };
     let count = c.unread.min(MAX_COUNT);
     let more = if c.unread > MAX_COUNT { "+" } else { "" };
     let badge = (!chosen && count > 0).then(|| {
@@ -155,7 +165,8 @@ fn of(c: &Conversation, model: &Model) -> Entry {
     });
     Entry {
         title: format!("{liked}{}", c.title()),
-        about: draft.into(),
+        about: String::new(),
+        draft: !chosen && !c.editor.is_empty(),
         strong: badge.is_some(),
         badge,
         chosen,

@@ -4,13 +4,13 @@
 
 use super::{
     block::{Block, Scene, block},
-    message,
+    message::{self, Standing},
     pen::{Act, BODY, Pen, SMALL, WEAK},
 };
 use crate::{
     conversation::{Conversation, InView, Order, Scroll},
     model::{Action, Mode, Model},
-    telling,
+    t, telling,
 };
 use eframe::egui::{
     Align2, Color32, Id, Rect, Role, Sense, Stroke, StrokeKind, Ui, UiBuilder, WidgetInfo, pos2, vec2,
@@ -69,6 +69,8 @@ impl Picked {
 #[derive(Debug, Default)]
 pub(super) struct Transcript {
     pub(super) picked: Picked,
+    /// Where the tools of a message were in the last frame.
+    tools: Option<(Order, Rect)>,
     /// What the wheel has turned, and is less than a point.
     turned: f32,
 }
@@ -100,7 +102,7 @@ impl Transcript {
         };
         let focus = model.focus;
         let Some(c) = model.conversations.iter_mut().find(|c| Some(c.session()) == focus) else {
-            nothing(ui, area, &["Nothing is open.".into(), "Ctrl K finds a room or a person.".into()], pen);
+            nothing(ui, area, &[t!("nothing-open"), t!("window-nothing-hint")], pen);
             return false;
         };
         if c.lines.is_empty() {
@@ -115,11 +117,14 @@ impl Transcript {
             blocks.entry(at).or_insert_with(|| block(c, at, &scene, pen)).height as usize
         });
         let mut y = area.bottom() - view.filled as f32 - view.above as f32;
+        let over = self.tools.take().filter(|(_, bar)| ui.rect_contains_pointer(*bar));
+        let standing = Standing { chosen, held: over.map(|(order, _)| order) };
         ui.scope_builder(UiBuilder::new().max_rect(area), |ui| {
             ui.set_clip_rect(area);
             for block in blocks.range(view.first..=view.last).map(|(_, block)| block) {
                 let at = pos2(area.left(), y);
-                message::show(ui, block, at, chosen == Some(block.order), &mut self.picked, pen);
+                let bar = message::show(ui, block, at, standing, &mut self.picked, pen);
+                self.tools = bar.map(|bar| (block.order, bar)).or(self.tools);
                 y += block.height;
             }
         });
@@ -144,8 +149,8 @@ fn bar(ui: &Ui, area: Rect, c: &mut Conversation, view: InView, pen: &mut Pen<'_
         return;
     }
     let lane = Rect::from_min_max(pos2(area.right() - 12.0, area.top() + 4.0), area.max - vec2(0.0, 4.0));
-    let response = ui.interact(lane, Id::unique("scroll bar"), Sense::click_and_drag());
-    response.widget_info(|| WidgetInfo::slider(true, view.first as f64, "Place in the talk"));
+    let response = ui.interact(lane, Id::unique("scroll-bar"), Sense::click_and_drag());
+    response.widget_info(|| WidgetInfo::slider(true, view.first as f64, t!("window-place")));
     let share = (view.last + 1 - view.first) as f32 / count as f32;
     let height = (lane.height() * share).max(28.0).min(lane.height());
     let room = count.saturating_sub(view.last + 1 - view.first).max(1) as f32;
@@ -174,14 +179,14 @@ fn pills(ui: &Ui, area: Rect, c: &Conversation, view: InView, pen: &mut Pen<'_>)
     let first = c.lines.get(view.first).map(|line| line.order);
     if c.new_from.is_some_and(|new| first.is_some_and(|first| new < first)) {
         let at = pos2(area.center().x, area.top() + 22.0);
-        if pill(ui, at, "↑ To what is new", pen) {
+        if pill(ui, at, &format!("↑ {}", t!("window-to-new")), pen) {
             pen.acts.push(Act::Do(Action::New));
         }
     }
     let below = match (view.more, c.unread) {
         (0, _) => return,
-        (_, 0) => "↓ To the newest".to_owned(),
-        (_, unread) => format!("↓ {unread} new"),
+        (_, 0) => format!("↓ {}", t!("window-to-newest")),
+        (_, unread) => format!("↓ {}", t!("window-below", n = unread)),
     };
     if pill(ui, pos2(area.center().x, area.bottom() - 22.0), &below, pen) {
         pen.acts.push(Act::Do(Action::Newest));

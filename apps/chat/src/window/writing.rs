@@ -6,6 +6,7 @@ use super::pen::{Act, BODY, PLAIN, Pen, WEAK};
 use crate::{
     editor::Edit,
     model::{Action, Model},
+    t,
 };
 use chalktalk_look::{Ink, Look, Sheet};
 use eframe::egui::{
@@ -70,7 +71,7 @@ impl Writing {
         let hint = hint(model);
         response.widget_info(|| WidgetInfo {
             hint_text: Some(hint.clone()),
-            ..WidgetInfo::text_edit(true, "", text, "Message")
+            ..WidgetInfo::text_edit(true, "", text, t!("window-message"))
         });
         ui.memory_mut(|memory| {
             let ours =
@@ -154,7 +155,7 @@ impl Writing {
 
 /// What one can write here.
 fn hint(model: &Model) -> String {
-    model.current().map_or_else(|| "/join #room".into(), |c| format!("Message {}", c.title()))
+    model.current().map_or_else(|| "/join #room".into(), |c| t!("input-hint", title = c.title()))
 }
 
 /// The part of a text that is laid out: all of it, or what is around the cursor.
