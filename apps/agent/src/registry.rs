@@ -218,7 +218,7 @@ mod tests {
         let (registry, problems) = load(&[]);
         assert!(problems.is_empty());
         let chat = registry.get(&AppId::chat()).unwrap();
-        assert!(chat.many && chat.terminal && chat.argv.is_some() && chat.headless.is_some());
+        assert!(chat.many && !chat.terminal && chat.argv.is_some() && chat.headless.is_some());
         let board = registry.get(&AppId::whiteboard()).unwrap();
         assert!(!board.many && !board.terminal && board.argv.is_some() && board.headless.is_some());
     }
