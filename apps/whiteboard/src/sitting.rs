@@ -367,10 +367,11 @@ impl Sitting {
             match self.judge(&source, message.payload, &mut board) {
                 Verdict::Said(true) => self.anew.want(),
                 // It was shown here before the log had it.
-                Verdict::Void if board.is_mine(message.payload) => self.anew.want(),
+                Verdict::Void if mine && board.is_mine(message.payload) => self.anew.want(),
                 _ => {}
             }
             self.anew.hear(&source, message.payload);
+        let mine = author.user == self.client.welcome().user;
             let read = self.positions.entry((batch.head().origin, batch.head().epoch)).or_insert(place);
             *read = (*read).max(place);
         }

@@ -6,13 +6,14 @@
 //! Invariant: `shown` is what the registers say, at all times.
 
 use super::{
+    authors::Authors,
     history::{History, Step, Way, Written},
     property::{Flaw, Property, key},
     rank,
     replica::Replica,
     shape::{Bounds, Shape},
     stamp::{Actor, ObjectId, Stamp},
-    wire::{self, Reader, Writer, put_varint},
+    wire::{self, Writer},
 };
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -117,7 +118,7 @@ pub struct Board {
     history: History,
     outbox: VecDeque<Vec<u8>>,
     damage: Vec<Bounds>,
-    authors: BTreeMap<Actor, Author>,
+    authors: Authors,
     view_only: bool,
 }
 
@@ -141,7 +142,7 @@ impl Board {
             history: History::default(),
             outbox: VecDeque::new(),
             damage: Vec::new(),
-            authors: BTreeMap::new(),
+            authors: Authors::default(),
             view_only: false,
         }
     }
@@ -161,7 +162,7 @@ impl Board {
         let before = std::mem::take(&mut self.shown);
         self.places.clear();
         self.replica = other.replica.not_before(&self.replica);
-        self.authors.extend(other.authors);
+        self.authors = other.authors;
         (self.shown, self.places) = (other.shown, other.places);
         let differs = |shape: &&Arc<Shape>, there: &BTreeMap<Place, Arc<Shape>>, place| {
             there.get(place) != Some(*shape)
@@ -203,7 +204,7 @@ impl Board {
 
     /// Who drew an object, as far as is known.
     pub fn author(&self, id: ObjectId) -> Option<Author> {
-        self.authors.get(&id.0.actor).copied()
+        self.authors.of(id)
     }
 
     /// What would make this board look as another one does, which has read the same log in part. What is locked stays.
@@ -253,10 +254,10 @@ impl Board {
         for (key, value) in operations.iter().flat_map(|operation| &operation.registers) {
             Property::read(*key, value)?;
         }
-        if let (Some(first), Some(author)) = (operations.first(), author) {
-            self.authors.entry(first.stamp.actor).or_insert(author);
-        }
         for operation in operations {
+            if let Some(author) = author.filter(|_| operation.object.0 == operation.stamp) {
+                self.authors.made(operation.object, author, self.replica.is_made(operation.object));
+            }
             let mut changed = false;
             for (key, value) in operation.registers {
                 changed |= self.replica.merge(operation.object, key, operation.stamp, value);
@@ -395,25 +396,15 @@ impl Board {
 
     /// Who drew what, to be kept beside a snapshot.
     pub fn authors(&self) -> Vec<u8> {
-        let mut out = Vec::new();
-        put_varint(&mut out, self.authors.len() as u64);
-        for (actor, author) in &self.authors {
-            out.extend(actor.0.to_le_bytes());
-            out.extend(author);
-        }
-        out
+        self.authors.write()
     }
 
-    /// Takes in what [`Board::authors`] gave.
+    /// Takes in what [`Board::authors`] gave, into an empty board.
     ///
     /// # Errors
     /// It is damaged.
     pub fn apply_authors(&mut self, bytes: &[u8]) -> Result<(), Flaw> {
-        let mut reader = Reader::new(bytes);
-        for _ in 0..reader.varint()? {
-            let (actor, author) = (Actor(reader.u64()?), reader.array()?);
-            self.authors.entry(actor).or_insert(author);
-        }
+        self.authors = Authors::read(bytes)?;
         Ok(())
     }
 

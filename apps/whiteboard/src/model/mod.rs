@@ -2,12 +2,13 @@
 //!
 //! From the bottom up: `stamp` names and orders writes; `wire` is bytes and back; `points` and `outline` are what is drawn;
 //! `property` is the meaning of a register; `replica` merges registers, whatever they mean; `shape` is an object as
-//! people see it; `history` is what one person can take back; `board` is all of it together, and `arrange` what one does to several objects at once;
+//! people see it; `history` is what one person can take back; `authors` is who made what; `board` is all of it together, and `arrange` what one does to several objects at once;
 //! `roles` is who may draw, `past` how a board came to be, and `weave` joins two texts.
 //!
 //! Invariant: a board is the join of the writes that count, in whatever order and however often it saw them.
 
 mod arrange;
+mod authors;
 mod board;
 mod history;
 mod outline;

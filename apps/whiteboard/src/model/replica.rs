@@ -48,6 +48,12 @@ impl Replica {
         self.objects.get(&object)
     }
 
+    /// Whether something of the write that makes this object is here.
+    pub(crate) fn is_made(&self, object: ObjectId) -> bool {
+        self.get(object)
+            .is_some_and(|registers| registers.values().any(|register| register.stamp == object.0))
+    }
+
     #[cfg(test)]
     pub(crate) fn iter(&self) -> impl Iterator<Item = (ObjectId, &Registers)> {
         self.objects.iter().map(|(id, registers)| (*id, registers))
