@@ -1,8 +1,9 @@
 //! Everything that can be done, by name and by key: what the palette, the list of shortcuts and the keyboard share.
 
+use super::app::VIEW_ONLY;
 use crate::{
     command::Format,
-    model::{Edge, Order},
+    model::{Board, Edge, Order},
     tool::Tool,
 };
 use eframe::egui::{Key, Modifiers};
@@ -128,12 +129,22 @@ impl Action {
     }
 
     /// Whether it changes nothing on the board: what people can do who may only look.
-    pub(super) fn is_for_viewers(self) -> bool {
+    fn is_for_viewers(self) -> bool {
         use Action::{BringHere, Copy, Export, Grid, Replay, SelectAll, Texts};
         match self {
             BringHere | Copy | Export(_) | Grid | Replay | SelectAll | Texts => true,
             Self::Take(tool) => !tool.draws(),
             other => other.is_for_looking(),
+        }
+    }
+
+    /// Why it cannot be done on this board now, for people; none: it can.
+    pub(super) fn hindrance(self, board: &Board) -> Option<&'static str> {
+        match self {
+            _ if board.is_view_only() && !self.is_for_viewers() => Some(VIEW_ONLY),
+            Self::Undo if !board.can_undo() => Some("You have done nothing here that could be taken back"),
+            Self::Redo if !board.can_redo() => Some("You have taken nothing back"),
+            _ => None,
         }
     }
 
@@ -170,6 +181,27 @@ fn written((held, key): (Held, Key)) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{Actor, Edits, Kind, Shape};
+
+    #[test]
+    fn what_cannot_be_done_says_why() {
+        let mut board = Board::new(Actor(1));
+        let pen = Action::Take(Tool::Pen);
+        let hindered =
+            |board: &Board| [pen, Action::Undo, Action::Redo].map(|a| a.hindrance(board).is_some());
+        assert_eq!(hindered(&board), [false, true, true]);
+        let mut edits = Edits::new();
+        edits.make(Shape::new(Kind::Note));
+        board.commit(edits).unwrap();
+        assert_eq!(hindered(&board), [false, false, true]);
+        board.undo();
+        assert_eq!(hindered(&board), [false, true, false]);
+        board.redo();
+        board.set_view_only(true);
+        assert_eq!([pen, Action::Undo, Action::Delete].map(|a| a.hindrance(&board)), [Some(VIEW_ONLY); 3]);
+        let viewing = [Action::Take(Tool::Hand), Action::Take(Tool::Laser), Action::Fit, Action::Copy];
+        assert_eq!(viewing.map(|action| action.hindrance(&board)), [None; 4]);
+    }
 
     #[test]
     fn no_key_means_two_things() {

@@ -3,12 +3,8 @@
 //! Invariant: every control has a name for screen readers, and does nothing that no [`Action`] or property says.
 
 use super::{
-    action::Action,
-    app::{App, VIEW_ONLY},
-    icon,
-    icon::Icon,
-    lens::Lens,
-    moderating, replay, sheets, style, talk, theme,
+    action::Action, app::App, icon, icon::Icon, lens::Lens, moderating, replay, sheets, style, talk, theme,
+    works,
 };
 use crate::{model::Author, tool::Tool};
 use chalktalk_ipc::InstanceId;
@@ -56,6 +52,7 @@ pub(super) fn show(app: &mut App, ctx: &Context) {
     floating(ctx, "people", Align2::RIGHT_TOP, vec2(-MARGIN, MARGIN), |ui| people(app, ui, &mut wanted));
     talk::show(app, ctx);
     replay::show(app, ctx);
+    works::show(app, ctx);
     sheets::show(app, ctx, &mut wanted);
     if let Some(action) = wanted {
         app.act(action, ctx);
@@ -86,20 +83,11 @@ fn tools(app: &App, ui: &mut Ui, wanted: &mut Option<Action>) {
         for (tool, name) in TOOLS {
             let key =
                 Action::all().find(|(_, _, action)| *action == Action::Take(tool)).map(|(_, key, _)| key);
-            let may = !app.sitting.board.is_view_only() || !tool.draws();
-            let tip = if may {
-                format!("{name}  {}", key.unwrap_or_default())
-            } else {
-                format!("{name}: {VIEW_ONLY}")
-            };
-            ui.scope(|ui| {
-                if !may {
-                    ui.multiply_opacity(0.3);
-                }
-                if button(ui, Icon::Tool(tool), &tip, app.desk.tool == tool).clicked() {
-                    *wanted = Some(Action::Take(tool));
-                }
-            });
+            let tip = format!("{name}  {}", key.unwrap_or_default());
+            let why_not = Action::Take(tool).hindrance(&app.sitting.board);
+            if button_unless(ui, Icon::Tool(tool), &tip, app.desk.tool == tool, why_not).clicked() {
+                *wanted = Some(Action::Take(tool));
+            }
             if matches!(tool, Tool::Hand | Tool::Rubber | Tool::Diamond) {
                 ui.separator();
             }
@@ -110,8 +98,8 @@ fn tools(app: &App, ui: &mut Ui, wanted: &mut Option<Action>) {
 fn view(app: &App, ui: &mut Ui, wanted: &mut Option<Action>) {
     let mut put_zoom = false;
     ui.horizontal(|ui| {
-        let mut put = |ui: &mut Ui, icon, tip: &str, action| {
-            if button(ui, icon, tip, false).clicked() {
+        let mut put = |ui: &mut Ui, icon, tip: &str, action: Action| {
+            if button_unless(ui, icon, tip, false, action.hindrance(&app.sitting.board)).clicked() {
                 *wanted = Some(action);
             }
         };
@@ -241,11 +229,18 @@ fn face(ui: &mut Ui, name: &str, colour: Color32, me: bool, followed: bool) -> R
 
 /// A button with an icon.
 pub(super) fn button(ui: &mut Ui, shown: Icon, tip: &str, on: bool) -> Response {
+    button_unless(ui, shown, tip, on, None)
+}
+
+/// A button with an icon, grey where there is a reason why it does nothing; pointed at, it says the reason.
+fn button_unless(ui: &mut Ui, shown: Icon, tip: &str, on: bool, why_not: Option<&str>) -> Response {
     let (rect, response) = ui.allocate_exact_size(vec2(34.0, 34.0), Sense::click());
+    let strength = if why_not.is_some() { 0.3 } else { 1.0 };
     background(ui, rect, &response, on);
     let colour = if on { theme::ACCENT } else { ui.visuals().text_color() };
-    icon::draw(ui.painter(), rect, shown, colour);
-    response.widget_info(|| WidgetInfo::selected(Role::Button, true, on, tip));
+    icon::draw(ui.painter(), rect, shown, colour.gamma_multiply(strength));
+    let tip = why_not.map_or_else(|| tip.to_owned(), |why| format!("{tip}: {why}"));
+    response.widget_info(|| WidgetInfo::selected(Role::Button, why_not.is_none(), on, &tip));
     response.on_hover_text(tip)
 }
 
@@ -255,5 +250,26 @@ pub(super) fn background(ui: &Ui, rect: Rect, response: &Response, on: bool) {
         ui.painter().rect_filled(rect, 8.0, theme::ACCENT.gamma_multiply(0.16));
     } else if response.hovered() {
         ui.painter().rect_filled(rect, 8.0, ui.visuals().widgets.hovered.weak_bg_fill);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_grey_button_tells_screen_readers_that_it_does_nothing_and_why() {
+        let ctx = Context::default();
+        ctx.enable_accesskit();
+        let mut output = ctx.run_ui(egui::RawInput::default(), |ui| {
+            button_unless(ui, Icon::Undo, "Undo", false, None);
+            button_unless(ui, Icon::Redo, "Redo", false, Some("nothing was taken back"));
+        });
+        output.textures_delta.clear();
+        let told = output.platform_output.accesskit_update.unwrap();
+        let buttons = told.nodes.iter().filter(|(_, node)| node.role() == egui::accesskit::Role::Button);
+        let said: Vec<(&str, bool)> =
+            buttons.map(|(_, node)| (node.label().unwrap_or_default(), node.is_disabled())).collect();
+        assert_eq!(said, [("Undo", false), ("Redo: nothing was taken back", true)]);
     }
 }

@@ -37,8 +37,8 @@ impl App {
         if self.replay.is_some() && !action.is_for_looking() {
             return self.say("This is the past: close the replay to draw (Escape)");
         }
-        if !action.is_for_viewers() && !self.may_draw() {
-            return;
+        if let Some(why) = action.hindrance(&self.sitting.board) {
+            return self.say(why);
         }
         let chosen = self.chosen();
         match action {

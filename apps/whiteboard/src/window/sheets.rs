@@ -89,6 +89,7 @@ fn writing(app: &mut App, ctx: &Context) {
 }
 
 fn palette(app: &mut App, ctx: &Context, wanted: &mut Option<Action>) {
+    let board = &app.sitting.board;
     let Some(filter) = &mut app.palette else { return };
     let mut open = true;
     floating_modal(ctx, "palette", |ui| {
@@ -102,7 +103,12 @@ fn palette(app: &mut App, ctx: &Context, wanted: &mut Option<Action>) {
             Action::all().filter(|(name, _, _)| name.to_lowercase().contains(&sought)).take(10).collect();
         for (index, (name, key, action)) in found.iter().enumerate() {
             let row = ui.horizontal(|ui| {
-                let clicked = ui.selectable_label(index == 0, *name).clicked();
+                let why_not = action.hindrance(board);
+                let entry = egui::Button::selectable(index == 0, *name);
+                let clicked = ui
+                    .add_enabled(why_not.is_none(), entry)
+                    .on_disabled_hover_text(why_not.unwrap_or_default())
+                    .clicked();
                 ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                     ui.label(RichText::new(key).small().weak())
                 });
