@@ -13,8 +13,8 @@ use x11rb::{
         Event,
         xproto::{
             AtomEnum, CLIENT_MESSAGE_EVENT, ClientMessageData, ClientMessageEvent, ConnectionExt,
-            CreateWindowAux, EventMask, PropMode, SELECTION_NOTIFY_EVENT, SelectionNotifyEvent,
-            SelectionRequestEvent, Window, WindowClass,
+            CreateWindowAux, EventMask, GrabMode, GrabStatus, PropMode, SELECTION_NOTIFY_EVENT,
+            SelectionNotifyEvent, SelectionRequestEvent, Window, WindowClass,
         },
     },
     rust_connection::RustConnection,
@@ -69,13 +69,27 @@ impl Offer {
         })
     }
 
-    /// Drags it over the desktop's window, and lets it go there.
+    /// Drags it over the desktop's window, and lets it go there. The window hears nothing of the pointer meanwhile, as when people drag.
     ///
     /// # Panics
     /// When the window takes nothing, or does not answer.
     pub fn drop_at(&self, desktop: &Desktop, [x, y]: [u32; 2]) {
         let target: Window = heard(desktop.id().parse());
         self.take("XdndSelection");
+        let root = self.connection.setup().roots[0].root;
+        let grab = self.connection.grab_pointer(
+            false,
+            root,
+            EventMask::BUTTON_RELEASE,
+            GrabMode::ASYNC,
+            GrabMode::ASYNC,
+            x11rb::NONE,
+            x11rb::NONE,
+            x11rb::CURRENT_TIME,
+        );
+        assert_eq!(heard(heard(grab).reply()).status, GrabStatus::SUCCESS);
+        let to = [x, y].map(|side| i16::try_from(side).unwrap_or(i16::MAX));
+        heard(self.connection.warp_pointer(x11rb::NONE, target, 0, 0, 0, 0, to[0], to[1]));
         let copy = atom(&self.connection, "XdndActionCopy");
         self.tell(target, "XdndEnter", [self.own, 5 << 24, self.kind, 0, 0]);
         self.tell(target, "XdndPosition", [self.own, 0, x << 16 | y, x11rb::CURRENT_TIME, copy]);
@@ -83,6 +97,8 @@ impl Offer {
         assert_eq!(status[1] & 1, 1, "the window takes no files");
         self.tell(target, "XdndDrop", [self.own, 0, x11rb::CURRENT_TIME, 0, 0]);
         self.await_answer("XdndFinished");
+        heard(self.connection.ungrab_pointer(x11rb::CURRENT_TIME));
+        heard(self.connection.flush());
     }
 
     fn take(&self, selection: &str) {

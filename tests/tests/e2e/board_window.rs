@@ -141,12 +141,17 @@ fn people_talk_beside_the_board() {
     wait::until(OPEN, "the same at the other", || said(lab.host(2)));
 }
 
-/// Where the newest object of a kind lies on a host's board.
-fn place(host: &Host, kind: &str) -> Option<[f64; 2]> {
+/// Where the newest object of a kind lies on a host's board, and how large it is.
+fn box_of(host: &Host, kind: &str) -> Option<[[f64; 2]; 2]> {
     let output = host.chalktalk(&["board", "export", "#plans", "-"]);
     let board: serde_json::Value = serde_json::from_str(&output.out.join("\n")).ok()?;
     let newest = board["objects"].as_array()?.iter().rfind(|object| object["kind"] == kind)?;
-    Some([newest["at"][0].as_f64()?, newest["at"][1].as_f64()?])
+    let both = |name: &str| Some([newest[name][0].as_f64()?, newest[name][1].as_f64()?]);
+    Some([both("at")?, both("size")?])
+}
+
+fn place(host: &Host, kind: &str) -> Option<[f64; 2]> {
+    box_of(host, kind).map(|[at, _]| at)
 }
 
 fn everyone_is_brought_to_where_one_looks() {
@@ -199,9 +204,14 @@ fn pictures_and_drawings_are_pasted_and_dropped() {
     wait::until(OPEN, "both of what was dropped at the other", || {
         count(ben, "image") == pasted + 1 && count(ben, "outline") >= 1
     });
-    let at = place(ana, "outline").unwrap();
+    let [at, size] = box_of(ana, "outline").unwrap();
     wait::until(OPEN, "it at the same place", || place(ben, "outline") == Some(at));
     if let Some(folder) = std::env::var_os("CHALKTALK_PICTURES") {
+    // The rectangle was begun at [500, 300] of the screen.
+    let start = place(ana, "rectangle").unwrap();
+    let let_go = [start[0] - 100.0, start[1] + 300.0];
+    let off = |axis: usize| (at[axis] + size[axis] / 2.0 - let_go[axis]).abs();
+    assert!(off(0) < 4.0 && off(1) < 4.0, "{at:?} {size:?}, let go at {let_go:?}");
         window.does("sleep 0.5");
         window.picture(&Path::new(&folder).join("window-dropped.png"));
     }

@@ -4,7 +4,8 @@ use super::{
     aside::Aside,
     bars, canvas,
     colours::Colours,
-    gallery::{Gallery, News},
+    dropped,
+    gallery::{Gallery, News, Work},
     lens::Lens,
     overlay::Overlay,
     people::{Drawn, Look, People},
@@ -298,9 +299,8 @@ impl App {
 
     /// Files that were dropped onto the window.
     fn take_files(&mut self, ctx: &Context) {
-        let (dropped, at) = ctx.input(|input| (input.raw.dropped_files.clone(), input.pointer.latest_pos()));
-        let at = self.view.to_board(at.unwrap_or(self.view.canvas.center()));
-        if !dropped.is_empty() && !self.may_draw() {
+        let dropped = ctx.input(|input| input.raw.dropped_files.clone());
+        if dropped.is_empty() || !self.may_draw() {
             return;
         }
         for path in dropped.iter().map(|file| file.path().to_path_buf()) {
@@ -309,6 +309,9 @@ impl App {
         }
     }
 
+        let canvas = self.view.canvas;
+        let at = dropped::place(ctx).filter(|at| canvas.contains(*at)).unwrap_or(canvas.center());
+        let at = self.view.to_board(at);
     /// Brings the tiles up to what the board is.
     fn refresh(&mut self) {
         let (playing, played) =

@@ -9,6 +9,7 @@ mod bars;
 mod canvas;
 mod colours;
 mod doing;
+mod dropped;
 mod gallery;
 mod icon;
 mod input;
