@@ -3,12 +3,14 @@
 //! Invariant: a command line observes: it launches nothing at others' but what drawing does, and moves no position.
 
 use crate::{
-    files,
+    files::{self, ReadError},
     gauge::Gauge,
     model::{Actor, Board, Bounds, Colour, EditError, Kind, Shape},
-    pictures,
-    render::{self, Images, Painter, Picture},
+    pictures::{self, PutError},
+    progress::{Progress, Stopped},
+    render::{self, Images, Painter, PdfError, Picture, PngError},
     sitting::{self, Heard, Sitting},
+    whole,
 };
 use chalktalk_client::{Client, ClientError, Events, Stage};
 use chalktalk_ipc::{
@@ -18,8 +20,7 @@ use chalktalk_ipc::{
     socket::UserDirs,
 };
 use std::{
-    fs,
-    io::{self, IsTerminal, Read, Write},
+    io::{self, Read, Write},
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -39,6 +40,9 @@ pub enum CommandError {
     /// What the board refuses.
     #[error(transparent)]
     Edit(#[from] EditError),
+    /// Nobody wants it any more.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
     /// Anything else, with what to do.
     #[error("{0}")]
     Other(String),
@@ -53,9 +57,6 @@ pub(crate) const QUIET_NEWCOMER: Duration = Duration::from_millis(700);
 
 /// How long nothing may move while a drawing is being stored.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// Who waits at a terminal is told so often how far it is.
-const TELL_EVERY: Duration = Duration::from_secs(1);
 
 /// Around what is exported, in board units.
 const MARGIN: f32 = 16.0;
@@ -94,10 +95,14 @@ pub fn draw(
     target: &str,
     file: &str,
     at: Option<[f32; 2]>,
+    progress: &Progress,
 ) -> Result<usize, CommandError> {
     let bytes = read_file(file)?;
     let mut images = Images::default();
-    let drawing = files::read(&bytes, &mut images).map_err(|e| CommandError::Drawing(file.to_owned(), e))?;
+    let drawing = files::read(&bytes, &mut images, progress).map_err(|e| match e {
+        ReadError::Stopped(stopped) => CommandError::Stopped(stopped),
+        e => CommandError::Drawing(file.to_owned(), e),
+    })?;
     for remark in &drawing.remarks {
         eprintln!("chalktalk-whiteboard: {file}: {remark}");
     }
@@ -105,15 +110,23 @@ pub fn draw(
         return Err(CommandError::Other(format!("{file}: there is nothing in it that could be drawn")));
     }
     let mut sitting = Sitting::open(client, sitting::enter(client, target)?, None)?;
-    settle(&mut sitting, events, QUIET, None)?;
+    settle(&mut sitting, events, QUIET, None, progress)?;
     if sitting.board.is_view_only() {
         return Err(EditError::ViewOnly.into());
     }
     let by = moved_by(&drawing.shapes, &sitting.board, at, bytes.trim_ascii_start().first() == Some(&b'{'));
-    pictures::put(client, sitting.session(), &drawing, &images)?;
+    pictures::put(client, sitting.session(), &drawing, &images, progress).map_err(|e| match e {
+        PutError::Client(e) => CommandError::Client(e),
+        PutError::Stopped(stopped) => CommandError::Stopped(stopped),
+    })?;
     let drawn = sitting.board.paste(&drawing.shapes, by)?.len();
-    publish_all(client, &mut sitting, events)?;
-    Ok(drawn)
+    let published = publish_all(client, &mut sitting, events, progress);
+    if matches!(published, Err(CommandError::Stopped(_))) {
+        // What is on the board already does not stay there: a drawing is put onto a board whole.
+        sitting.take_back();
+        publish_all(client, &mut sitting, events, &Progress::default())?;
+    }
+    published.map(|()| drawn)
 }
 
 /// By how much a drawing is moved onto a board.
@@ -137,20 +150,26 @@ pub fn export(
     file: &str,
     frame: Option<&str>,
     scale: f32,
+    progress: &Progress,
 ) -> Result<usize, CommandError> {
     let format = format_of(file)?;
     let (summary, newcomer) = look_up(client, target)?;
     let mut sitting = Sitting::open(client, summary, None)?;
     let (quiet, first) = if newcomer { (QUIET_NEWCOMER, Some(NEWCOMER)) } else { (QUIET, None) };
-    settle(&mut sitting, events, quiet, first)?;
+    settle(&mut sitting, events, quiet, first, progress)?;
     let framed = frame.map(|name| in_frame(&sitting.board, name)).transpose()?;
     let (board, part) = framed.unwrap_or_else(|| (sitting.board.clone(), None));
     let mut images = Images::default();
-    if let Some((count, why)) = pictures::fetch_all(client, sitting.session(), &board, &mut images) {
+    // Our own JSON names pictures, and does not hold them.
+    let missing = match format {
+        Format::Json => None,
+        _ => pictures::fetch_all(client, sitting.session(), &board, &mut images, progress)?,
+    };
+    if let Some((count, why)) = missing {
         eprintln!("chalktalk-whiteboard: {count} pictures are not to be had and are left empty: {why}");
     }
-    let bytes = written(&board, &images, format, part, scale)?;
-    write_file(file, &bytes)?;
+    let bytes = written(&board, &images, format, part, scale, progress)?;
+    write_file(file, &bytes, progress)?;
     Ok(board.len())
 }
 
@@ -229,25 +248,37 @@ pub fn written(
     format: Format,
     part: Option<Bounds>,
     scale: f32,
+    progress: &Progress,
 ) -> Result<Vec<u8>, CommandError> {
     let paper = Colour::rgb(255, 255, 255);
     let all = || board.bounds().unwrap_or(Bounds { min: [0.0; 2], max: [400.0, 300.0] }).grown(MARGIN);
     let part = part.unwrap_or_else(all);
     let mut painter = Painter::default();
-    let mut pictures = || board.shapes().map(|shape| painter.picture(shape)).collect::<Vec<Picture>>();
+    let mut pictures = || {
+        progress.begin("Objects drawn", board.len())?;
+        let drawn = board.shapes().map(|shape| progress.step(1).map(|()| painter.picture(shape)));
+        let drawn = drawn.collect::<Result<Vec<Picture>, Stopped>>()?;
+        progress.begin("Objects written", board.len())?;
+        Ok::<_, Stopped>(drawn)
+    };
     Ok(match format {
-        Format::Json => files::to_json(board).into_bytes(),
-        Format::Excalidraw => files::to_excalidraw(board, images).into_bytes(),
+        Format::Json => files::to_json(board, progress)?.into_bytes(),
+        Format::Excalidraw => files::to_excalidraw(board, images, progress)?.into_bytes(),
         Format::Svg => {
-            let pictures = pictures();
+            let pictures = pictures()?;
             let shapes = board.shapes().map(|shape| &**shape).zip(&pictures);
-            render::svg(shapes, images, part, paper).into_bytes()
+            render::svg(shapes, images, part, paper, progress)?.into_bytes()
         }
-        Format::Png => render::png(&pictures(), images, part, scale, paper)
-            .map_err(|e| CommandError::Other(format!("{e} (--scale)")))?,
-        Format::Pdf => {
-            render::pdf(&pictures(), images, part, paper).map_err(|e| CommandError::Other(e.to_string()))?
+        Format::Png => {
+            render::png(&pictures()?, images, part, scale, paper, progress).map_err(|e| match e {
+                PngError::Stopped(stopped) => CommandError::Stopped(stopped),
+                e => CommandError::Other(format!("{e} (--scale)")),
+            })?
         }
+        Format::Pdf => render::pdf(&pictures()?, images, part, paper, progress).map_err(|e| match e {
+            PdfError::Stopped(stopped) => CommandError::Stopped(stopped),
+            e => CommandError::Other(e.to_string()),
+        })?,
     })
 }
 
@@ -303,12 +334,15 @@ pub(crate) fn settle(
     events: &Events,
     quiet: Duration,
     first: Option<Duration>,
+    progress: &Progress,
 ) -> Result<(), CommandError> {
+    progress.begin("Objects of the board read", None)?;
     let give_up = Instant::now() + PATIENCE;
     let hurry = first.map(|limit| Instant::now() + limit);
     let mut last = Instant::now();
     loop {
         sitting.tick();
+        progress.reach(sitting.board.len())?;
         let empty = sitting.board.is_empty() && hurry.is_some_and(|until| Instant::now() < until);
         if sitting.is_caught_up() && !empty && last.elapsed() >= quiet {
             return Ok(());
@@ -336,11 +370,17 @@ pub(crate) fn publish_all(
     client: &Client,
     sitting: &mut Sitting,
     events: &Events,
+    progress: &Progress,
 ) -> Result<(), CommandError> {
     let mut moved = Instant::now();
-    let (mut before, mut told) = (None, Instant::now());
+    let (mut before, mut all) = (None, None);
     loop {
         let number = sitting.publish()?;
+        let left = sitting.unstored();
+        if all.is_none() {
+            progress.begin("Messages stored", left)?;
+        }
+        progress.reach(all.get_or_insert(left).saturating_sub(left))?;
         while let Ok(event) = events.try_recv() {
             match sitting.on_event(event) {
                 Heard::Ended(reason) => {
@@ -358,12 +398,7 @@ pub(crate) fn publish_all(
             Ok(()) | Err(ClientError::TimedOut(_) | ClientError::Disconnected) => {}
             Err(e) => return Err(e.into()),
         }
-        let progress = client.progress(sitting.session())?;
-        if told.elapsed() > TELL_EVERY && io::stderr().is_terminal() {
-            told = Instant::now();
-            eprintln!("{} messages of the drawing are stored", progress.stored);
-        }
-        let now = Some(progress);
+        let now = Some(client.progress(sitting.session())?);
         if now != before {
             (before, moved) = (now, Instant::now());
         } else if moved.elapsed() > PATIENCE {
@@ -405,10 +440,13 @@ fn read_file(file: &str) -> Result<Vec<u8>, CommandError> {
     read.map_err(|e| CommandError::File(file.to_owned(), e))
 }
 
-fn write_file(file: &str, bytes: &[u8]) -> Result<(), CommandError> {
+fn write_file(file: &str, bytes: &[u8], progress: &Progress) -> Result<(), CommandError> {
     let done = match file {
         "-" => io::stdout().lock().write_all(bytes),
-        path => fs::write(path, bytes),
+        path => whole::write(Path::new(path), bytes, progress),
     };
-    done.map_err(|e| CommandError::File(file.to_owned(), e))
+    done.map_err(|e| match e.kind() {
+        io::ErrorKind::Interrupted => CommandError::Stopped(Stopped),
+        _ => CommandError::File(file.to_owned(), e),
+    })
 }

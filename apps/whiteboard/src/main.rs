@@ -8,11 +8,17 @@ use chalktalk_whiteboard::{
     gauge::Gauge,
     model::EditError,
     moderating::{self, Word},
+    progress::{Progress, Told},
     sitting::{self, Sitting},
     window,
 };
 use clap::{Parser, Subcommand};
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    path::PathBuf,
+    process::{self, ExitCode},
+    thread,
+    time::Duration,
+};
 
 /// Draw with the people on your network.
 #[derive(Parser, Debug)]
@@ -118,6 +124,7 @@ fn main() -> ExitCode {
                 CommandError::Client(e) => program::exit_status(e),
                 // Refused, as by the daemon.
                 CommandError::Edit(EditError::ViewOnly) => 4,
+                CommandError::Stopped(_) => STOPPED,
                 _ => 1,
             })
         }
@@ -142,7 +149,7 @@ fn run(arguments: Arguments) -> Result<(), CommandError> {
         }
         Some(Command::Draw { target, file, at }) => {
             let (client, events) = connect(socket, Role::Observer)?;
-            let drawn = command::draw(&client, &events, &target, &file, at)?;
+            let drawn = long(|progress| command::draw(&client, &events, &target, &file, at, progress))?;
             eprintln!("{drawn} objects drawn onto {target}");
             Ok(())
         }
@@ -161,12 +168,34 @@ fn run(arguments: Arguments) -> Result<(), CommandError> {
         }
         Some(Command::Export { target, file, frame, scale }) => {
             let (client, events) = connect(socket, Role::Observer)?;
-            let shown = command::export(&client, &events, &target, &file, frame.as_deref(), scale)?;
+            let frame = frame.as_deref();
+            let shown =
+                long(|progress| command::export(&client, &events, &target, &file, frame, scale, progress))?;
             eprintln!("{shown} objects written into {file}");
             Ok(())
         }
         None => open(arguments.target, arguments.headless, arguments.gauge, socket),
     }
+}
+
+/// What a shell makes of a program that Ctrl-C ends.
+const STOPPED: u8 = 130;
+
+/// Who is told to stop has so long for it: parts of a drawing that are on the board already are taken back.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Does something long: tells at a terminal how far it is, and stops when it is told to (Ctrl-C), leaving nothing half done.
+fn long<T>(work: impl FnOnce(&Progress) -> Result<T, CommandError>) -> Result<T, CommandError> {
+    let progress = Progress::default();
+    let stopping = progress.clone();
+    let stop = move || {
+        stopping.stop();
+        thread::sleep(GRACE);
+        process::exit(STOPPED.into());
+    };
+    program::on_signal(stop).map_err(|e| CommandError::Other(e.to_string()))?;
+    let _told = Told::on_terminal(&progress);
+    work(&progress)
 }
 
 fn open(

@@ -5,6 +5,7 @@
 use crate::{
     command::{self, CommandError},
     model::{Author, Role, Setting},
+    progress::Progress,
     sitting::Sitting,
 };
 use chalktalk_client::{Client, ClientError, Events};
@@ -75,10 +76,11 @@ pub fn set(
         }));
     }
     sitting.set(setting);
-    command::publish_all(client, &mut sitting, events)?;
+    let progress = Progress::default();
+    command::publish_all(client, &mut sitting, events, &progress)?;
     let (until, quiet) = (Instant::now() + PATIENCE, command::QUIET);
     while !holds(&sitting, setting) && Instant::now() < until {
-        command::settle(&mut sitting, events, quiet, None)?;
+        command::settle(&mut sitting, events, quiet, None, &progress)?;
     }
     Ok(())
 }
@@ -135,7 +137,8 @@ fn open(client: &Client, events: &Events, target: &str) -> Result<Sitting, Comma
     let (summary, newcomer) = command::look_up(client, target)?;
     let mut sitting = Sitting::open(client, summary, None)?;
     let quiet = if newcomer { command::QUIET_NEWCOMER } else { command::QUIET };
-    command::settle(&mut sitting, events, quiet, newcomer.then_some(command::NEWCOMER))?;
+    let first = newcomer.then_some(command::NEWCOMER);
+    command::settle(&mut sitting, events, quiet, first, &Progress::default())?;
     Ok(sitting)
 }
 

@@ -5,11 +5,13 @@
 use crate::{
     files::Drawing,
     model::{Board, Body, ImageRef, Shape},
+    progress::{Progress, Stopped},
     render::Images,
 };
 use chalktalk_client::{Blob, Client, ClientError};
 use chalktalk_ipc::{BlobId, SessionId};
 use std::{
+    collections::BTreeMap,
     io::Read,
     ops::ControlFlow,
     time::{Duration, Instant},
@@ -26,19 +28,37 @@ pub fn of(shape: &Shape) -> Option<ImageRef> {
 /// Puts the pictures of a drawing into a session, so that everybody can fetch them.
 ///
 /// # Errors
-/// As [`Client::put_bytes`]; nothing of the drawing may be put onto the board then.
+/// Nothing of the drawing may be put onto the board then.
 pub fn put(
     client: &Client,
     session: SessionId,
     drawing: &Drawing,
     images: &Images,
-) -> Result<(), ClientError> {
-    for image in drawing.shapes.iter().filter_map(of) {
-        if let Some(decoded) = images.get(&image) {
-            client.put_bytes(session, &decoded.file)?;
-        }
+    progress: &Progress,
+) -> Result<(), PutError> {
+    let files: BTreeMap<[u8; 32], &Vec<u8>> = drawing
+        .shapes
+        .iter()
+        .filter_map(of)
+        .filter_map(|image| Some((image.hash, &images.get(&image)?.file)))
+        .collect();
+    progress.begin("Bytes of pictures stored", files.values().map(|file| file.len()).sum::<usize>())?;
+    for file in files.values() {
+        client.put_bytes(session, file)?;
+        progress.step(file.len())?;
     }
     Ok(())
+}
+
+/// Why the pictures of a drawing are not all in a session.
+#[derive(Debug, thiserror::Error)]
+pub enum PutError {
+    /// The daemon.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// Nobody wants it any more.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
 }
 
 /// Fetches one picture, waiting at most so long while nobody has it.
@@ -79,19 +99,27 @@ fn fetch_file(
 }
 
 /// Fetches all pictures of a board. Gives how many are not to be had, and why the first is not.
+///
+/// # Errors
+/// Nobody wants them any more.
 pub fn fetch_all(
     client: &Client,
     session: SessionId,
     board: &Board,
     images: &mut Images,
-) -> Option<(usize, String)> {
+    progress: &Progress,
+) -> Result<Option<(usize, String)>, Stopped> {
     let mut missing: Option<(usize, String)> = None;
-    for image in board.shapes().filter_map(|shape| of(shape)) {
+    let wanted: BTreeMap<[u8; 32], ImageRef> =
+        board.shapes().filter_map(|shape| of(shape)).map(|image| (image.hash, image)).collect();
+    progress.begin("Pictures fetched", wanted.len())?;
+    for image in wanted.into_values() {
+        progress.step(1)?;
         if images.get(&image).is_none()
             && let Err(why) = fetch(client, session, &image, images, Duration::from_secs(5))
         {
             missing.get_or_insert((0, why)).0 += 1;
         }
     }
-    missing
+    Ok(missing)
 }

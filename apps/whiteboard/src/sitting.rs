@@ -283,6 +283,18 @@ impl Sitting {
         Ok(self.last_number)
     }
 
+    /// Messages of what was drawn here that are not known to be on the disk, of those that [`Sitting::publish`] has seen.
+    pub fn unstored(&self) -> usize {
+        self.waiting.len() + self.sent.len()
+    }
+
+    /// Takes the last edit back, also where a part of it has left already.
+    pub fn take_back(&mut self) {
+        while self.board.poll_message().is_some() {}
+        self.waiting.clear();
+        self.board.undo();
+    }
+
     /// Whether something drawn here has not left yet.
     pub fn is_waiting(&self) -> bool {
         !self.waiting.is_empty()
@@ -359,6 +371,7 @@ impl Sitting {
             self.names.insert(author.user.0, author.name.clone());
         }
         let before = self.role();
+        let mine = author.user == self.client.welcome().user;
         let log = (batch.head().origin.0, batch.head().epoch);
         let mut board = std::mem::replace(&mut self.board, Board::new(Actor(0)));
         for message in batch {
@@ -371,7 +384,6 @@ impl Sitting {
                 _ => {}
             }
             self.anew.hear(&source, message.payload);
-        let mine = author.user == self.client.welcome().user;
             let read = self.positions.entry((batch.head().origin, batch.head().epoch)).or_insert(place);
             *read = (*read).max(place);
         }

@@ -1,7 +1,9 @@
 //! What is drawn on one host is on the board of all.
 
+use crate::terminal::Terminal;
 use chalktalk_ipc::request::From;
 use chalktalk_tests::{
+    binaries,
     lab::{Host, Lab, process},
     programs::Output,
     runner::Test,
@@ -20,6 +22,7 @@ pub(crate) const TESTS: &[Test] = tests![
     all_formats_are_written,
     a_frame_is_exported_alone,
     what_a_faulty_program_says_harms_no_board,
+    who_waits_sees_how_far_it_is_and_who_stops_leaves_nothing_half_done,
 ];
 
 /// Long enough for a board to become the same on every host, also on a busy machine.
@@ -285,4 +288,45 @@ fn what_a_faulty_program_says_harms_no_board() {
     fs::write(&file, same).unwrap();
     let output = lab.host(1).chalktalk(&["board", "draw", "#again", file.to_str().unwrap()]);
     assert!(output.code() == 0 && output.log.contains("newer version"), "{}", output.log);
+}
+
+fn who_waits_sees_how_far_it_is_and_who_stops_leaves_nothing_half_done() {
+    let (lab, _daemons) = Lab::talking(1);
+    let host = lab.host(1);
+    ok(&host.chalktalk(&["board", "new", "plans"]));
+    fs::write(host.dir().join("large.json"), drawing("large", 20_000)).unwrap();
+    // Its exit status is what the terminal shows at last.
+    let run = |name, arguments: &str| {
+        let program = binaries::path("chalktalk-whiteboard");
+        Terminal::open(host, name, &format!("{} {arguments}; echo ended $?; exec cat", program.display()))
+    };
+    let draws = run("draws", "draw '#plans' large.json");
+    let (mut seen, parts) = (Vec::new(), ["Objects read: ", "Messages stored: "]);
+    wait::until(2 * SAME, "how far the drawing is", || {
+        let screen = draws.screen();
+        seen.extend(parts.iter().filter(|part| screen.contains(**part)));
+        assert!(!screen.contains("ended"), "{screen}");
+        seen.contains(&&parts[1])
+    });
+    draws.keys(&["C-c"]);
+    wait::until(SAME, "its end", || draws.screen().contains("ended 130"));
+    assert!(seen.contains(&&parts[0]) && draws.screen().contains("stopped"), "{seen:?} {}", draws.screen());
+    assert!(!exported(host, "#plans").contains("\"kind\""), "what was on the board already is taken back");
+
+    draw(host, "#plans", drawing("small", 2_000));
+    let (file, before) = (host.dir().join("plans.svg"), "what was there before");
+    fs::write(&file, before).unwrap();
+    let exports = run("exports", "export '#plans' plans.svg");
+    wait::until(2 * SAME, "how far the export is", || {
+        let screen = exports.screen();
+        assert!(!screen.contains("ended"), "{screen}");
+        screen.contains("Objects drawn: ") && screen.contains("of 4000")
+    });
+    exports.keys(&["C-c"]);
+    wait::until(SAME, "its end", || exports.screen().contains("ended 130"));
+    assert_eq!(fs::read_to_string(&file).unwrap(), before);
+    let left: Vec<_> = fs::read_dir(host.dir()).unwrap().flatten().map(|file| file.file_name()).collect();
+    assert!(!left.iter().any(|name| name.to_string_lossy().ends_with(".part")), "{left:?}");
+    ok(&host.chalktalk(&["board", "export", "#plans", file.to_str().unwrap()]));
+    assert!(fs::read_to_string(&file).unwrap().ends_with("</svg>\n"));
 }

@@ -16,6 +16,7 @@ pub(crate) const TESTS: &[Test] = tests![
     people_talk_beside_the_board,
     everyone_is_brought_to_where_one_looks,
     pictures_and_drawings_are_pasted_and_dropped,
+    what_is_brought_in_waits_for_no_picture_and_can_be_stopped,
     three_people_draw_something_together,
 ];
 
@@ -206,15 +207,51 @@ fn pictures_and_drawings_are_pasted_and_dropped() {
     });
     let [at, size] = box_of(ana, "outline").unwrap();
     wait::until(OPEN, "it at the same place", || place(ben, "outline") == Some(at));
-    if let Some(folder) = std::env::var_os("CHALKTALK_PICTURES") {
     // The rectangle was begun at [500, 300] of the screen.
     let start = place(ana, "rectangle").unwrap();
     let let_go = [start[0] - 100.0, start[1] + 300.0];
     let off = |axis: usize| (at[axis] + size[axis] / 2.0 - let_go[axis]).abs();
     assert!(off(0) < 4.0 && off(1) < 4.0, "{at:?} {size:?}, let go at {let_go:?}");
+    if let Some(folder) = std::env::var_os("CHALKTALK_PICTURES") {
         window.does("sleep 0.5");
         window.picture(&Path::new(&folder).join("window-dropped.png"));
     }
+}
+
+fn what_is_brought_in_waits_for_no_picture_and_can_be_stopped() {
+    let (lab, _daemons) = Lab::talking(1);
+    let host = lab.host(1);
+    // A picture that nobody has: the window asks for it for a minute.
+    let lost = r#"{"format": "chalktalk-board", "objects": [{"kind": "image", "size": [90, 60],
+        "image": {"blake3": "HASH", "bytes": 1000, "pixels": [30, 20]}}]}"#;
+    let lost = lost.replace("HASH", &"5b".repeat(32));
+    assert_eq!(host.chalktalk_fed(&["board", "draw", "#plans", "-"], lost).code(), 0);
+    let file = |name: &str, objects: Vec<String>| {
+        let path = host.dir().join(name);
+        fs::write(&path, format!(r#"{{"format": "chalktalk-board", "objects": [{}]}}"#, objects.join(",")))
+            .unwrap();
+        format!("file://{}\r\n", path.display()).into_bytes()
+    };
+    let note = |n: usize| format!(r#"{{"kind": "note", "at": [{n}, 0], "size": [90, 60], "text": "{n}"}}"#);
+    let small = file("small.json", (0..3).map(note).collect());
+    let points: Vec<String> = (0..100).map(|n| format!("[{n},{}]", n * n % 17)).collect();
+    let stroke = format!(r#"{{"kind": "stroke", "points": [{}]}}"#, points.join(","));
+    let large = file("large.json", vec![stroke; 30_000]);
+    let window = Desktop::open(host, "#plans", SCREEN);
+    draws(&window, "r", "rectangle");
+    let started = std::time::Instant::now();
+    Offer::new(&window, "text/uri-list", small.clone()).drop_at(&window, [400, 600]);
+    wait::until(OPEN, "what was dropped", || count(host, "note") == 3);
+    assert!(started.elapsed() < Duration::from_secs(30), "it waited {:?} for a picture", started.elapsed());
+    // Two at once; the first is stopped, the second comes.
+    Offer::new(&window, "text/uri-list", [large, small].concat()).drop_at(&window, [400, 600]);
+    window.does("mousemove 786 659 sleep 0.8");
+    if let Some(folder) = std::env::var_os("CHALKTALK_PICTURES") {
+        window.picture(&Path::new(&folder).join("window-bringing-in.png"));
+    }
+    window.does("click 1 sleep 0.2");
+    wait::until(OPEN, "the second", || count(host, "note") == 6);
+    assert!(!wait_a_moment(|| count(host, "stroke") > 0), "what was stopped came all the same");
 }
 
 /// What three people draw in three windows is in all of them; with `CHALKTALK_PICTURES`, a folder, one can look at it there.

@@ -25,7 +25,8 @@ pub(crate) struct Terminal<'a> {
 }
 
 impl<'a> Terminal<'a> {
-    fn open(host: &'a Host, name: &'static str, program: &str) -> Self {
+    /// A program in a terminal of this name.
+    pub(crate) fn open(host: &'a Host, name: &'static str, program: &str) -> Self {
         if !tool::has("tmux") {
             skip("tmux is missing (package tmux)");
         }

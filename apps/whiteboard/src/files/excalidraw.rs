@@ -2,9 +2,10 @@
 //!
 //! Invariant: what is imported and exported again looks the same; what cannot be taken over is remarked on.
 
-use super::{Drawing, MAX_OBJECTS, ReadError, sound};
+use super::{Drawing, MAX_OBJECTS, OBJECTS, ReadError, sound};
 use crate::{
     model::{Align, Board, Body, Colour, Dash, Flaw, Font, Head, Heads, Kind, Points, Shape, Verb},
+    progress::{Progress, Stopped},
     render::Images,
 };
 use serde_json::{Value, json};
@@ -20,7 +21,7 @@ const CORNER: f32 = 32.0;
 ///
 /// # Errors
 /// It is not one, or too large.
-pub fn from_excalidraw(file: &Value, images: &mut Images) -> Result<Drawing, ReadError> {
+pub fn from_excalidraw(file: &Value, images: &mut Images, progress: &Progress) -> Result<Drawing, ReadError> {
     let Some(elements) = file["elements"].as_array() else {
         return Err(ReadError::Broken("the Excalidraw file has no \"elements\"".into()));
     };
@@ -29,7 +30,12 @@ pub fn from_excalidraw(file: &Value, images: &mut Images) -> Result<Drawing, Rea
     }
     let mut left_out = BTreeMap::new();
     let mut drawing = Drawing::default();
-    for element in elements.iter().filter(|element| element["isDeleted"] != true) {
+    progress.begin(OBJECTS, elements.len())?;
+    for element in elements {
+        progress.step(1)?;
+        if element["isDeleted"] == true {
+            continue;
+        }
         match read_element(element, &file["files"], images) {
             Ok(shape) => drawing.shapes.push(shape),
             Err(why) => *left_out.entry(why).or_insert(0) += 1,
@@ -156,10 +162,15 @@ fn image(
 }
 
 /// Writes a board.
-pub fn to_excalidraw(board: &Board, images: &Images) -> String {
+///
+/// # Errors
+/// Nobody wants it any more.
+pub fn to_excalidraw(board: &Board, images: &Images, progress: &Progress) -> Result<String, Stopped> {
+    progress.begin("Objects written", board.len())?;
     let mut files = serde_json::Map::new();
     let mut elements = Vec::new();
     for shape in board.shapes() {
+        progress.step(1)?;
         let mut element = common(shape);
         let Some(kind) = write_kind(shape, &mut element) else { continue };
         element["type"] = kind.into();
@@ -184,7 +195,7 @@ pub fn to_excalidraw(board: &Board, images: &Images) -> String {
         "type": "excalidraw", "version": 2, "source": "chalktalk", "elements": elements,
         "appState": {"viewBackgroundColor": "#ffffff"}, "files": files,
     });
-    format!("{file:#}\n")
+    Ok(format!("{file:#}\n"))
 }
 
 fn common(shape: &Shape) -> Value {

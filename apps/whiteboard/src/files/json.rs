@@ -5,20 +5,32 @@
 //!
 //! Invariant: the same board gives the same text.
 
-use super::{Drawing, MAX_OBJECTS, ReadError, sound};
-use crate::model::{
-    Align, Board, Body, Colour, Dash, Font, Head, Heads, ImageRef, Kind, Outline, Points, Shape, Verb,
+use super::{Drawing, MAX_OBJECTS, OBJECTS, ReadError, sound};
+use crate::{
+    model::{
+        Align, Board, Body, Colour, Dash, Font, Head, Heads, ImageRef, Kind, Outline, Points, Shape, Verb,
+    },
+    progress::{Progress, Stopped},
 };
 use serde_json::{Map, Value, json};
 
 /// Writes a board.
-pub fn to_json(board: &Board) -> String {
-    shapes_to_json(board.shapes().map(|shape| &**shape))
+///
+/// # Errors
+/// Nobody wants it any more.
+pub fn to_json(board: &Board, progress: &Progress) -> Result<String, Stopped> {
+    progress.begin("Objects written", board.len())?;
+    let written = board.shapes().map(|shape| progress.step(1).map(|()| object(shape).to_string()));
+    Ok(file(&written.collect::<Result<Vec<_>, _>>()?))
 }
 
 /// Writes some objects, from the back to the front.
 pub fn shapes_to_json<'a>(shapes: impl IntoIterator<Item = &'a Shape>) -> String {
     let objects: Vec<String> = shapes.into_iter().map(|shape| object(shape).to_string()).collect();
+    file(&objects)
+}
+
+fn file(objects: &[String]) -> String {
     let lines = objects.join(",\n");
     format!("{{\"format\":\"chalktalk-board\",\"version\":1,\"objects\":[\n{lines}\n]}}\n")
 }
@@ -27,7 +39,7 @@ pub fn shapes_to_json<'a>(shapes: impl IntoIterator<Item = &'a Shape>) -> String
 ///
 /// # Errors
 /// It is something else; an object says what no object can.
-pub fn from_json(file: &Value) -> Result<Drawing, ReadError> {
+pub fn from_json(file: &Value, progress: &Progress) -> Result<Drawing, ReadError> {
     let broken = |why: String| ReadError::Broken(why);
     let Some(objects) = file["objects"].as_array().filter(|_| file["format"] == "chalktalk-board") else {
         let why = "the file is neither a board (\"format\": \"chalktalk-board\") nor an Excalidraw drawing";
@@ -38,7 +50,9 @@ pub fn from_json(file: &Value) -> Result<Drawing, ReadError> {
     }
     let (unknown, known): (Vec<_>, Vec<_>) =
         objects.iter().enumerate().partition(|(_, object)| object["kind"] == UNKNOWN);
+    progress.begin(OBJECTS, known.len())?;
     let shapes = known.into_iter().map(|(index, object)| {
+        progress.step(1)?;
         read_object(object).map_err(|why| broken(format!("object {} of the file: {why}", index + 1)))
     });
     let mut drawing = Drawing { shapes: shapes.collect::<Result<_, _>>()?, remarks: Vec::new() };

@@ -13,7 +13,7 @@ pub use images::{Decoded, ImageError, Images, MAX_FILE};
 pub use letters::{Block, Letters};
 pub use pdf::{PdfError, pdf};
 pub use picture::{Mark, Painter, Picture, freehand};
-pub use raster::{MAX_PIXELS, Raster, TooLarge, png, to_png};
+pub use raster::{MAX_PIXELS, PngError, Raster, png, to_png};
 pub use svg::svg;
 
 pub(crate) use picture::NOTE;

@@ -6,7 +6,10 @@ use super::{
     images::Images,
     picture::{Mark, Picture},
 };
-use crate::model::{Bounds, Colour};
+use crate::{
+    model::{Bounds, Colour},
+    progress::{Progress, Stopped},
+};
 use krilla::{
     Document,
     color::rgb,
@@ -24,23 +27,30 @@ const MAX_SIDE: f32 = 14_400.0;
 
 /// A PDF could not be made.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("the PDF could not be written: {0}")]
-pub struct PdfError(String);
+pub enum PdfError {
+    /// Something cannot be expressed in PDF.
+    #[error("the PDF could not be written: {0}")]
+    Flaw(String),
+    /// Nobody wants it any more.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
+}
 
 /// A part of a board as a PDF file of one page. What is larger than a page can be is made smaller.
 ///
 /// # Errors
-/// Something cannot be expressed in PDF.
+/// Something cannot be expressed in PDF; or nobody wants it any more.
 pub fn pdf<'a>(
     pictures: impl IntoIterator<Item = &'a Picture>,
     images: &Images,
     part: Bounds,
     paper: Colour,
+    progress: &Progress,
 ) -> Result<Vec<u8>, PdfError> {
     let [w, h] = part.size().map(|side| side.max(1.0));
     let scale = (MAX_SIDE / w.max(h)).min(1.0);
-    let settings =
-        PageSettings::from_wh(w * scale, h * scale).ok_or_else(|| PdfError("the page is empty".into()))?;
+    let settings = PageSettings::from_wh(w * scale, h * scale)
+        .ok_or_else(|| PdfError::Flaw("the page is empty".into()))?;
     let mut document = Document::new();
     let mut page = document.start_page_with(settings);
     let mut surface = page.surface();
@@ -57,13 +67,20 @@ pub fn pdf<'a>(
         path.push_rect(sheet);
         draw(&mut surface, path.finish(), Some(fill(paper, false)), None);
     }
-    for mark in pictures.into_iter().flatten() {
-        put_mark(&mut surface, mark, images);
+    let mut drawn = Ok(());
+    for picture in pictures {
+        drawn = progress.step(1);
+        if drawn.is_err() {
+            break;
+        }
+        picture.iter().for_each(|mark| put_mark(&mut surface, mark, images));
     }
+    // A surface that was begun has to be finished.
     surface.pop();
     surface.finish();
     page.finish();
-    document.finish().map_err(|e| PdfError(format!("{e:?}")))
+    drawn?;
+    document.finish().map_err(|e| PdfError::Flaw(format!("{e:?}")))
 }
 
 fn put_mark(surface: &mut Surface<'_>, mark: &Mark, images: &Images) {
@@ -148,10 +165,11 @@ mod tests {
         shape.angle = 0.3;
         let picture = Painter::default().picture(&shape);
         let part = Bounds { min: [-10.0, -10.0], max: [110.0, 80.0] };
-        let file = pdf([&picture], &Images::default(), part, Colour::rgb(255, 255, 255)).unwrap();
+        let (white, progress) = (Colour::rgb(255, 255, 255), Progress::default());
+        let file = pdf([&picture], &Images::default(), part, white, &progress).unwrap();
         let text = String::from_utf8_lossy(&file);
         assert!(text.starts_with("%PDF-") && text.contains("/MediaBox[0 0 120 90]"), "{}", &text[..600]);
         let huge = Bounds { min: [-1e6, -1e6], max: [1e6, 1e6] };
-        assert!(pdf([&picture], &Images::default(), huge, Colour::NONE).is_ok());
+        assert!(pdf([&picture], &Images::default(), huge, Colour::NONE, &progress).is_ok());
     }
 }

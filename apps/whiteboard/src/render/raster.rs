@@ -6,7 +6,10 @@ use super::{
     images::{Decoded, Images},
     picture::{Mark, Picture},
 };
-use crate::model::{Bounds, Colour};
+use crate::{
+    model::{Bounds, Colour},
+    progress::{Progress, Stopped},
+};
 use kurbo::{Affine, Cap, Join, Rect, Stroke};
 use std::{collections::BTreeMap, fmt, sync::Arc};
 use vello_cpu::{
@@ -17,6 +20,9 @@ use vello_cpu::{
 
 /// Most pixels of one picture: a poster, and 400 MB.
 pub const MAX_PIXELS: u64 = 100_000_000;
+
+/// Rows of a PNG that are drawn at once: between them one hears a stop.
+const BAND: u16 = 512;
 
 /// Longest side that the renderer can count.
 const MAX_SIDE: f32 = 30_000.0;
@@ -113,36 +119,68 @@ impl Raster {
     }
 }
 
-/// A picture is too large to be drawn.
-#[derive(Clone, Copy, PartialEq, Debug, thiserror::Error)]
-#[error("{0} × {1} pixels are too many for a PNG; export a part, or at a smaller scale")]
-pub struct TooLarge(u64, u64);
+/// Why there is no PNG.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum PngError {
+    /// It would be too large to be drawn.
+    #[error("{0} × {1} pixels are too many for a PNG; export a part, or at a smaller scale")]
+    TooLarge(u64, u64),
+    /// Nobody wants it any more.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
+}
 
 /// A part of a board as a PNG file, `scale` pixels a unit.
 ///
 /// # Errors
-/// It would have more than [`MAX_PIXELS`].
+/// It would have more than [`MAX_PIXELS`]; or nobody wants it any more.
 pub fn png(
     pictures: &[Picture],
     images: &Images,
     part: Bounds,
     scale: f32,
     paper: Colour,
-) -> Result<Vec<u8>, TooLarge> {
+    progress: &Progress,
+) -> Result<Vec<u8>, PngError> {
     let size = part.size().map(|side| (side * scale).ceil().max(1.0));
     let [w, h] = size.map(|side| side as u64);
     if size.iter().any(|side| *side > MAX_SIDE) || w * h > MAX_PIXELS {
-        return Err(TooLarge(w, h));
+        return Err(PngError::TooLarge(w, h));
     }
-    let pixels = size.map(|side| side as u16);
-    let mut rgba = Raster::default().draw(pictures, images, part.min, scale, pixels, paper);
+    let [width, height] = size.map(|side| side as u16);
+    let all: Vec<(Rect, &Picture)> = pictures.iter().filter_map(|p| Some((around(p)?, p))).collect();
+    let (mut raster, mut rgba) = (Raster::default(), Vec::with_capacity(w as usize * h as usize * 4));
+    progress.begin("Rows drawn", usize::from(height))?;
+    for row in (0..height).step_by(BAND.into()) {
+        let rows = BAND.min(height - row);
+        let corner = [part.min[0], part.min[1] + f32::from(row) / scale];
+        let (top, bottom) = (f64::from(corner[1]), f64::from(corner[1] + f32::from(rows) / scale));
+        let seen =
+            all.iter().filter(|(rect, _)| rect.y0 <= bottom && rect.y1 >= top).map(|(_, picture)| *picture);
+        rgba.extend(raster.draw(seen, images, corner, scale, [width, rows], paper));
+        progress.step(rows.into())?;
+    }
     for pixel in rgba.chunks_exact_mut(4) {
         let alpha = u32::from(pixel[3]);
         if alpha > 0 && alpha < 255 {
             pixel[..3].iter_mut().for_each(|c| *c = (u32::from(*c) * 255 / alpha).min(255) as u8);
         }
     }
-    Ok(encode(rgba, pixels))
+    progress.begin("Compressing", None)?;
+    Ok(encode(rgba, [width, height]))
+}
+
+/// Around all that a picture marks; none: it marks nothing.
+fn around(picture: &Picture) -> Option<Rect> {
+    let marked = |mark: &Mark| match mark {
+        Mark::Fill { path, .. } => path.control_box(),
+        Mark::Line { path, width, .. } => path.control_box().inflate((*width).into(), (*width).into()),
+        Mark::Image { image, place, .. } => {
+            let [w, h] = image.pixels.map(f64::from);
+            place.transform_rect_bbox(Rect::new(0.0, 0.0, w, h))
+        }
+    };
+    picture.iter().map(marked).reduce(|a, b| a.union(b))
 }
 
 /// Pixels (red, green, blue, opacity each, row by row) as a PNG file; none if there are too few or too many of them.
@@ -197,12 +235,31 @@ mod tests {
 
     #[test]
     fn a_png_of_a_whole_continent_is_refused() {
-        let part = Bounds { min: [-1e6, -1e6], max: [1e6, 1e6] };
-        assert!(png(&[], &Images::default(), part, 1.0, Colour::NONE).is_err());
+        let (part, progress) = (Bounds { min: [-1e6, -1e6], max: [1e6, 1e6] }, Progress::default());
+        assert!(png(&[], &Images::default(), part, 1.0, Colour::NONE, &progress).is_err());
         let small = Bounds { min: [0.0; 2], max: [3.0, 2.0] };
-        let file = png(&[], &Images::default(), small, 2.0, Colour::NONE).unwrap();
+        let file = png(&[], &Images::default(), small, 2.0, Colour::NONE, &progress).unwrap();
         let mut images = Images::default();
         assert_eq!(images.insert(file).unwrap().pixels, [6, 4]);
+    }
+
+    #[test]
+    fn a_png_that_is_drawn_in_bands_is_the_picture_drawn_at_once_and_can_be_stopped() {
+        let shape = |angle: f32| {
+            let mut shape = Shape { at: [20.0, 30.0], size: [300.0, 1300.0], ..Shape::new(Kind::Ellipse) };
+            (shape.style.width, shape.style.fill, shape.angle) = (9.0, Colour::rgb(40, 120, 220), angle);
+            shape
+        };
+        let pictures = [0.2, 0.0].map(|angle| Painter::default().picture(&shape(angle)));
+        let (images, white, progress) = (Images::default(), Colour::rgb(255, 255, 255), Progress::default());
+        let part = Bounds { min: [0.0; 2], max: [400.0, 1400.0] };
+        let file = png(&pictures, &images, part, 1.0, white, &progress).unwrap();
+        let banded = image::load_from_memory(&file).unwrap().into_rgba8().into_raw();
+        let whole = Raster::default().draw(&pictures, &images, [0.0; 2], 1.0, [400, 1400], white);
+        let off = whole.iter().zip(&banded).map(|(a, b)| a.abs_diff(*b)).max();
+        assert!(off < Some(4), "{off:?}");
+        progress.stop();
+        assert_eq!(png(&pictures, &images, part, 1.0, white, &progress), Err(PngError::Stopped(Stopped)));
     }
 
     #[test]

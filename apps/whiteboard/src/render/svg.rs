@@ -6,16 +6,23 @@ use super::{
     images::Images,
     picture::{Mark, Picture},
 };
-use crate::model::{Bounds, Colour, Shape};
+use crate::{
+    model::{Bounds, Colour, Shape},
+    progress::{Progress, Stopped},
+};
 use std::fmt::Write;
 
 /// A part of a board as an SVG file. Each shape is a group that carries its id, and its text for readers and searches.
+///
+/// # Errors
+/// Nobody wants it any more.
 pub fn svg<'a>(
     shapes: impl IntoIterator<Item = (&'a Shape, &'a Picture)>,
     images: &Images,
     part: Bounds,
     paper: Colour,
-) -> String {
+    progress: &Progress,
+) -> Result<String, Stopped> {
     let ([x, y], [w, h]) = (part.min, part.size());
     let mut out = String::new();
     // Writing into a string cannot fail.
@@ -28,6 +35,7 @@ pub fn svg<'a>(
             writeln!(out, "<rect x=\"{x}\" y=\"{y}\" width=\"{w}\" height=\"{h}\"{}/>", paint("fill", paper));
     }
     for (shape, picture) in shapes {
+        progress.step(1)?;
         let _ = write!(out, "<g id=\"{}\" class=\"{}\">", shape.id, shape.kind.name());
         if !shape.text.is_empty() {
             let _ = write!(out, "<title>{}</title>", escaped(&shape.text));
@@ -36,7 +44,7 @@ pub fn svg<'a>(
         out.push_str("</g>\n");
     }
     out.push_str("</svg>\n");
-    out
+    Ok(out)
 }
 
 fn put_mark(out: &mut String, mark: &Mark, images: &Images) {
@@ -137,7 +145,8 @@ mod tests {
         let shape = Shape { text: "</title><script>\"&\u{0}".into(), ..Shape::new(Kind::Text) };
         let picture = Painter::default().picture(&shape);
         let part = Bounds { min: [0.0; 2], max: [100.0, 40.0] };
-        let file = svg([(&shape, &picture)], &Images::default(), part, Colour::NONE);
+        let file = svg([(&shape, &picture)], &Images::default(), part, Colour::NONE, &Progress::default());
+        let file = file.unwrap();
         assert!(file.contains("<title>&lt;/title&gt;&lt;script&gt;&quot;&amp;</title>"), "{file}");
         assert_eq!(file.matches("<script").count(), 0);
     }

@@ -76,7 +76,8 @@ pub(super) struct App {
     pub(super) changed: bool,
     /// What is being done with the past, which is on its way.
     pub(super) past: Option<(Aside<Result<Past, String>>, ForWhat)>,
-    pub(super) saving: Option<Aside<String>>,
+    /// An export, and what came of it; none: nobody wanted it any more.
+    pub(super) saving: Option<(Aside<Option<String>>, Work)>,
     /// Where the pointer was last.
     pub(super) pointer_at: Option<Pos2>,
     tiles: Tiles,
@@ -291,8 +292,13 @@ impl App {
                     let damage: Vec<Bounds> = showing.map(|(bounds, _)| *bounds).collect();
                     self.tiles.on_damage(&damage);
                 }
-                News::Brought(drawing, at) => self.put(&drawing, at),
-                News::Failed(why) => self.say(why),
+                News::Brought(Some(Ok((drawing, at)))) => {
+                    if self.may_draw() {
+                        self.put(&drawing, at);
+                    }
+                }
+                News::Failed(why) | News::Brought(Some(Err(why))) => self.say(why),
+                News::Brought(None) => {}
             }
         }
     }
@@ -303,15 +309,15 @@ impl App {
         if dropped.is_empty() || !self.may_draw() {
             return;
         }
+        let canvas = self.view.canvas;
+        let at = dropped::place(ctx).filter(|at| canvas.contains(*at)).unwrap_or(canvas.center());
+        let at = self.view.to_board(at);
         for path in dropped.iter().map(|file| file.path().to_path_buf()) {
             self.say(format!("Reading {}…", path.file_name().unwrap_or_default().to_string_lossy()));
             self.gallery.bring(path, at);
         }
     }
 
-        let canvas = self.view.canvas;
-        let at = dropped::place(ctx).filter(|at| canvas.contains(*at)).unwrap_or(canvas.center());
-        let at = self.view.to_board(at);
     /// Brings the tiles up to what the board is.
     fn refresh(&mut self) {
         let (playing, played) =

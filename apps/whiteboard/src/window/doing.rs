@@ -6,22 +6,25 @@ use super::{
     action::Action,
     app::{App, ForWhat},
     aside::Aside,
+    gallery::Work,
     lens::Lens,
     replay::Replay,
 };
 use crate::{
     anew,
-    command::{self, Format},
+    command::{self, CommandError, Format},
     files::{self, Drawing},
     live::Live,
     model::{Actor, Author, Board, Bounds, Kind, ObjectId, Past, Property, Shape},
+    progress::Progress,
     tool::Tool,
+    whole,
 };
 use eframe::egui::{self, ColorImage, Context};
 use std::{
-    fs, io,
+    io,
     path::PathBuf,
-    sync::PoisonError,
+    sync::{Arc, PoisonError},
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -212,31 +215,32 @@ impl App {
 
     /// Writes what is chosen, or everything, into a new file where downloads go.
     fn export(&mut self, format: Format, ctx: &Context) {
-        if self.saving.is_some() {
+        if self.saving.as_ref().is_some_and(|(_, work)| !work.progress.is_stopped()) {
             return self.say("The last export is still being written");
         }
         let chosen = self.chosen();
-        let mut board = Board::new(Actor(0));
-        let shapes: Vec<Shape> = if chosen.is_empty() {
-            self.sitting.board.shapes().map(|shape| Shape::clone(shape)).collect()
-        } else {
-            self.shapes_of(&chosen)
-        };
-        if let Err(e) = board.paste(&shapes, [0.0, 0.0]) {
-            return self.say(e.to_string());
-        }
+        let all = self.sitting.board.shapes().filter(|shape| chosen.is_empty() || chosen.contains(&shape.id));
+        let shapes: Vec<Arc<Shape>> = all.cloned().collect();
         let images = self.gallery.images.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let name = self.sitting.title().trim_start_matches(['#', '@']).to_owned();
+        let export = Work::new(format!("Exporting as {}", format.ending().to_uppercase()));
+        let progress = export.progress.clone();
         let work = move || {
-            let done = command::written(&board, &images, format, None, 2.0)
-                .and_then(|bytes| saved(&name, format.ending(), &bytes));
+            let mut board = Board::new(Actor(0));
+            let shapes: Vec<Shape> = shapes.into_iter().map(Arc::unwrap_or_clone).collect();
+            let done = board
+                .paste(&shapes, [0.0, 0.0])
+                .map_err(CommandError::from)
+                .and_then(|_| command::written(&board, &images, format, None, 2.0, &progress))
+                .and_then(|bytes| saved(&name, format.ending(), &bytes, &progress));
             match done {
-                Ok(path) => format!("Written to {}", path.display()),
-                Err(e) => e.to_string(),
+                Ok(path) => Some(format!("Written to {}", path.display())),
+                Err(_) if progress.is_stopped() => None,
+                Err(e) => Some(e.to_string()),
             }
         };
         match Aside::start(ctx, "export", work) {
-            Ok(saving) => self.saving = Some(saving),
+            Ok(saving) => self.saving = Some((saving, export)),
             Err(e) => self.say(e.to_string()),
         }
         self.say("Exporting…");
@@ -263,9 +267,9 @@ impl App {
 
     /// Goes on with what the past was wanted for.
     pub(super) fn take_past(&mut self) {
-        if let Some(said) = self.saving.as_ref().and_then(Aside::poll) {
+        if let Some(said) = self.saving.as_ref().and_then(|(aside, _)| aside.poll()) {
             self.saving = None;
-            self.say(said);
+            said.into_iter().for_each(|said| self.say(said));
         }
         let Some(past) = self.past.as_ref().and_then(|(aside, _)| aside.poll()) else { return };
         let Some((_, what)) = self.past.take() else { return };
@@ -307,21 +311,17 @@ fn count(objects: usize) -> String {
 }
 
 /// Writes a new file into the folder of downloads, or the home folder where there is none.
-fn saved(name: &str, ending: &str, bytes: &[u8]) -> Result<PathBuf, command::CommandError> {
+fn saved(name: &str, ending: &str, bytes: &[u8], progress: &Progress) -> Result<PathBuf, CommandError> {
     let home = std::env::home_dir().unwrap_or_else(std::env::temp_dir);
     let folder = Some(home.join("Downloads")).filter(|folder| folder.is_dir()).unwrap_or(home);
     let safe: String =
         name.chars().map(|c| if c.is_alphanumeric() || "-_ ".contains(c) { c } else { '_' }).collect();
     let names = std::iter::once(safe.clone()).chain((2..1_000).map(|n| format!("{safe} {n}")));
-    let failed = |path: &PathBuf, e| command::CommandError::File(path.display().to_string(), e);
+    let failed = |path: &PathBuf, e| CommandError::File(path.display().to_string(), e);
     for name in names {
         let path = folder.join(format!("{name}.{ending}"));
-        match fs::File::create_new(&path) {
-            Ok(mut file) => {
-                return io::Write::write_all(&mut file, bytes)
-                    .map(|()| path.clone())
-                    .map_err(|e| failed(&path, e));
-            }
+        match whole::write_new(&path, bytes, progress) {
+            Ok(()) => return Ok(path),
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
             Err(e) => return Err(failed(&path, e)),
         }

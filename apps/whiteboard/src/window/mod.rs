@@ -24,6 +24,7 @@ mod talk;
 mod theme;
 mod tiles;
 mod view;
+mod works;
 mod writing;
 
 use crate::{command::CommandError, gauge::Gauge, sitting::Sitting};
