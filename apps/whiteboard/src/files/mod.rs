@@ -5,6 +5,7 @@
 mod excalidraw;
 mod json;
 mod pdf;
+mod shade;
 mod svg;
 
 pub use excalidraw::{from_excalidraw, to_excalidraw};
@@ -14,6 +15,7 @@ pub use svg::from_svg;
 
 use crate::{
     model::{Body, Kind, Shape},
+    progress::{Progress, Stopped},
     render::{ImageError, Images},
 };
 use std::{
@@ -21,6 +23,9 @@ use std::{
     io::{self, Read},
     path::Path,
 };
+
+/// What is told of reading objects.
+const OBJECTS: &str = "Objects read";
 
 /// Longest file that is read: more than the largest board makes.
 pub const MAX_FILE: usize = 64 << 20;
@@ -58,13 +63,17 @@ pub enum ReadError {
     /// A picture.
     #[error(transparent)]
     Image(#[from] ImageError),
+    /// Nobody wants it any more.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
 }
 
 /// Reads a drawing of any kind, told apart by what is in it.
 ///
 /// # Errors
 /// It is too large, damaged, or of no kind that is known.
-pub fn read(file: &[u8], images: &mut Images) -> Result<Drawing, ReadError> {
+pub fn read(file: &[u8], images: &mut Images, progress: &Progress) -> Result<Drawing, ReadError> {
+    progress.begin("Reading", None)?;
     if file.len() > MAX_FILE {
         return Err(ReadError::TooLong(file.len()));
     }
@@ -79,10 +88,14 @@ pub fn read(file: &[u8], images: &mut Images) -> Result<Drawing, ReadError> {
             let value: serde_json::Value = serde_json::from_slice(start)
                 .map_err(|e| ReadError::Broken(format!("the file is no JSON that can be read: {e}")))?;
             let kind = value["type"].as_str().unwrap_or_default();
-            if kind.starts_with("excalidraw") { from_excalidraw(&value, images) } else { from_json(&value) }
+            if kind.starts_with("excalidraw") {
+                from_excalidraw(&value, images, progress)
+            } else {
+                from_json(&value, progress)
+            }
         }
-        [b'<', ..] => from_svg(start),
-        [b'%', b'P', b'D', b'F', ..] => from_pdf(file, images),
+        [b'<', ..] => from_svg(start, images, progress),
+        [b'%', b'P', b'D', b'F', ..] => from_pdf(file, images, progress),
         [] => Err(ReadError::Broken("the file is empty".into())),
         _ => picture(file.to_vec(), images),
     }

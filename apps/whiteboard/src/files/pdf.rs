@@ -1,13 +1,18 @@
 //! Pages of PDF files as frames side by side: what is on each are outlines and pictures, in a group.
 //!
-//! Letters come as outlines, those of one colour that follow each other as one. What a board's objects cannot do (gradients, patterns,
-//! transparency masks, clipping to odd shapes) is left out or made plain, and told.
+//! Letters come as outlines, those of one colour that follow each other as one; areas with gradients as pictures. What a board's objects
+//! cannot do otherwise (patterns, transparency masks, clipping to odd shapes) is left out or made plain, and told.
 //!
 //! Invariant: a file costs no more than so many pages and objects, and whatever breaks in reading it breaks nothing else.
 
-use super::{Drawing, MAX_OBJECTS, ReadError, sound};
+use super::{
+    Drawing, MAX_OBJECTS, ReadError,
+    shade::{Area, Shade},
+    sound,
+};
 use crate::{
     model::{Body, Colour, Dash, Kind, Outline, Shape, Verb},
+    progress::Progress,
     render::{Images, to_png},
 };
 use hayro_interpret::{
@@ -16,10 +21,14 @@ use hayro_interpret::{
     font::Glyph,
     hayro_syntax::{Pdf, page::Page},
     interpret_page,
+    pattern::{Pattern, ShadingPattern},
     util::TransformExt,
 };
-use kurbo::{Affine, BezPath, PathEl, Point, Rect, Shape as _};
-use std::{panic, thread};
+use kurbo::{Affine, BezPath, PathEl, Point, Rect, Shape as _, Stroke, StrokeOpts};
+use std::{
+    panic::{self, AssertUnwindSafe},
+    thread,
+};
 
 /// Most pages that are read: nobody lays more than these on a board at once.
 const MAX_PAGES: usize = 50;
@@ -40,12 +49,14 @@ const STACK: usize = 32 << 20;
 ///
 /// # Errors
 /// It is no PDF, encrypted, or damaged.
-pub fn from_pdf(file: &[u8], images: &mut Images) -> Result<Drawing, ReadError> {
+pub fn from_pdf(file: &[u8], images: &mut Images, progress: &Progress) -> Result<Drawing, ReadError> {
     let broken = |why: &str| ReadError::Broken(format!("this is no PDF file that can be read: {why}"));
-    let file = file.to_vec();
+    let (file, progress) = (file.to_vec(), progress.clone());
     let work = move || {
         let mut images = Images::default();
-        panic::catch_unwind(move || read(file, &mut images).map(|drawing| (drawing, images)))
+        let read =
+            AssertUnwindSafe(move || read(file, &mut images, &progress).map(|drawing| (drawing, images)));
+        panic::catch_unwind(read)
     };
     let thread = thread::Builder::new().name("pdf".into()).stack_size(STACK).spawn(work);
     let read = thread.map_err(|e| broken(&e.to_string()))?.join();
@@ -54,11 +65,12 @@ pub fn from_pdf(file: &[u8], images: &mut Images) -> Result<Drawing, ReadError> 
     Ok(sound(drawing))
 }
 
-fn read(file: Vec<u8>, images: &mut Images) -> Result<Drawing, ReadError> {
+fn read(file: Vec<u8>, images: &mut Images, progress: &Progress) -> Result<Drawing, ReadError> {
     let pdf = Pdf::new(file)
         .map_err(|e| ReadError::Broken(format!("this is no PDF file that can be read: {e:?}")))?;
     let (cache, mut drawing, mut left) = (InterpreterCache::new(), Drawing::default(), 0.0);
-    let mut plain = 0;
+    let (mut plain, mut shade, pages) = (0, Shade::default(), pdf.pages().len());
+    progress.begin("Pages read", pages.min(MAX_PAGES))?;
     for (index, page) in pdf.pages().iter().take(MAX_PAGES).enumerate() {
         let (width, height) = page.render_dimensions();
         let size = [width, height].map(|side| side * SCALE as f32);
@@ -66,21 +78,21 @@ fn read(file: Vec<u8>, images: &mut Images) -> Result<Drawing, ReadError> {
         frame.text = format!("Page {}", index + 1);
         frame.style.fill = Colour::rgb(255, 255, 255);
         drawing.shapes.push(frame);
-        let mut sheet = Sheet::new(left, size, index as u64 + 1, images);
+        let mut sheet = Sheet::new(left, size, index as u64 + 1, images, &mut shade);
         sheet.draw(page, &cache);
         plain += sheet.plain;
         drawing.shapes.append(&mut sheet.shapes);
         left += size[0] + SPACE;
+        progress.step(1)?;
         if drawing.shapes.len() > MAX_OBJECTS {
             return Err(ReadError::TooMany(drawing.shapes.len()));
         }
     }
-    let pages = pdf.pages().len();
     if pages > MAX_PAGES {
         drawing.remarks.push(format!("of {pages} pages the first {MAX_PAGES} were read"));
     }
     if plain > 0 {
-        drawing.remarks.push(format!("{plain} gradients, patterns and masks were left out or made plain"));
+        drawing.remarks.push(format!("{plain} patterns and masks were left out or made plain"));
     }
     Ok(drawing)
 }
@@ -88,23 +100,24 @@ fn read(file: Vec<u8>, images: &mut Images) -> Result<Drawing, ReadError> {
 /// One page on its way to the board.
 struct Sheet<'a> {
     images: &'a mut Images,
+    shade: &'a mut Shade,
     place: Affine,
     size: Rect,
     group: u64,
     shapes: Vec<Shape>,
     /// Letters of one colour that have not become an object yet.
     letters: Option<(Colour, BezPath)>,
-    clips: Vec<BezPath>,
+    clips: Vec<ClipPath>,
     opacities: Vec<f32>,
     plain: usize,
 }
 
 impl<'a> Sheet<'a> {
-    fn new(left: f32, size: [f32; 2], group: u64, images: &'a mut Images) -> Self {
+    fn new(left: f32, size: [f32; 2], group: u64, images: &'a mut Images, shade: &'a mut Shade) -> Self {
         let place = Affine::translate((left.into(), 0.0)) * Affine::scale(SCALE);
         let size = Rect::new(0.0, 0.0, f64::from(size[0]) / SCALE, f64::from(size[1]) / SCALE);
         let (shapes, clips, opacities) = (Vec::new(), Vec::new(), Vec::new());
-        Self { images, place, size, group, shapes, letters: None, clips, opacities, plain: 0 }
+        Self { images, shade, place, size, group, shapes, letters: None, clips, opacities, plain: 0 }
     }
 
     fn draw<'p>(&mut self, page: &Page<'p>, cache: &InterpreterCache<'p>) {
@@ -141,12 +154,12 @@ impl<'a> Sheet<'a> {
         let around = path.bounding_box();
         let mut path = path;
         if let Some(clip) = self.clips.last() {
-            let hole = clip.bounding_box();
+            let hole = clip.path.bounding_box();
             if around.intersect(hole).area() <= 0.0 && !around.is_zero_area() {
                 return;
             }
             if stroke.is_none() && around.contains_rect(hole) {
-                path = clip.clone();
+                path = clip.path.clone();
             }
         }
         self.outline(&path, colour, stroke, even_odd);
@@ -167,6 +180,31 @@ impl<'a> Sheet<'a> {
             }
         }
         self.put(shape);
+    }
+
+    /// Puts an area with a gradient onto the page, in its coordinates.
+    fn shaded(&mut self, path: BezPath, rule: FillRule, pattern: &ShadingPattern) {
+        let place = self.place;
+        let area = |path: &BezPath, rule| Area {
+            path: place * path.clone(),
+            even_odd: matches!(rule, FillRule::EvenOdd),
+        };
+        let page = self.size.to_path(0.1);
+        let within =
+            pattern.shading.clip_path.iter().chain([&page]).map(|path| area(path, FillRule::NonZero));
+        let clips = self.clips.iter().map(|clip| area(&clip.path, clip.fill));
+        let areas: Vec<Area> = [area(&path, rule)].into_iter().chain(within).chain(clips).collect();
+        let shading = pattern.encode();
+        let there = shading.base_transform * place.inverse();
+        let opacity: f32 = self.opacities.iter().product();
+        let colour = |at: Point| {
+            let [r, g, b, a] = shading.sample(there * at);
+            [r, g, b, a * opacity]
+        };
+        match self.shade.paint(self.images, &areas, colour) {
+            Some(shape) => self.put(shape),
+            None => self.plain += 1,
+        }
     }
 
     fn put(&mut self, mut shape: Shape) {
@@ -203,6 +241,13 @@ impl<'a> Device<'a> for Sheet<'_> {
 
     fn draw_path(&mut self, path: &BezPath, transform: Affine, paint: &Paint<'a>, mode: &PathDrawMode) {
         self.finish_letters();
+        if let Some(pattern) = gradient(paint) {
+            let (path, rule) = match mode {
+                PathDrawMode::Fill(rule) => (path.clone(), *rule),
+                PathDrawMode::Stroke(stroke) => (lines(path, stroke), FillRule::NonZero),
+            };
+            return self.shaded(transform * path, rule, pattern);
+        }
         let Some(colour) = self.colour(paint) else { return };
         let path = transform * path.clone();
         match mode {
@@ -216,7 +261,7 @@ impl<'a> Device<'a> for Sheet<'_> {
     }
 
     fn push_clip_path(&mut self, clip: &ClipPath) {
-        self.clips.push(clip.path.clone());
+        self.clips.push(clip.clone());
     }
 
     fn pop_clip_path(&mut self) {
@@ -250,8 +295,12 @@ impl<'a> Device<'a> for Sheet<'_> {
             self.plain += 1;
             return;
         };
-        let Some(colour) = self.colour(paint) else { return };
         let path = transform * glyph_transform * glyph.outline();
+        if let Some(pattern) = gradient(paint) {
+            self.finish_letters();
+            return self.shaded(path, FillRule::NonZero, pattern);
+        }
+        let Some(colour) = self.colour(paint) else { return };
         if self
             .letters
             .as_ref()
@@ -285,6 +334,25 @@ impl<'a> Device<'a> for Sheet<'_> {
             ),
         }
     }
+}
+
+fn gradient<'p>(paint: &'p Paint<'_>) -> Option<&'p ShadingPattern> {
+    match paint {
+        Paint::Pattern(pattern) => match &**pattern {
+            Pattern::Shading(shading) => Some(shading),
+            Pattern::Tiling(_) => None,
+        },
+        Paint::Color(_) => None,
+    }
+}
+
+/// The area that a line covers.
+fn lines(path: &BezPath, stroke: &StrokeProps) -> BezPath {
+    let style = Stroke::new(stroke.line_width.into())
+        .with_caps(stroke.line_cap)
+        .with_join(stroke.line_join)
+        .with_dashes(stroke.dash_offset.into(), stroke.dash_array.iter().map(|dash| f64::from(*dash)));
+    kurbo::stroke(path.iter(), &style, &StrokeOpts::default(), 0.05)
 }
 
 /// Colours with how opaque they are; a mask of another size is stretched over the picture.

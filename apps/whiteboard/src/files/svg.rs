@@ -1,14 +1,24 @@
-//! SVG files as outlines: each filled or stroked path becomes an object.
+//! SVG files as outlines: each filled or stroked path becomes an object. Areas and lines with gradients become pictures.
 //!
 //! Scripts, animations and links mean nothing here. A reference to anything outside of the file is not followed: no file is opened and
 //! nothing is asked for on the network.
 //!
 //! Invariant: what a file costs is bounded before it is read: its length, its nodes, its points.
 
-use super::{Drawing, MAX_OBJECTS, ReadError, sound};
-use crate::model::{Body, Colour, Dash, Flaw, Kind, Outline, Shape, Verb};
+use super::{
+    Drawing, MAX_OBJECTS, OBJECTS, ReadError,
+    shade::{Area, Shade},
+    sound,
+};
+use crate::{
+    model::{Body, Colour, Dash, Flaw, Kind, Outline, Shape, Verb},
+    progress::{Progress, Stopped},
+    render::Images,
+};
+use kurbo::{Affine, BezPath, StrokeOpts};
 use usvg::{
-    FillRule, Group, ImageHrefResolver, ImageKind, Node, Options, Paint, Path, Tree,
+    BaseGradient, FillRule, Group, ImageHrefResolver, ImageKind, Node, Options, Paint, Path, SpreadMethod,
+    Stop, Tree,
     tiny_skia_path::{PathSegment, Point, Transform},
 };
 
@@ -19,7 +29,7 @@ const MAX_SVG: usize = 16 << 20;
 ///
 /// # Errors
 /// It is no SVG, damaged, or too large.
-pub fn from_svg(file: &[u8]) -> Result<Drawing, ReadError> {
+pub fn from_svg(file: &[u8], images: &mut Images, progress: &Progress) -> Result<Drawing, ReadError> {
     if file.len() > MAX_SVG {
         return Err(ReadError::TooLong(file.len()));
     }
@@ -27,16 +37,31 @@ pub fn from_svg(file: &[u8]) -> Result<Drawing, ReadError> {
         std::str::from_utf8(file).map_err(|_| ReadError::Broken("the SVG file is not UTF-8".into()))?;
     let options = Options {
         image_href_resolver: ImageHrefResolver {
-            // Pictures within the file are only counted, everything else is not looked for.
-            resolve_data: Box::new(|_, data, _| Some(ImageKind::PNG(data))),
+            // Pictures within the file are pictures; drawings in it are not, and nothing else is looked for.
+            resolve_data: Box::new(|_, data, _| match data.as_slice() {
+                [0x89, b'P', ..] => Some(ImageKind::PNG(data)),
+                [0xff, 0xd8, ..] => Some(ImageKind::JPEG(data)),
+                [b'G', b'I', b'F', ..] => Some(ImageKind::GIF(data)),
+                [b'R', b'I', b'F', b'F', ..] => Some(ImageKind::WEBP(data)),
+                _ => None,
+            }),
             resolve_string: Box::new(|_, _| None),
         },
         ..Options::default()
     };
     let tree = Tree::from_str(text, &options)
         .map_err(|e| ReadError::Broken(format!("this is no SVG file that can be read: {e}")))?;
-    let mut import = Import::default();
-    import.group(tree.root(), 1.0);
+    let mut import = Import {
+        drawn: images,
+        shade: Shade::default(),
+        drawing: Drawing::default(),
+        images: 0,
+        clipped: 0,
+        gradients: 0,
+        refused: Vec::new(),
+    };
+    progress.begin(OBJECTS, paths(tree.root()))?;
+    import.group(tree.root(), 1.0, progress)?;
     if import.drawing.shapes.len() > MAX_OBJECTS {
         return Err(ReadError::TooMany(import.drawing.shapes.len()));
     }
@@ -44,8 +69,20 @@ pub fn from_svg(file: &[u8]) -> Result<Drawing, ReadError> {
     Ok(sound(import.drawing))
 }
 
-#[derive(Default)]
-struct Import {
+/// How many paths there are to be seen.
+fn paths(group: &Group) -> usize {
+    let count = |node: &Node| match node {
+        Node::Group(inner) => paths(inner),
+        Node::Path(path) => usize::from(path.is_visible()),
+        Node::Image(_) | Node::Text(_) => 0,
+    };
+    group.children().iter().map(count).sum()
+}
+
+struct Import<'a> {
+    /// What gradients became.
+    drawn: &'a mut Images,
+    shade: Shade,
     drawing: Drawing,
     images: usize,
     clipped: usize,
@@ -53,18 +90,22 @@ struct Import {
     refused: Vec<Flaw>,
 }
 
-impl Import {
-    fn group(&mut self, group: &Group, opacity: f32) {
+impl Import<'_> {
+    fn group(&mut self, group: &Group, opacity: f32, progress: &Progress) -> Result<(), Stopped> {
         let opacity = opacity * group.opacity().get();
         self.clipped += usize::from(group.clip_path().is_some() || group.mask().is_some());
         for node in group.children() {
             match node {
-                Node::Group(inner) => self.group(inner, opacity),
-                Node::Path(path) if path.is_visible() => self.path(path, opacity),
-                Node::Image(_) => self.images += 1,
-                Node::Path(_) | Node::Text(_) => {}
+                Node::Group(inner) => self.group(inner, opacity, progress)?,
+                Node::Path(path) if path.is_visible() => {
+                    progress.step(1)?;
+                    self.path(path, opacity);
+                }
+                Node::Image(image) if image.is_visible() => self.image(image, opacity),
+                Node::Path(_) | Node::Image(_) | Node::Text(_) => {}
             }
         }
+        Ok(())
     }
 
     fn path(&mut self, path: &Path, opacity: f32) {
@@ -79,19 +120,66 @@ impl Import {
         shape.style.ink = Colour::NONE;
         shape.style.width = 0.0;
         if let Some(fill) = path.fill() {
-            shape.style.fill = self.colour(fill.paint(), fill.opacity().get());
+            let area = || Area { path: kurbo_path(path, place), even_odd };
+            shape.style.fill = self.paint(fill.paint(), fill.opacity().get(), opacity, place, area);
         }
         if let Some(stroke) = path.stroke() {
-            shape.style.ink = self.colour(stroke.paint(), stroke.opacity().get());
+            let area = || Area { path: lines(path, stroke, place), even_odd: false };
+            shape.style.ink = self.paint(stroke.paint(), stroke.opacity().get(), opacity, place, area);
             shape.style.width = stroke.width().get() * scale(place);
             if stroke.dasharray().is_some() {
                 shape.style.dash = Dash::Dashed;
             }
         }
+        if !shape.style.ink.is_none() || !shape.style.fill.is_none() {
+            self.drawing.shapes.push(shape);
+        }
+    }
+
+    fn image(&mut self, image: &usvg::Image, opacity: f32) {
+        let file = match image.kind() {
+            ImageKind::PNG(file) | ImageKind::JPEG(file) | ImageKind::GIF(file) | ImageKind::WEBP(file) => {
+                file
+            }
+            ImageKind::SVG(_) => return self.images += 1,
+        };
+        let Ok(known) = self.drawn.insert(file.to_vec()) else { return self.images += 1 };
+        let place = affine(image.abs_transform());
+        let (w, h) = (f64::from(image.size().width()), f64::from(image.size().height()));
+        let corner = |x: f64, y: f64| place * kurbo::Point::new(x * w, y * h);
+        let (top, right, low, middle) =
+            (corner(0.0, 0.0), corner(1.0, 0.0), corner(0.0, 1.0), corner(0.5, 0.5));
+        let size = [(right - top).hypot() as f32, (low - top).hypot() as f32];
+        let at = [middle.x as f32 - size[0] / 2.0, middle.y as f32 - size[1] / 2.0];
+        let mut shape = Shape::with_body(Kind::Image, Body::Image(known), at);
+        (shape.size, shape.angle) = (size, (right - top).atan2() as f32);
+        shape.style.opacity = (opacity * 100.0).round().clamp(0.0, 100.0) as u8;
         self.drawing.shapes.push(shape);
     }
 
-    /// Gradients become the mean of their colours.
+    /// The colour of an area; none where it has a gradient, and is a picture now.
+    fn paint(
+        &mut self,
+        paint: &Paint,
+        own: f32,
+        opacity: f32,
+        place: Transform,
+        area: impl FnOnce() -> Area,
+    ) -> Colour {
+        let shaded = Gradient::new(paint, place).and_then(|gradient| {
+            let colour = |at| gradient.colour(at, own * opacity);
+            self.shade.paint(self.drawn, &[area()], colour)
+        });
+        match shaded {
+            Some(picture) => {
+                self.drawing.shapes.push(picture);
+                Colour::NONE
+            }
+            None => self.colour(paint, own),
+        }
+    }
+
+    /// What cannot be a picture becomes the mean of its colours.
     fn colour(&mut self, paint: &Paint, opacity: f32) -> Colour {
         let stops = match paint {
             Paint::Color(c) => return Colour([c.red, c.green, c.blue, (opacity * 255.0).round() as u8]),
@@ -118,9 +206,9 @@ impl Import {
                 self.drawing.remarks.push(format!("{count} {what}"));
             }
         };
-        say(self.images, "pictures in the drawing were left out; put them onto the board as files");
+        say(self.images, "pictures in the drawing cannot be read and were left out");
         say(self.clipped, "groups are shown without their clipping or mask");
-        say(self.gradients, "gradients were made plain colours");
+        say(self.gradients, "gradients and patterns were made plain colours");
         say(
             text.matches("<text").count(),
             "texts were left out; convert them to paths where the drawing was made",
@@ -129,6 +217,121 @@ impl Import {
             self.refused.first().map(|flaw| format!("paths were left out: {flaw}")).unwrap_or_default();
         say(self.refused.len(), &flaw);
     }
+}
+
+/// Colours that change along a line, or from a place outwards.
+struct Gradient<'a> {
+    stops: &'a [Stop],
+    spread: SpreadMethod,
+    form: Form,
+    /// From the board to where the form is.
+    there: Affine,
+}
+
+enum Form {
+    Linear { from: kurbo::Point, to: kurbo::Point },
+    Radial { centre: kurbo::Point, radius: f64, focus: kurbo::Point },
+}
+
+impl<'a> Gradient<'a> {
+    fn new(paint: &'a Paint, place: Transform) -> Option<Self> {
+        let point = |x: f32, y: f32| kurbo::Point::new(x.into(), y.into());
+        let (base, form): (&BaseGradient, Form) = match paint {
+            Paint::LinearGradient(g) => {
+                (g, Form::Linear { from: point(g.x1(), g.y1()), to: point(g.x2(), g.y2()) })
+            }
+            Paint::RadialGradient(g) => {
+                let (centre, focus) = (point(g.cx(), g.cy()), point(g.fx(), g.fy()));
+                (g, Form::Radial { centre, radius: g.r().get().into(), focus })
+            }
+            Paint::Color(_) | Paint::Pattern(_) => return None,
+        };
+        let there = affine(place) * affine(base.transform());
+        let possible = there.determinant().abs() > 1e-12 && !base.stops().is_empty();
+        let (stops, spread) = (base.stops(), base.spread_method());
+        possible.then(|| Self { stops, spread, form, there: there.inverse() })
+    }
+
+    fn colour(&self, at: kurbo::Point, opacity: f32) -> [f32; 4] {
+        let way = match self.spread {
+            SpreadMethod::Pad => self.way(at),
+            SpreadMethod::Repeat => self.way(at).rem_euclid(1.0),
+            SpreadMethod::Reflect => 1.0 - (self.way(at).rem_euclid(2.0) - 1.0).abs(),
+        } as f32;
+        let after = self.stops.iter().position(|stop| stop.offset().get() > way);
+        let (low, high) = match after {
+            Some(0) => (&self.stops[0], &self.stops[0]),
+            Some(next) => (&self.stops[next - 1], &self.stops[next]),
+            None => (&self.stops[self.stops.len() - 1], &self.stops[self.stops.len() - 1]),
+        };
+        let span = high.offset().get() - low.offset().get();
+        let share = if span > 0.0 { (way - low.offset().get()) / span } else { 0.0 };
+        let of = |stop: &Stop| {
+            let c = stop.color();
+            [c.red, c.green, c.blue].map(|c| f32::from(c) / 255.0).into_iter().chain([stop.opacity().get()])
+        };
+        let mut mixed = [0.0; 4];
+        for (to, (low, high)) in mixed.iter_mut().zip(of(low).zip(of(high))) {
+            *to = low + (high - low) * share;
+        }
+        mixed[3] *= opacity;
+        mixed
+    }
+
+    /// How far along a place lies: 0 at the beginning, 1 at the end.
+    fn way(&self, at: kurbo::Point) -> f64 {
+        let at = self.there * at;
+        match self.form {
+            Form::Linear { from, to } => {
+                (at - from).dot(to - from) / (to - from).hypot2().max(f64::MIN_POSITIVE)
+            }
+            Form::Radial { centre, radius, focus } => {
+                // The circle through this place, of those that grow from the focus to the whole.
+                let (from, to) = (at - focus, centre - focus);
+                let (a, b, c) = (radius * radius - to.hypot2(), from.dot(to), from.hypot2());
+                if a <= 0.0 { 1.0 } else { ((b * b + a * c).max(0.0).sqrt() - b) / a }
+            }
+        }
+    }
+}
+
+/// The area that a line covers, on the board.
+fn lines(path: &Path, stroke: &usvg::Stroke, place: Transform) -> BezPath {
+    let cap = match stroke.linecap() {
+        usvg::LineCap::Butt => kurbo::Cap::Butt,
+        usvg::LineCap::Round => kurbo::Cap::Round,
+        usvg::LineCap::Square => kurbo::Cap::Square,
+    };
+    let join = match stroke.linejoin() {
+        usvg::LineJoin::Miter | usvg::LineJoin::MiterClip => kurbo::Join::Miter,
+        usvg::LineJoin::Round => kurbo::Join::Round,
+        usvg::LineJoin::Bevel => kurbo::Join::Bevel,
+    };
+    let dashes = stroke.dasharray().unwrap_or_default().iter().map(|dash| f64::from(*dash));
+    let style = kurbo::Stroke::new(stroke.width().get().into()).with_caps(cap).with_join(join);
+    let style = style.with_dashes(stroke.dashoffset().into(), dashes);
+    let line = kurbo_path(path, Transform::identity());
+    affine(place) * kurbo::stroke(line.iter(), &style, &StrokeOpts::default(), 0.05)
+}
+
+fn affine(t: Transform) -> Affine {
+    Affine::new([t.sx, t.ky, t.kx, t.sy, t.tx, t.ty].map(f64::from))
+}
+
+fn kurbo_path(path: &Path, place: Transform) -> BezPath {
+    let point = |p: Point| (f64::from(p.x), f64::from(p.y));
+    let mut out = BezPath::new();
+    for segment in path.data().segments() {
+        match segment {
+            PathSegment::MoveTo(p) => out.move_to(point(p)),
+            PathSegment::LineTo(p) => out.line_to(point(p)),
+            PathSegment::QuadTo(a, p) => out.quad_to(point(a), point(p)),
+            PathSegment::CubicTo(a, b, p) => out.curve_to(point(a), point(b), point(p)),
+            PathSegment::Close => out.close_path(),
+        }
+    }
+    out.apply_affine(affine(place));
+    out
 }
 
 fn verbs(path: &Path, place: Transform) -> Vec<Verb> {

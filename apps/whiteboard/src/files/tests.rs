@@ -23,6 +23,10 @@ fn pixels(board: &Board, images: &Images) -> (Vec<u8>, [u16; 2]) {
     (Raster::default().draw(&pictures, images, part.min, scale, size, WHITE), size)
 }
 
+fn json_of(board: &Board) -> String {
+    to_json(board, &Progress::default()).unwrap()
+}
+
 /// Mean difference of two pictures of the same size, 0 to 255.
 fn difference(a: &[u8], b: &[u8]) -> f64 {
     assert_eq!(a.len(), b.len());
@@ -57,10 +61,15 @@ fn drawings(ending: &str) -> Vec<(String, Vec<u8>)> {
 fn excalidraw_drawings_survive_the_way_in_and_out() {
     for (name, file) in drawings("excalidraw") {
         let mut images = Images::default();
-        let drawing = read(&file, &mut images).unwrap();
+        let drawing = read(&file, &mut images, &Progress::default()).unwrap();
         assert!(drawing.remarks.is_empty(), "{name}: {:?}", drawing.remarks);
         let first = board(&drawing.shapes);
-        let again = read(to_excalidraw(&first, &images).as_bytes(), &mut images).unwrap();
+        let again = read(
+            to_excalidraw(&first, &images, &Progress::default()).unwrap().as_bytes(),
+            &mut images,
+            &Progress::default(),
+        )
+        .unwrap();
         let second = board(&again.shapes);
         assert_eq!(first.len(), second.len(), "{name}");
         let ((a, size), (b, other)) = (pixels(&first, &images), pixels(&second, &images));
@@ -75,20 +84,22 @@ fn excalidraw_drawings_survive_the_way_in_and_out() {
 fn our_own_files_are_the_same_after_reading_and_writing() {
     for (name, file) in drawings("excalidraw").into_iter().chain(drawings("svg")) {
         let mut images = Images::default();
-        let first = board(&read(&file, &mut images).unwrap().shapes);
-        let text = to_json(&first);
-        let second = board(&read(text.as_bytes(), &mut images).unwrap().shapes);
+        let first = board(&read(&file, &mut images, &Progress::default()).unwrap().shapes);
+        let text = json_of(&first);
+        let second = board(&read(text.as_bytes(), &mut images, &Progress::default()).unwrap().shapes);
         let off = difference(&pixels(&first, &images).0, &pixels(&second, &images).0);
         assert!(off < 0.2, "{name} differs by {off}");
-        let third = to_json(&board(&read(to_json(&second).as_bytes(), &mut images).unwrap().shapes));
-        assert_eq!(to_json(&second).len(), third.len(), "{name}: nothing drifts");
+        let third = json_of(&board(
+            &read(json_of(&second).as_bytes(), &mut images, &Progress::default()).unwrap().shapes,
+        ));
+        assert_eq!(json_of(&second).len(), third.len(), "{name}: nothing drifts");
     }
 }
 
 #[test]
 fn svg_drawings_come_in() {
     for (name, file) in drawings("svg") {
-        let drawing = read(&file, &mut Images::default()).unwrap();
+        let drawing = read(&file, &mut Images::default(), &Progress::default()).unwrap();
         let shown = board(&drawing.shapes);
         assert!(!shown.is_empty(), "{name}");
         let (rgba, _) = pixels(&shown, &Images::default());
@@ -116,8 +127,9 @@ fn what_svg_export_writes_looks_the_same_when_read() {
     let pictures: Vec<Picture> = first.shapes().map(|shape| painter.picture(shape)).collect();
     let part = first.bounds().unwrap().grown(10.0);
     let shapes = first.shapes().map(|shape| &**shape).zip(&pictures);
-    let file = crate::render::svg(shapes, &Images::default(), part, WHITE);
-    let second = board(&from_svg(file.as_bytes()).unwrap().shapes);
+    let file = crate::render::svg(shapes, &Images::default(), part, WHITE, &Progress::default()).unwrap();
+    let second =
+        board(&from_svg(file.as_bytes(), &mut Images::default(), &Progress::default()).unwrap().shapes);
     // What was at the edge of the view box is at 0 now.
     let picture = |board: &Board, corner: [f32; 2]| {
         let pictures: Vec<Picture> = board.shapes().map(|shape| Painter::default().picture(shape)).collect();
@@ -151,11 +163,11 @@ fn hostile_and_broken_files_are_refused_with_a_reason_and_soon() {
         ("broken picture", b"\x89PNG\r\n\x1a\nxxxxxxxxxxxxxxxxxxxxxxx"),
     ];
     for (name, file) in cases {
-        let refused = read(file, &mut Images::default());
+        let refused = read(file, &mut Images::default(), &Progress::default());
         let why = refused.map(|drawing| drawing.shapes.len()).expect_err(name).to_string();
         assert!(why.len() > 10, "{name}: {why}");
     }
-    let out = read(far, &mut Images::default()).unwrap();
+    let out = read(far, &mut Images::default(), &Progress::default()).unwrap();
     assert!(out.shapes.is_empty() && out.remarks[0].contains("out of bounds"));
     assert!(started.elapsed().as_secs() < 20, "took {:?}", started.elapsed());
 }
@@ -176,7 +188,7 @@ fn an_svg_opens_nothing_and_runs_nothing() {
         <rect width="5" height="5" fill="url(http://192.0.2.1/z#g)"/><rect width="7" height="7" fill="#123456"/></svg>"##,
         secret.display()
     );
-    let drawing = read(file.as_bytes(), &mut Images::default()).unwrap();
+    let drawing = read(file.as_bytes(), &mut Images::default(), &Progress::default()).unwrap();
     fs::remove_file(&secret).unwrap();
     let fills: Vec<Colour> = drawing.shapes.iter().map(|shape| shape.style.fill).collect();
     assert!(
@@ -190,7 +202,7 @@ fn a_person_can_write_a_board_by_hand() {
     let file = br##"{"format": "chalktalk-board", "objects": [
         {"kind": "arrow", "points": [[10, 10], [60, 40]], "ink": "#e03131", "width": 3},
         {"kind": "note", "at": [100, 0], "size": [120, 80], "text": "Buy chalk"}]}"##;
-    let drawing = read(file, &mut Images::default()).unwrap();
+    let drawing = read(file, &mut Images::default(), &Progress::default()).unwrap();
     assert_eq!(drawing.shapes[0].at, [10.0, 10.0]);
     assert_eq!(drawing.shapes[1].text, "Buy chalk");
     let Some(Body::Points(points)) = &drawing.shapes[0].body else { panic!("no points") };
@@ -202,7 +214,7 @@ fn ten_million_points_and_a_picture_of_a_continent_are_refused_before_they_take_
     let points = "[0,0],".repeat(10_000_000);
     let file =
         format!(r#"{{"format":"chalktalk-board","objects":[{{"kind":"stroke","points":[{points}[1,1]]}}]}}"#);
-    let why = read(file.as_bytes(), &mut Images::default()).unwrap_err().to_string();
+    let why = read(file.as_bytes(), &mut Images::default(), &Progress::default()).unwrap_err().to_string();
     assert!(why.contains("8000000"), "{why}");
     // A file of few bytes that says it has 90,000 by 90,000 pixels.
     let mut png = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR".to_vec();
@@ -211,7 +223,7 @@ fn ten_million_points_and_a_picture_of_a_continent_are_refused_before_they_take_
     let sum = crc32(&png[12..]);
     png.extend(sum.to_be_bytes());
     png.extend(b"\0\0\0\0IDAT\x35\xaf\x06\x1e\0\0\0\0IEND\xae\x42\x60\x82");
-    let why = read(&png, &mut Images::default()).unwrap_err().to_string();
+    let why = read(&png, &mut Images::default(), &Progress::default()).unwrap_err().to_string();
     assert!(why.contains("90000 × 90000"), "{why}");
 }
 
@@ -236,8 +248,8 @@ fn pages_of_a_pdf_come_in_as_they_were_printed() {
     first.commit(edits).unwrap();
     let pictures: Vec<Picture> = first.shapes().map(|shape| painter.picture(shape)).collect();
     let part = Bounds { min: [0.0, 0.0], max: [320.0, 140.0] };
-    let file = crate::render::pdf(&pictures, &Images::default(), part, WHITE).unwrap();
-    let drawing = read(&file, &mut Images::default()).unwrap();
+    let file = crate::render::pdf(&pictures, &Images::default(), part, WHITE, &Progress::default()).unwrap();
+    let drawing = read(&file, &mut Images::default(), &Progress::default()).unwrap();
     let (frame, rest) = drawing.shapes.split_first().unwrap();
     assert_eq!((frame.kind, frame.text.as_str()), (Kind::Frame, "Page 1"));
     assert!(rest.len() >= 3 && rest.iter().all(|shape| shape.groups == [1]), "{} objects", rest.len());
@@ -252,8 +264,114 @@ fn pages_of_a_pdf_come_in_as_they_were_printed() {
     for at in (0..file.len()).step_by(97) {
         let mut bad = file.clone();
         bad[at] ^= 0x41;
-        let _read_or_refused = read(&bad, &mut Images::default());
-        let _read_or_refused = read(&file[..at.max(4)], &mut Images::default());
+        let _read_or_refused = read(&bad, &mut Images::default(), &Progress::default());
+        let _read_or_refused = read(&file[..at.max(4)], &mut Images::default(), &Progress::default());
     }
-    assert!(read(b"%PDF-1.7 and nothing more", &mut Images::default()).is_err());
+    assert!(read(b"%PDF-1.7 and nothing more", &mut Images::default(), &Progress::default()).is_err());
+}
+
+/// A picture of the board at one pixel a unit from 0, 0 on.
+fn plain(shapes: &[Shape], images: &Images, size: [u16; 2], scale: f32) -> Vec<u8> {
+    let pictures: Vec<Picture> = shapes.iter().map(|shape| Painter::default().picture(shape)).collect();
+    Raster::default().draw(&pictures, images, [0.0, 0.0], scale, size, WHITE)
+}
+
+/// What a rectangle from 20, 20 to 220, 120 looks like that goes from red to blue, and a circle at 320, 70 that does from its middle
+/// outwards; `seen`: what no clip hides.
+fn gradients(seen: impl Fn(f32, f32) -> bool) -> Vec<u8> {
+    let mut out = Vec::new();
+    for y in 0..140 {
+        for x in 0..400 {
+            let (x, y) = (x as f32 + 0.5, y as f32 + 0.5);
+            let far = (x - 320.0).hypot(y - 70.0) / 50.0;
+            let way = match (far <= 1.0, (20.0..220.0).contains(&x) && (20.0..120.0).contains(&y)) {
+                (true, _) => Some(far),
+                (_, true) => Some((x - 20.0) / 200.0),
+                _ => None,
+            };
+            let pixel = match way.filter(|_| seen(x, y)) {
+                Some(way) => [255.0 * (1.0 - way), 0.0, 255.0 * way].map(|c| c.round() as u8),
+                None => [255; 3],
+            };
+            out.extend(pixel);
+            out.push(255);
+        }
+    }
+    out
+}
+
+#[test]
+fn gradients_of_a_pdf_look_as_they_were_printed() {
+    // By hand: a page of 400 by 140 points with an axial and a radial shading, each in the clip of its shape, and once more a pattern.
+    let page = |content: &str| {
+        let parts = [
+            "<</Type/Catalog/Pages 2 0 R>>".to_owned(),
+            "<</Type/Pages/Kids[3 0 R]/Count 1>>".to_owned(),
+            "<</Type/Page/Parent 2 0 R/MediaBox[0 0 400 140]/Contents 4 0 R/Resources<<\
+             /Shading<</A 5 0 R/R 6 0 R>>/Pattern<</P 8 0 R>>>>>>"
+                .to_owned(),
+            format!("<</Length {}>>stream\n{content}\nendstream", content.len() + 1),
+            "<</ShadingType 2/ColorSpace/DeviceRGB/Coords[20 0 220 0]/Function 7 0 R>>".to_owned(),
+            "<</ShadingType 3/ColorSpace/DeviceRGB/Coords[320 70 0 320 70 50]/Function 7 0 R>>".to_owned(),
+            "<</FunctionType 2/Domain[0 1]/C0[1 0 0]/C1[0 0 1]/N 1>>".to_owned(),
+            "<</PatternType 2/Shading 5 0 R>>".to_owned(),
+        ];
+        let mut file = String::from("%PDF-1.4\n");
+        let mut table = format!("xref\n0 {}\n0000000000 65535 f \n", parts.len() + 1);
+        for (index, part) in parts.iter().enumerate() {
+            table += &format!("{:010} 00000 n \n", file.len());
+            file += &format!("{} 0 obj\n{part}\nendobj\n", index + 1);
+        }
+        let start = file.len();
+        file + &table + &format!("trailer<</Size {}/Root 1 0 R>>\nstartxref\n{start}\n%%EOF", parts.len() + 1)
+    };
+    let shown = |content: &str| {
+        let mut images = Images::default();
+        let drawing = read(page(content).as_bytes(), &mut images, &Progress::default()).unwrap();
+        assert!(drawing.remarks.is_empty(), "{:?}", drawing.remarks);
+        let (frame, rest) = drawing.shapes.split_first().unwrap();
+        assert!(!rest.is_empty() && rest.iter().all(|shape| shape.groups == [1]));
+        plain(rest, &images, [400, 140], 400.0 / frame.size[0])
+    };
+    let shadings = "q 20 20 200 100 re W n /A sh Q q 0 0 400 140 re W n /R sh Q";
+    let off = difference(&shown(shadings), &gradients(|_, _| true));
+    assert!(off < 0.6, "differs by {off}");
+    // A pattern in a rectangle, within a clip that is a triangle.
+    let clipped = "q 20 20 m 220 20 l 20 120 l h W n /Pattern cs /P scn 20 20 200 100 re f Q /R sh";
+    let below = |x: f32, y: f32| x > 250.0 || (x - 20.0) / 200.0 <= (y - 20.0) / 100.0;
+    let off = difference(&shown(clipped), &gradients(below));
+    assert!(off < 0.8, "differs by {off}");
+    let nothing = difference(&gradients(|_, _| false), &gradients(|_, _| true));
+    assert!(nothing > 30.0, "that is little: without them it would differ by {nothing}");
+}
+
+#[test]
+fn gradients_of_an_svg_look_as_they_were_drawn() {
+    let file = r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 400 140" width="400" height="140"><defs>
+        <linearGradient id="l"><stop stop-color="#f00"/><stop offset="1" stop-color="#00f"/></linearGradient>
+        <radialGradient id="r"><stop stop-color="#f00"/><stop offset="1" stop-color="#00f"/></radialGradient></defs>
+        <rect x="20" y="20" width="200" height="100" fill="url(#l)"/>
+        <g transform="translate(220 -30)"><circle cx="100" cy="100" r="50" fill="url(#r)"/></g></svg>"##;
+    let mut images = Images::default();
+    let drawing = read(file.as_bytes(), &mut images, &Progress::default()).unwrap();
+    assert!(drawing.remarks.is_empty(), "{:?}", drawing.remarks);
+    let off = difference(&plain(&drawing.shapes, &images, [400, 140], 1.0), &gradients(|_, _| true));
+    assert!(off < 0.6, "differs by {off}");
+}
+
+#[test]
+fn pictures_in_an_svg_come_in_where_they_are() {
+    let png = crate::render::to_png([3, 2], [200, 30, 30, 255].repeat(6)).unwrap();
+    let data = crate::render::base64(&png);
+    let file = format!(
+        r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 200 100" width="200" height="100">
+        <image x="30" y="20" width="60" height="40" href="data:image/png;base64,{data}"/></svg>"##
+    );
+    let mut images = Images::default();
+    let drawing = read(file.as_bytes(), &mut images, &Progress::default()).unwrap();
+    let [shape] = &drawing.shapes[..] else { panic!("{:?}", drawing) };
+    assert_eq!((shape.at, shape.size, shape.angle), ([30.0, 20.0], [60.0, 40.0], 0.0));
+    let shown = plain(&drawing.shapes, &images, [200, 100], 1.0);
+    let at = |x: usize, y: usize| &shown[(y * 200 + x) * 4..][..3];
+    assert_eq!([at(60, 40), at(10, 10), at(100, 70)], [&[200, 30, 30][..], &[255; 3], &[255; 3]]);
 }

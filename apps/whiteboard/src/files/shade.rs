@@ -1,0 +1,82 @@
+//! Areas whose colour differs from place to place, as pictures: an object of a board has one colour.
+//!
+//! Invariant: all such pictures of one file together have at most [`MAX_PIXELS`].
+
+use crate::{
+    model::{Body, Colour, Kind, Shape},
+    render::{Images, Mark, Raster, to_png},
+};
+use kurbo::{BezPath, Point, Rect, Shape as _};
+
+/// Pixels for each unit of the board.
+const FINE: f64 = 2.0;
+
+/// Most pixels of a side: a gradient is smooth, and looks well when it is stretched.
+const MAX_SIDE: f64 = 2_000.0;
+
+/// Most pixels of one file.
+const MAX_PIXELS: usize = 60_000_000;
+
+/// An area, in units of the board.
+#[derive(Clone, Debug)]
+pub(super) struct Area {
+    pub(super) path: BezPath,
+    pub(super) even_odd: bool,
+}
+
+/// Makes pictures of areas.
+#[derive(Debug, Default)]
+pub(super) struct Shade {
+    raster: Raster,
+    pixels: usize,
+}
+
+impl Shade {
+    /// What lies in all of these areas, in the colours (red, green, blue, opacity; 0 to 1) of its places; none: nothing, or too much.
+    pub(super) fn paint(
+        &mut self,
+        images: &mut Images,
+        areas: &[Area],
+        colour: impl Fn(Point) -> [f32; 4],
+    ) -> Option<Shape> {
+        let around = areas.iter().map(|area| area.path.bounding_box()).reduce(|a, b| a.intersect(b))?;
+        if !around.is_finite() || around.area() <= 0.0 {
+            return None;
+        }
+        let scale = FINE.min(MAX_SIDE / around.width().max(around.height()));
+        let size = [around.width(), around.height()].map(|side| (side * scale).ceil().max(1.0) as u16);
+        let [width, height] = size.map(usize::from);
+        self.pixels += width * height;
+        if self.pixels > MAX_PIXELS {
+            return None;
+        }
+        let mut covered = vec![1.0; width * height];
+        for area in areas.iter().filter(|area| !is_box(&area.path)) {
+            let (path, even_odd) = (area.path.clone(), area.even_odd);
+            let mark = vec![Mark::Fill { path, colour: Colour::rgb(255, 255, 255), even_odd }];
+            let corner = [around.x0 as f32, around.y0 as f32];
+            let none = Images::default();
+            let rgba = self.raster.draw([&mark], &none, corner, scale as f32, size, Colour::NONE);
+            let opaque = rgba.chunks_exact(4).map(|pixel| f32::from(pixel[3]) / 255.0);
+            covered.iter_mut().zip(opaque).for_each(|(covered, opaque)| *covered *= opaque);
+        }
+        let mut rgba = Vec::with_capacity(width * height * 4);
+        for (index, covered) in covered.into_iter().enumerate() {
+            let [x, y] = [index % width, index / width].map(|at| (at as f64 + 0.5) / scale);
+            let [r, g, b, a] =
+                if covered > 0.0 { colour(Point::new(around.x0 + x, around.y0 + y)) } else { [0.0; 4] };
+            rgba.extend([r, g, b, a * covered].map(|c| (c.clamp(0.0, 1.0) * 255.0).round() as u8));
+        }
+        let image = images.insert(to_png([width, height], rgba)?).ok()?;
+        let at = [around.x0 as f32, around.y0 as f32];
+        let mut shape = Shape::with_body(Kind::Image, Body::Image(image), at);
+        shape.size = size.map(|side| f32::from(side) / scale as f32);
+        Some(shape)
+    }
+}
+
+/// Whether a path is its own box, which hides nothing within it.
+fn is_box(path: &BezPath) -> bool {
+    let around: Rect = path.bounding_box();
+    path.elements().len() <= 6 && (path.area().abs() - around.area()).abs() <= 1e-6 * around.area()
+}
