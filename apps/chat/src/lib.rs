@@ -6,6 +6,7 @@
 //! Invariant: the model knows neither terminal nor socket; events go in, state and effects come out.
 
 pub mod card;
+pub mod code;
 pub mod command;
 pub mod conversation;
 pub mod doing;

@@ -5,6 +5,7 @@
 //!
 //! Invariant: the work is linear in the text, with a factor of at most [`WINDOW`].
 
+use crate::code::{self, Token};
 use std::ops::Range;
 
 /// How a part of a text looks.
@@ -17,10 +18,13 @@ pub struct Look {
     /// `~~struck~~`
     pub struck: bool,
     /// `` `code` ``, and what stands between lines of three backticks.
-    pub code: bool,
+    pub code: Option<Token>,
     /// Somewhere to go.
     pub link: bool,
 }
+
+/// Code of which no more is known.
+const CODE: Look = Look { bold: false, italic: false, struck: false, code: Some(Token::Plain), link: false };
 
 /// A text without its marks.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -51,31 +55,29 @@ pub fn read(text: &str) -> Marked {
         return out;
     }
     // A fence without its other half is text.
-    let mut fences = text.split('\n').filter(|line| is_fence(line)).count() / 2 * 2;
-    let (mut fenced, mut first) = (false, true);
-    for line in text.split('\n') {
-        if fences > 0 && is_fence(line) {
-            (fences, fenced) = (fences - 1, !fenced);
-            if fenced {
-                let start = out.text.len() + usize::from(!first);
-                out.blocks.push(start..start);
+    let fences = text.split('\n').filter(|line| is_fence(line)).count() / 2 * 2;
+    let (mut seen, mut first) = (0, true);
+    let mut lines = text.split('\n');
+    while let Some(line) = lines.next() {
+        if seen < fences && is_fence(line) {
+            seen += 2;
+            let block: Vec<&str> = lines.by_ref().take_while(|line| !is_fence(line)).collect();
+            if !block.is_empty() {
+                out.begin_line(&mut first);
+                out.block(language(line), &block.join("\n"));
             }
-            continue;
-        }
-        if !std::mem::take(&mut first) {
-            out.text.push('\n');
-        }
-        if fenced {
-            out.push(line, Look { code: true, ..Look::default() })
         } else {
-            out.read_line(line)
-        }
-        if let Some(block) = out.blocks.last_mut().filter(|_| fenced) {
-            block.end = out.text.len();
+            out.begin_line(&mut first);
+            out.read_line(line);
         }
     }
     out.blocks.retain(|block| !block.is_empty());
     out
+}
+
+/// What the lines behind a fence are written in, as it says.
+fn language(fence: &str) -> &str {
+    fence.trim_start().trim_start_matches('`').split_whitespace().next().unwrap_or_default()
 }
 
 fn is_fence(line: &str) -> bool {
@@ -83,6 +85,25 @@ fn is_fence(line: &str) -> bool {
 }
 
 impl Marked {
+    fn begin_line(&mut self, first: &mut bool) {
+        if !std::mem::take(first) {
+            self.push("\n", Look::default());
+        }
+    }
+
+    fn block(&mut self, language: &str, code: &str) {
+        let mut at = 0;
+        for (range, token) in code::tokens(language, code) {
+            self.push(&code[at..range.start], CODE);
+            self.push(&code[range.clone()], Look { code: Some(token), ..CODE });
+            at = range.end;
+        }
+        self.push(&code[at..], CODE);
+        if !code.is_empty() {
+            self.blocks.push(self.text.len() - code.len()..self.text.len());
+        }
+    }
+
     fn push(&mut self, text: &str, look: Look) {
         let before = self.runs.last().map_or(Look::default(), |(_, look)| *look);
         if !text.is_empty() && before != look {
@@ -126,7 +147,7 @@ impl Marked {
         match window(&rest[1..]).find('`') {
             None | Some(0) => 0,
             Some(end) => {
-                self.push(&rest[1..=end], Look { code: true, ..look });
+                self.push(&rest[1..=end], Look { code: CODE.code, ..look });
                 end + 2
             }
         }
@@ -245,10 +266,17 @@ mod tests {
         starts.extend(marked.runs.iter().copied());
         let ends = starts.iter().skip(1).map(|(at, _)| *at).chain([marked.text.len()]);
         let letters = |look: &Look| {
-            [(look.bold, 'b'), (look.italic, 'i'), (look.struck, 's'), (look.code, 'c'), (look.link, 'l')]
-                .into_iter()
-                .filter_map(|(on, letter)| on.then_some(letter))
-                .collect::<String>()
+            [
+                (look.bold, 'b'),
+                (look.italic, 'i'),
+                (look.struck, 's'),
+                (look.code.is_some(), 'c'),
+                (look.code.is_some_and(|token| token != Token::Plain), 't'),
+                (look.link, 'l'),
+            ]
+            .into_iter()
+            .filter_map(|(on, letter)| on.then_some(letter))
+            .collect::<String>()
         };
         let parts = starts
             .iter()
@@ -269,7 +297,10 @@ mod tests {
         check("*a* _b_ ~~c~~", &[("a", "i"), (" ", ""), ("b", "i"), (" ", ""), ("c", "s")]);
         check("**a *b***", &[("a ", "b"), ("b", "bi")]);
         check("`a *b*` c", &[("a *b*", "c"), (" c", "")]);
-        check("x\n```rust\nlet *a* = 1;\n```\ny", &[("x\n", ""), ("let *a* = 1;\n", "c"), ("y", "")]);
+        check(
+            "x\n```rust\nlet *a* = 1;\n```\ny",
+            &[("x\n", ""), ("let", "ct"), (" *a* = ", "c"), ("1", "ct"), (";", "c"), ("\ny", "")],
+        );
         check(
             "see [here](http://evil.example/x).",
             &[("see ", ""), ("here (http://evil.example/x)", "l"), (".", "")],

@@ -29,6 +29,10 @@ pub struct Inks {
     pub alarm: Color32,
     /// Code.
     pub code: Color32,
+    /// A word of its language.
+    pub keyword: Color32,
+    /// A string or a number in it.
+    pub literal: Color32,
 }
 
 impl Inks {
@@ -40,6 +44,8 @@ impl Inks {
             Ink::Accent => self.accent,
             Ink::Alarm => self.alarm,
             Ink::Code => self.code,
+            Ink::Keyword => self.keyword,
+            Ink::Literal => self.literal,
         }
     }
 }

@@ -43,6 +43,10 @@ pub enum Ink {
     Alarm,
     /// Code.
     Code,
+    /// A word of its language.
+    Keyword,
+    /// A string or a number in it.
+    Literal,
 }
 
 /// How a part of a text looks.

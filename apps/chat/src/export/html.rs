@@ -5,6 +5,7 @@
 
 use super::{below, marked, said, words};
 use crate::{
+    code::Token,
     conversation::{Conversation, Said},
     markdown::Look,
     t,
@@ -30,6 +31,7 @@ time, .q, .b, .e { opacity: .6; font-size: .85rem; }
 .t { white-space: pre-wrap; overflow-wrap: anywhere; }
 .q, .b { display: block; }
 code { background: #8882; border-radius: .2rem; padding: 0 .2rem; }
+.k { color: light-dark(#8a2d8a, #d9a3e0); } .l { color: light-dark(#2f6b2f, #9ccc9c); } .c { opacity: .7; }
 @media (max-width: 32rem) { .m { grid-template-columns: 3.5rem 1fr; } .t { grid-column: 1 / -1; } }
 </style>
 "#;
@@ -86,27 +88,53 @@ fn message(out: &mut String, c: &Conversation, said: &Said) {
 /// A text with its marks.
 fn formatted(out: &mut String, said: &Said) {
     let marked = marked(said);
+    let mut code = false;
     let mut ends: Vec<(usize, Look)> = vec![(0, Look::default())];
     ends.extend(marked.runs.iter().copied());
     for (at, (start, look)) in ends.iter().enumerate() {
         let end = ends.get(at + 1).map_or(marked.text.len(), |(next, _)| *next);
         let text = &marked.text[*start..end];
-        if !text.is_empty() {
-            tagged(out, text, *look);
+        if text.is_empty() {
+            continue;
         }
+        if look.code.is_some() != code {
+            code = look.code.is_some();
+            out.push_str(if code { "<code>" } else { "</code>" });
+        }
+        tagged(out, text, *look);
+    }
+    if code {
+        out.push_str("</code>");
     }
 }
 
 fn tagged(out: &mut String, text: &str, look: Look) {
-    let tags = [(look.bold, "strong"), (look.italic, "em"), (look.struck, "s"), (look.code, "code")];
+    let tags = [(look.bold, "strong"), (look.italic, "em"), (look.struck, "s")];
     let tags: Vec<&str> = tags.into_iter().filter(|(on, _)| *on).map(|(_, tag)| tag).collect();
     tags.iter().for_each(|tag| out.push_str(&format!("<{tag}>")));
+    let class = look.code.and_then(class);
+    if let Some(class) = class {
+        let _ = write!(out, "<span class=\"{class}\">");
+    }
     if look.link {
         linked(out, text)
     } else {
         out.push_str(&letters(text))
     }
+    if class.is_some() {
+        out.push_str("</span>");
+    }
     tags.iter().rev().for_each(|tag| out.push_str(&format!("</{tag}>")));
+}
+
+/// How the page calls a part of a program.
+fn class(token: Token) -> Option<char> {
+    match token {
+        Token::Plain => None,
+        Token::Keyword => Some('k'),
+        Token::Literal => Some('l'),
+        Token::Comment => Some('c'),
+    }
 }
 
 /// Addresses become links, each to what is shown of it; names beside them stay letters.

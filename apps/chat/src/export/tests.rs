@@ -34,6 +34,7 @@ fn room() -> Conversation {
         by(3, 8, &say("two\nrows \u{202e}turned \u{1b}[2J")),
         by(2, 9, &say("/me waves")),
         by(2, 10, &say(&format!("📎 ../../-rf<b>.txt (1 B) blob:{}:7", "ab".repeat(32)))),
+        by(3, 11, &say("so: `a`\n```rs\nlet b = \"<c>\"; // d\n```\n**e `f`**")),
     ];
     told(&summary(1, "#tea <room>", Scope::Open), messages, UserId::NIL)
 }
@@ -60,7 +61,7 @@ fn a_page_has_no_tags_but_ours() {
 fn json_reads_back_with_promised_keys() {
     let read: serde_json::Value = serde_json::from_str(&written(Format::Json)).unwrap();
     let messages = read["messages"].as_array().unwrap();
-    assert_eq!((messages.len(), &read["title"]), (7, &"#tea <room>".into()));
+    assert_eq!((messages.len(), &read["title"]), (8, &"#tea <room>".into()));
     let first = &messages[0];
     assert_eq!((&first["text"], &first["edited"]), (&"better".into(), &true.into()));
     assert_eq!(first["reactions"][0]["emoji"], "👍");

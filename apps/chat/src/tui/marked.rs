@@ -64,7 +64,7 @@ fn styled(look: Look, theme: Theme) -> Style {
         (look.struck, Modifier::CROSSED_OUT),
         (look.link, Modifier::UNDERLINED),
     ];
-    let style = if look.code { theme.code() } else { Style::new() };
+    let style = look.code.map_or(Style::new(), |token| theme.code(token));
     parts.into_iter().filter(|(on, _)| *on).fold(style, |style, (_, part)| style.add_modifier(part))
 }
 

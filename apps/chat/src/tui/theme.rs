@@ -2,6 +2,7 @@
 //!
 //! Invariant: nothing is told by colour alone; with `NO_COLOR` the same screen works in bold, dim and reverse.
 
+use crate::code::Token;
 use chalktalk_ipc::{UserId, request::Availability};
 use ratatui::style::{Color, Modifier, Style};
 
@@ -36,13 +37,16 @@ impl Theme {
         if self.coloured { self.fg(244) } else { Style::new().add_modifier(Modifier::DIM) }
     }
 
-    /// Code.
-    pub(super) fn code(self) -> Style {
-        if self.coloured {
-            Style::new().fg(Color::Indexed(137))
-        } else {
-            Style::new().add_modifier(Modifier::DIM)
-        }
+    /// Code, by what of it it is.
+    pub(super) fn code(self, token: Token) -> Style {
+        let colour = match token {
+            _ if !self.coloured => return Style::new().add_modifier(Modifier::DIM),
+            Token::Plain => 137,
+            Token::Keyword => 133,
+            Token::Literal => 65,
+            Token::Comment => 244,
+        };
+        Style::new().fg(Color::Indexed(colour))
     }
 
     /// What went wrong.

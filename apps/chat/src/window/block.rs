@@ -6,6 +6,7 @@ use super::icon::Icon;
 use super::pen::{ACCENT, ALARM, Act, BODY, PLAIN, Pen, SMALL, STRONG, WEAK};
 use crate::{
     card::{Card, Offer},
+    code::Token,
     conversation::{Body, Conversation, Line, Order, Said, Tone, harmless},
     markdown::{self, Marked},
     model::{Action, Files, Offered, OnMessage, outcome},
@@ -265,7 +266,7 @@ impl Message<'_> {
         let rtl = sheet.is_rtl();
         let area = sheet.size();
         let ends = marked.runs.iter().skip(1).map(|(at, _)| *at).chain([marked.text.len()]);
-        let code = marked.runs.iter().zip(ends).filter(|((_, look), _)| look.code);
+        let code = marked.runs.iter().zip(ends).filter(|((_, look), _)| look.code.is_some());
         let code = code.map(|((at, _), end)| *at..end);
         let code = code.filter(|range| !marked.blocks.iter().any(|block| block.contains(&range.start)));
         let code: Vec<Range<usize>> = code.collect();
@@ -437,8 +438,11 @@ fn name(offer: Offer) -> String {
 /// What marks add to a look.
 fn with(look: Look, part: markdown::Look) -> Look {
     let ink = match (part.code, part.link) {
-        (true, _) => Ink::Code,
-        (_, true) => Ink::Accent,
+        (Some(Token::Plain), _) => Ink::Code,
+        (Some(Token::Keyword), _) => Ink::Keyword,
+        (Some(Token::Literal), _) => Ink::Literal,
+        (Some(Token::Comment), _) => Ink::Weak,
+        (None, true) => Ink::Accent,
         _ => look.ink,
     };
     Look {
@@ -446,7 +450,7 @@ fn with(look: Look, part: markdown::Look) -> Look {
         italic: look.italic || part.italic,
         struck: part.struck,
         underlined: part.link,
-        mono: part.code,
+        mono: part.code.is_some(),
         ink,
     }
 }

@@ -50,7 +50,9 @@ const LIGHT: Palette = Palette {
         weak: rgb(0x6a6c78),
         accent: rgb(0x4f4fc9),
         alarm: rgb(0xc2261d),
-        code: rgb(0x7a2f63),
+        code: rgb(0x3a3c48),
+        keyword: rgb(0x8a2d8a),
+        literal: rgb(0x2f6b2f),
     },
 };
 
@@ -70,7 +72,9 @@ const DARK: Palette = Palette {
         weak: rgb(0x9a9ca8),
         accent: rgb(0xa9a9f8),
         alarm: rgb(0xff8f85),
-        code: rgb(0xe3a6cf),
+        code: rgb(0xd0d2dc),
+        keyword: rgb(0xd9a3e0),
+        literal: rgb(0x9ccc9c),
     },
 };
 
@@ -107,10 +111,13 @@ mod tests {
     #[test]
     fn everything_can_be_read_on_every_ground() {
         for palette in [LIGHT, DARK] {
-            let grounds = [palette.paper, palette.side, palette.hover, palette.chosen, palette.mention];
+            let grounds =
+                [palette.paper, palette.side, palette.hover, palette.chosen, palette.mention, palette.code];
             let inks = palette.inks;
             for ground in grounds {
-                for ink in [inks.text, inks.accent, inks.alarm, inks.weak] {
+                for ink in
+                    [inks.text, inks.accent, inks.alarm, inks.weak, inks.code, inks.keyword, inks.literal]
+                {
                     let (a, b) = (light(ink), light(ground));
                     let contrast = (a.max(b) + 0.05) / (a.min(b) + 0.05);
                     assert!(
