@@ -13,12 +13,15 @@ use parley::{
     LayoutContext, LineHeight, OverflowWrap, StyleProperty, fontique::Blob,
 };
 use std::{
+    borrow::Cow,
     collections::{BTreeSet, HashMap},
     fmt,
     hash::{DefaultHasher, Hash, Hasher},
     rc::Rc,
     sync::{Arc, PoisonError},
 };
+
+use unicode_segmentation::UnicodeSegmentation;
 
 /// Distance of lines, in heights of letters.
 const LEADING: f32 = 1.35;
@@ -151,6 +154,7 @@ impl Typesetter {
         runs: &[(usize, Look)],
         width: Option<f32>,
     ) -> Layout<Ink> {
+        let text = &*thinned(text);
         self.borrow_for(text);
         let letters: Vec<FontFamilyName<'_>> = FAMILIES
             .into_iter()
@@ -213,10 +217,61 @@ impl Typesetter {
     }
 }
 
+/// Text without heaps of marks on one letter, which would cover what is above, and which the layout cannot take: the others are
+/// hidden. Every byte stays where it is.
+fn thinned(text: &str) -> Cow<'_, str> {
+    let heap = |cluster: &str| {
+        let most = if cluster.starts_with(is_emoji) { MAX_EMOJI } else { MAX_LETTER };
+        (cluster.len() > most).then_some(most)
+    };
+    if text.is_ascii() || !text.graphemes(true).any(|cluster| heap(cluster).is_some()) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len());
+    for cluster in text.graphemes(true) {
+        let most = heap(cluster).unwrap_or(cluster.len());
+        // Hidden is what takes no room, joins nothing, and has as many bytes.
+        out.extend(cluster.char_indices().map(|(at, c)| match c.len_utf8() {
+            _ if at < most => c,
+            2 => '\u{ad}',
+            3 => '\u{200b}',
+            4 => '\u{e0001}',
+            _ => c,
+        }));
+    }
+    Cow::Owned(out)
+}
+
+/// The bytes of a letter with its marks, and of an emoji with all that are joined to it.
+const MAX_LETTER: usize = 32;
+const MAX_EMOJI: usize = 128;
+
 /// Stands for whatever font emoji come from: they are asked for by kind, not by name.
 const EMOJI: &str = "emoji";
 
 /// Letters that have a picture of their own, as far as fonts for letters lack them.
 pub fn is_emoji(letter: char) -> bool {
     matches!(letter, '\u{1f000}'..='\u{1faff}' | '\u{2600}'..='\u{27bf}' | '\u{2b00}'..='\u{2bff}' | '\u{231a}'..='\u{23ff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn heaps_of_marks_and_of_joined_emoji_are_cut() {
+        for (start, more) in [("e", "\u{301}"), ("ที", "\u{e49}"), ("👩", "\u{200d}👩"), ("क", "\u{94d}क")]
+        {
+            let heap = format!("a{start}{}z", more.repeat(2000));
+            let thin = thinned(&heap);
+            assert_eq!(thin.len(), heap.len(), "every byte stays where it is");
+            assert!(thin.graphemes(true).all(|cluster| cluster.len() <= MAX_EMOJI + 4), "{start}");
+            let mut setter = Typesetter::default();
+            assert!(setter.set(&heap, 14.0, Look::default(), &[], Some(300.0)).size().y > 0.0);
+        }
+        for whole in ["", "plain", "ê̄ é", "👩‍👩‍👧‍👦 👍🏽", "ก็ที่นี่", "שָׁלוֹם"]
+        {
+            assert!(matches!(thinned(whole), Cow::Borrowed(_)), "{whole}");
+        }
+    }
 }
