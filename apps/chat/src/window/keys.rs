@@ -12,10 +12,14 @@ use eframe::egui::{Event, ImeEvent, Key, Modifiers};
 /// What an event means now; `page`: how much a page scrolls.
 pub(super) fn acts(event: &Event, model: &Model, writing: &mut Writing, page: i32) -> Vec<Act> {
     let action = match event {
-        Event::Text(text) => typed(text, model),
-        Event::Paste(text) if model.mode == Mode::Switching => {
+        // Input methods, and some keys, give several letters at once.
+        Event::Text(text) | Event::Paste(text) | Event::Ime(ImeEvent::Commit(text))
+            if model.mode == Mode::Switching =>
+        {
+            writing.preedit.clear();
             return text.chars().map(|c| Act::Do(Action::Narrow(Some(c)))).collect();
         }
+        Event::Text(text) => typed(text, model),
         Event::Paste(text) => Some(Action::Edit(Edit::Insert(text.clone()))),
         Event::Ime(ime) => composed(ime, writing),
         Event::Copy => return copied(model, false),
@@ -42,7 +46,6 @@ fn typed(text: &str, model: &Model) -> Option<Action> {
             // Whoever goes on writing means to write.
             None => Some(Action::Edit(Edit::Insert(text.to_owned()))),
         },
-        (Mode::Switching, Some(c), None) => Some(Action::Narrow(Some(c))),
         _ => None,
     }
 }

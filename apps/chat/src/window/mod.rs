@@ -13,6 +13,8 @@ mod palette;
 mod pen;
 mod people;
 mod sidebar;
+#[cfg(test)]
+mod tests;
 mod transcript;
 mod view;
 mod writing;

@@ -70,8 +70,8 @@ impl Writing {
         let response = ui.interact(frame, id, Sense::click_and_drag()).on_hover_cursor(CursorIcon::Text);
         let hint = hint(model);
         response.widget_info(|| WidgetInfo {
-            hint_text: Some(hint.clone()),
-            ..WidgetInfo::text_edit(true, "", text, t!("window-message"))
+            label: Some(t!("window-message")),
+            ..WidgetInfo::text_edit(true, text, text, &hint)
         });
         ui.memory_mut(|memory| {
             let ours =

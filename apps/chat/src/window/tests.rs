@@ -1,0 +1,198 @@
+//! The window without a screen: what it tells screen readers, what keys do, and what bad input costs.
+
+use super::view::View;
+use crate::model::{
+    Action, Input, Mode, Model,
+    tests::{act, ana, deliver, open, person},
+};
+use chalktalk_ipc::{SessionId, event::Scope, request::Availability};
+use eframe::egui::{
+    Context, Event as Press, Key, Modifiers, Pos2, RawInput, Rect, Role, accesskit::Node, vec2,
+};
+use std::time::{Duration, Instant};
+
+/// A window of ordinary size, and the chat in it.
+struct Window {
+    ctx: Context,
+    view: View,
+    model: Model,
+    nodes: Vec<Node>,
+}
+
+impl Window {
+    fn new(model: Model) -> Self {
+        let ctx = Context::default();
+        chalktalk_look::theme::set_up(&ctx);
+        ctx.enable_accesskit();
+        let mut this = Self { ctx, view: View::default(), model, nodes: Vec::new() };
+        this.press(&[]);
+        this
+    }
+
+    /// Lets two frames go by: what keys do in the first is in view in the second.
+    fn press(&mut self, events: &[Press]) {
+        self.frame(events);
+        self.frame(&[]);
+    }
+
+    fn frame(&mut self, events: &[Press]) {
+        let screen = Rect::from_min_size(Pos2::ZERO, vec2(1100.0, 800.0));
+        let input = RawInput { screen_rect: Some(screen), events: events.to_vec(), ..RawInput::default() };
+        let output = self.ctx.run_ui(input, |ui| self.view.show(ui, &mut self.model));
+        if let Some(tree) = &output.platform_output.accesskit_update {
+            self.nodes = tree.nodes.iter().map(|(_, node)| node.clone()).collect();
+        }
+        output.drop_without_applying_deltas();
+    }
+
+    fn key(&mut self, key: Key, modifiers: Modifiers) {
+        self.press(&[Press::Key { key, physical_key: None, pressed: true, repeat: false, modifiers }]);
+    }
+
+    fn types(&mut self, text: &str) {
+        self.press(&[Press::Text(text.into())]);
+    }
+
+    /// Names of everything with this role.
+    fn names(&self, role: Role) -> Vec<&str> {
+        self.nodes
+            .iter()
+            .filter(|node| node.role() == role)
+            .filter_map(|node| node.label().or(node.value()))
+            .collect()
+    }
+
+    /// All roles and names, for messages of failure.
+    fn all(&self) -> Vec<(Role, &str)> {
+        self.nodes.iter().filter_map(|node| Some((node.role(), node.label().or(node.value())?))).collect()
+    }
+
+    fn has(&self, role: Role, name: &str) -> bool {
+        self.names(role).iter().any(|label| label.contains(name))
+    }
+}
+
+fn rooms() -> Model {
+    let mut model = ana();
+    open(&mut model, 1, "#lobby", Scope::Open);
+    open(&mut model, 2, "#garden", Scope::Open);
+    let people = vec![
+        person(1, "ana", "ana-laptop", Availability::Online),
+        person(2, "ben", "ben-desk", Availability::Busy),
+    ];
+    model.update(Input::People(people), 0);
+    model
+}
+
+/// Somebody else in `#lobby` says it.
+fn says(model: &mut Model, stamp: u64, text: &str) {
+    deliver(model, 1, 2, stamp, text);
+}
+
+#[test]
+fn everything_in_the_window_has_a_name() {
+    let mut model = rooms();
+    act(&mut model, Action::Go(SessionId([1; 16])));
+    says(&mut model, 1, "the **beans** are up");
+    deliver(&mut model, 2, 2, 2, "unseen");
+    let mut window = Window::new(model);
+    for (role, name) in [
+        (Role::ListItem, "#lobby"),
+        (Role::ListItem, "#garden, 1 unread"),
+        (Role::ListItem, "ben on ben-desk: busy"),
+        (Role::ListItem, "the beans are up"),
+        (Role::Button, "Go to a conversation"),
+        (Role::Heading, "#lobby"),
+    ] {
+        assert!(window.has(role, name), "{role:?} {name:?} in {:?}", window.all());
+    }
+    window.types("half a sentence");
+    let written = |node: &Node| node.value() == Some("half a sentence") && node.label() == Some("Message");
+    assert!(window.nodes.iter().any(written), "{:?}", window.all());
+    window.key(Key::F2, Modifiers::NONE);
+    for name in ["Reply", "Pin", "Who has it", "React with 👍", "React with something else"] {
+        assert!(window.has(Role::Button, name), "{name:?} in {:?}", window.all());
+    }
+    for node in window.nodes.iter().filter(|node| node.role() == Role::Button) {
+        assert!(node.label().is_some_and(|label| !label.is_empty()), "a button without a name: {node:?}");
+    }
+}
+
+#[test]
+fn keys_open_the_switcher_and_the_help_and_close_them() {
+    let mut window = Window::new(rooms());
+    window.key(Key::K, Modifiers::COMMAND);
+    assert!(window.has(Role::Window, "Go to"), "{:?}", window.all());
+    window.types("lob");
+    assert!(window.has(Role::Window, "Go to") && window.has(Role::ListItem, "#lobby"), "{:?}", window.all());
+    window.key(Key::Enter, Modifiers::NONE);
+    assert!(window.has(Role::Heading, "#lobby") && !window.has(Role::Window, ""), "{:?}", window.all());
+    window.key(Key::F1, Modifiers::NONE);
+    assert!(window.has(Role::Label, "Ctrl-K: quick switcher"), "{:?}", window.all());
+    window.key(Key::PageDown, Modifiers::NONE);
+    assert!(matches!(window.model.mode, Mode::Help(10..)), "{:?}", window.model.mode);
+    (0..9).for_each(|_| window.key(Key::PageDown, Modifiers::NONE));
+    let end = window.model.mode;
+    window.key(Key::ArrowUp, Modifiers::NONE);
+    assert_ne!(window.model.mode, end, "and it does not go on below its end");
+    window.key(Key::Escape, Modifiers::NONE);
+    assert_eq!(window.model.mode, Mode::Writing);
+}
+
+#[test]
+fn bad_input_is_harmless_and_not_slow() {
+    let zalgo: String =
+        "e".chars().chain((0..2000).map(|n| char::from_u32(0x300 + n % 0x70).unwrap())).collect();
+    let bombs = [
+        ("accents", zalgo.repeat(8)),
+        ("a line of 64 KiB", "x".repeat(64 << 10)),
+        ("words of 64 KiB", "xy ".repeat((64 << 10) / 3)),
+        ("lines", "\n".repeat(60_000)),
+        ("overrides", "\u{202e}abc\u{2066}def\u{2069}".repeat(4000)),
+        ("both directions", "ש x ".repeat(12_000)),
+        ("marks", "**_~~`[".repeat(9000)),
+        ("links", "[a](http://x.example/) ".repeat(2800)),
+        ("quotes of code", "```\n".repeat(15_000)),
+        ("emoji", "👩‍👩‍👧‍👦".repeat(2600)),
+        ("controls", "\u{1b}]0;x\u{7}\u{0}\r".repeat(8000)),
+    ];
+    for (what, text) in bombs {
+        let mut model = rooms();
+        act(&mut model, Action::Go(SessionId([1; 16])));
+        says(&mut model, 1, &text);
+        says(&mut model, 2, "and on we go");
+        let start = Instant::now();
+        let mut window = Window::new(model);
+        let spent = start.elapsed();
+        assert!(spent < Duration::from_secs(5), "{what}: {spent:?}");
+        assert!(window.has(Role::ListItem, "and on we go"), "{what}");
+        let controls = |name: &str| {
+            name.contains(|c: char| c.is_control() && c != '\n' || ('\u{202a}'..='\u{202e}').contains(&c))
+        };
+        assert!(!window.all().iter().any(|(_, name)| controls(name)), "{what} is said with controls");
+        // Pasted where one writes, it costs no more, and can be undone.
+        let start = Instant::now();
+        window.press(&[Press::Paste(text.clone())]);
+        window.key(Key::ArrowUp, Modifiers::NONE);
+        window.key(Key::Z, Modifiers::COMMAND);
+        let spent = start.elapsed();
+        assert!(spent < Duration::from_secs(5), "{what} where one writes: {spent:?}");
+    }
+}
+
+#[test]
+fn only_what_is_in_view_is_laid_out() {
+    let mut model = rooms();
+    act(&mut model, Action::Go(SessionId([1; 16])));
+    for stamp in 0..5000 {
+        says(&mut model, stamp, &format!("line {stamp} of the talk"));
+    }
+    let mut window = Window::new(model);
+    assert!(window.has(Role::ListItem, "line 4999 of") && !window.has(Role::ListItem, "line 4000 of"));
+    window.key(Key::PageUp, Modifiers::NONE);
+    assert!(!window.has(Role::ListItem, "line 4999 of") && window.has(Role::ListItem, "line 4970 of"));
+    let shown = window.names(Role::ListItem).iter().filter(|name| name.contains("of the talk")).count();
+    assert!((10..100).contains(&shown), "{shown} lines are laid out");
+    window.key(Key::Escape, Modifiers::NONE);
+    assert!(window.has(Role::ListItem, "line 4999 of"), "Esc leads back to the newest");
+}
