@@ -9,8 +9,13 @@ use chalktalk_tests::{
 };
 use std::path::PathBuf;
 
-pub(crate) const TESTS: &[Test] =
-    tests![a_window_and_a_terminal_talk, the_keyboard_alone_suffices, a_window_shows_what_chats_are_made_of];
+pub(crate) const TESTS: &[Test] = tests![
+    a_window_and_a_terminal_talk,
+    one_conversation_is_the_same_in_every_face,
+    without_a_display_there_is_the_terminal,
+    the_keyboard_alone_suffices,
+    a_window_shows_what_chats_are_made_of,
+];
 
 /// A display of ordinary size.
 const SCREEN: [u32; 2] = [1280, 800];
@@ -63,6 +68,59 @@ fn a_window_and_a_terminal_talk() {
         is_in(lab.host(2), "#lobby", "hello from a **terminal** it says")
     });
     picture(&ana, "chat-first");
+}
+
+fn one_conversation_is_the_same_in_every_face() {
+    let (lab, _daemons) = Lab::talking(2);
+    let host = lab.host(1);
+    let window = Desktop::open_chat(host, &[], SCREEN);
+    let terminal = Terminal::chat_in(host, "of-ana", "#lobby");
+    let at_ben = Terminal::chat_in(lab.host(2), "of-ben", "#lobby");
+    says(&window, "from the window");
+    terminal.await_text("from the window");
+    terminal.type_line("from the terminal");
+    at_ben.await_text("from the terminal");
+    host.send("#lobby", "from the command line");
+    // What was said in the window is chosen there, and changed: everywhere.
+    wait::until(OPEN, "the window's own words in it", || {
+        window.does("key Escape key F2 sleep 0.3 key Up sleep 0.2 key Up sleep 0.2 key e sleep 0.3");
+        window.does("key ctrl+a key BackSpace");
+        types(&window, "changed in the window");
+        window.does("key Return sleep 1");
+        at_ben.screen().contains("changed in the window")
+    });
+    let export = host.dir().join("talk.txt");
+    let written = host.chalktalk(&["history", "#lobby", "--export", export.to_str().unwrap()]);
+    assert_eq!(written.code(), 0, "{}", written.log);
+    let written = std::fs::read_to_string(export).unwrap();
+    for text in ["changed in the window", "from the terminal", "from the command line"] {
+        [&terminal, &at_ben].iter().for_each(|face| face.await_text(text));
+        assert!(written.contains(text), "{text:?} is not in the export:\n{written}");
+    }
+    // What the window shows of the others is chosen, copied, and said again.
+    for (n, text) in ["from the command line", "from the terminal"].into_iter().enumerate() {
+        wait::until(OPEN, &format!("{text:?} in the window"), || {
+            window.does("key Escape sleep 0.2 key F2 sleep 0.2");
+            (0..2 * n).for_each(|_| window.does("key Up sleep 0.1"));
+            window.does("key Return sleep 0.3 key ctrl+a key BackSpace key ctrl+v sleep 0.3");
+            types(&window, " it says");
+            window.does("key Return sleep 0.5");
+            is_in(lab.host(2), "#lobby", &format!("{text} it says"))
+        });
+    }
+    picture(&window, "chat-faces");
+}
+
+fn without_a_display_there_is_the_terminal() {
+    let (lab, _daemons) = Lab::talking(1);
+    let host = lab.host(1);
+    let chat = Terminal::chat_untold(host, "untold", "WAYLAND_DISPLAY= DISPLAY=");
+    chat.await_text("Message #lobby");
+    let told = Terminal::chat_untold(host, "misled", "WAYLAND_DISPLAY= DISPLAY=:77");
+    told.await_text("--tui uses the terminal");
+    let mut nowhere = host.spawn("a chat nowhere", host.program("chalktalk-chat", &[]));
+    assert_eq!(nowhere.await_end(OPEN).code(), Some(1));
+    assert!(nowhere.log().contains("neither a display nor a terminal"), "{}", nowhere.log());
 }
 
 fn the_keyboard_alone_suffices() {

@@ -51,6 +51,12 @@ impl<'a> Terminal<'a> {
         Self::open(host, name, &format!("LANG={locale} {} '{target}' --tui; exec cat", chat.display()))
     }
 
+    /// A chat that is not told where to show itself, with this in its environment, in a terminal of that name.
+    pub(crate) fn chat_untold(host: &'a Host, name: &'static str, environment: &str) -> Self {
+        let chat = binaries::path("chalktalk-chat");
+        Self::open(host, name, &format!("LANG=C.UTF-8 {environment} {}; exec cat", chat.display()))
+    }
+
     fn tmux(&self, arguments: &[&str]) -> String {
         let mut command = self.host.command("tmux");
         command.env("TERM", "xterm-256color").env("LANG", "C.UTF-8").args(["-L", self.name]).args(arguments);
