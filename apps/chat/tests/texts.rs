@@ -237,8 +237,8 @@ const NO_TEXTS: [&str; 9] = [
 fn nothing_is_said_past_the_texts() {
     let mut found = Vec::new();
     for path in sources() {
-        // The command line's own help is clap's.
-        if path.ends_with("main.rs") {
+        // The command line's own help is clap's, and words of programming languages are the same for all.
+        if path.ends_with("main.rs") || path.ends_with("code.rs") {
             continue;
         }
         let pieces = pieces(&path);
