@@ -4,7 +4,7 @@ use crate::{
     doing::{self, Doing},
     emoji,
     filing::{self, Filing},
-    t, text_id,
+    keep, t, text_id,
     texts::{self, Language},
 };
 use chalktalk_ipc::{
@@ -81,6 +81,10 @@ pub enum Setting {
     ReadMarks(bool),
     /// The language of the chat; nothing: as the system says.
     Language(Option<Language>),
+    /// Whether windows are dark; nothing: as the system says.
+    Dark(Option<bool>),
+    /// How large everything in the window is, in percent.
+    Size(u16),
 }
 
 /// What a typed line means.
@@ -96,7 +100,7 @@ pub enum Line {
 
 /// Name, arguments and purpose of every command, in the order in which they are offered. What is named by its id is said in the
 /// language of the chat.
-pub const COMMANDS: [(&str, &str, &str); 28] = [
+pub const COMMANDS: [(&str, &str, &str); 30] = [
     ("/join", text_id!("args-room"), text_id!("command-join")),
     ("/msg", text_id!("args-user-text"), text_id!("command-msg")),
     ("/me", text_id!("args-text"), text_id!("command-me")),
@@ -116,6 +120,8 @@ pub const COMMANDS: [(&str, &str, &str); 28] = [
     ("/typing", "on|off", text_id!("command-typing")),
     ("/read-marks", "on|off", text_id!("command-read-marks")),
     ("/language", "en|de|ar|auto", text_id!("command-language")),
+    ("/theme", "light|dark|auto", text_id!("command-theme")),
+    ("/size", "50-300", text_id!("command-size")),
     ("/settings", "", text_id!("command-settings")),
     ("/verify", text_id!("args-user"), text_id!("command-verify")),
     ("/block", text_id!("args-user"), text_id!("command-block")),
@@ -185,6 +191,19 @@ pub fn parse(line: &str) -> Line {
         },
         ("/typing", word) => setting("/typing", word, Setting::Typing),
         ("/read-marks", word) => setting("/read-marks", word, Setting::ReadMarks),
+        ("/theme", word) => match word {
+            "light" | "dark" => Line::Run(Command::Settings(Some(Setting::Dark(Some(word == "dark"))))),
+            "auto" => Line::Run(Command::Settings(Some(Setting::Dark(None)))),
+            _ => Line::Wrong(t!("wrong-theme")),
+        },
+        ("/size", number) => match number.parse().ok().filter(|size| keep::Settings::SIZES.contains(size)) {
+            Some(size) => Line::Run(Command::Settings(Some(Setting::Size(size)))),
+            None => Line::Wrong(t!(
+                "wrong-size",
+                least = *keep::Settings::SIZES.start(),
+                most = *keep::Settings::SIZES.end()
+            )),
+        },
         ("/language", code) => match code {
             "auto" => Line::Run(Command::Settings(Some(Setting::Language(None)))),
             code => match Language::of(code) {
@@ -429,6 +448,9 @@ mod tests {
             ("/accept", Line::Run(Answer(None, true))),
             ("/decline plans", Line::Run(Answer(Some("#plans".into()), false))),
             ("/block ben", Line::Run(Command::Mark("@ben".into(), super::Mark::Blocked))),
+            ("/theme dark", Line::Run(Settings(Some(Setting::Dark(Some(true)))))),
+            ("/theme auto", Line::Run(Settings(Some(Setting::Dark(None))))),
+            ("/size 120", Line::Run(Settings(Some(Setting::Size(120))))),
             ("/typing off", Line::Run(Settings(Some(Setting::Typing(false))))),
             ("/who @Ana María", Line::Run(Who(Some("Ana María".into())))),
             ("/quit", Line::Run(Quit)),
@@ -449,6 +471,9 @@ mod tests {
             "/msg",
             "/status offline",
             "/typing maybe",
+            "/theme blue",
+            "/size 20",
+            "/size",
             "/join a\u{202e}b",
         ] {
             assert!(matches!(parse(line), Line::Wrong(_)), "{line}");

@@ -9,6 +9,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     env, fs,
     io::{self, Write},
+    ops::RangeInclusive,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
@@ -46,11 +47,20 @@ pub struct Settings {
     pub read_marks: bool,
     /// The language of the chat; nothing: as the system says.
     pub language: Option<Language>,
+    /// Windows are dark, or light; nothing: as the system says.
+    pub dark: Option<bool>,
+    /// How large everything in the window is, in percent.
+    pub size: u16,
+}
+
+impl Settings {
+    /// Sizes that can still be used.
+    pub const SIZES: RangeInclusive<u16> = 50..=300;
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { typing: true, read_marks: true, language: None }
+        Self { typing: true, read_marks: true, language: None, dark: None, size: 100 }
     }
 }
 
@@ -63,6 +73,11 @@ impl Settings {
                 Some(("typing", value)) => settings.typing = value != "off",
                 Some(("read-marks", value)) => settings.read_marks = value != "off",
                 Some(("language", code)) => settings.language = Language::of(code),
+                Some(("theme", value)) => settings.dark = Some(value == "dark"),
+                Some(("size", value)) => {
+                    let size = value.parse().ok().filter(|size| Self::SIZES.contains(size));
+                    settings.size = size.unwrap_or(settings.size);
+                }
                 _ => {}
             }
         }
@@ -74,6 +89,12 @@ impl Settings {
         let mut text = format!("typing {}\nread-marks {}\n", word(self.typing), word(self.read_marks));
         if let Some(language) = self.language {
             text.push_str(&format!("language {}\n", language.code()));
+        }
+        if let Some(dark) = self.dark {
+            text.push_str(if dark { "theme dark\n" } else { "theme light\n" });
+        }
+        if self.size != Self::default().size {
+            text.push_str(&format!("size {}\n", self.size));
         }
         text
     }
@@ -180,7 +201,13 @@ mod tests {
         keep.draft(garden, "").unwrap();
         keep.draft(garden, "").unwrap();
         keep.watched(&["tea".into(), "日本".into()]).unwrap();
-        let quiet = Settings { typing: false, read_marks: true, language: Some(Language::De) };
+        let quiet = Settings {
+            typing: false,
+            read_marks: true,
+            language: Some(Language::De),
+            dark: Some(true),
+            size: 130,
+        };
         keep.settings(quiet).unwrap();
         keep.favourites(&BTreeSet::from([garden])).unwrap();
         keep.always(&BTreeSet::from([UserId([7; 32])])).unwrap();
@@ -189,7 +216,7 @@ mod tests {
         let kept = keep.load();
         assert_eq!(kept.drafts, BTreeMap::from([(lobby, "half a\nsentence".to_owned())]));
         assert_eq!(kept.favourites, BTreeSet::from([garden]));
-        assert_eq!((kept.settings, Settings::read("typing\n\nx y")), (quiet, Settings::default()));
+        assert_eq!((kept.settings, Settings::read("typing\n\nx y\nsize 9000")), (quiet, Settings::default()));
         assert_eq!(kept.watched, ["tea", "日本"]);
         assert_eq!(kept.always, BTreeSet::from([UserId([7; 32])]));
     }

@@ -459,6 +459,8 @@ impl Model {
                     Some(Setting::Typing(on)) => settings.typing = on,
                     Some(Setting::ReadMarks(on)) => settings.read_marks = on,
                     Some(Setting::Language(language)) => return self.speak(language),
+                    Some(Setting::Dark(dark)) => return self.look_otherwise(Settings { dark, ..settings }),
+                    Some(Setting::Size(size)) => return self.look_otherwise(Settings { size, ..settings }),
                     None => {}
                 }
                 self.set_signs(settings);

@@ -206,4 +206,9 @@ fn a_window_shows_what_chats_are_made_of() {
     window.does("key F2 key Up");
     picture(&window, "chat-selecting");
     window.does("key Escape");
+    types(&window, "/theme dark");
+    window.does("key Return mousemove 1 1 sleep 0.5");
+    picture(&window, "chat-dark");
+    window.does("key ctrl+plus key ctrl+plus sleep 0.5 key F2");
+    picture(&window, "chat-large");
 }

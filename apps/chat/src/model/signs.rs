@@ -140,6 +140,18 @@ impl Model {
         self.effects.push(Effect::KeepSettings(self.settings));
     }
 
+    /// Windows look otherwise from now on.
+    pub(super) fn look_otherwise(&mut self, settings: Settings) {
+        let theme = match settings.dark {
+            Some(true) => t!("theme-dark"),
+            Some(false) => t!("theme-light"),
+            None => t!("theme-auto"),
+        };
+        self.settings = settings;
+        self.flash = Some((Tone::Quiet, t!("look-told", theme = theme, size = settings.size)));
+        self.effects.push(Effect::KeepSettings(settings));
+    }
+
     fn say_once_more(&mut self, session: SessionId) {
         if self.settings.read_marks {
             self.signs.once_more.insert(session);

@@ -5,6 +5,7 @@
 use super::{overlay::HELP_ROW, pen::Act, writing::Writing};
 use crate::{
     editor::Edit,
+    keep::Settings,
     model::{Action, Mode, Model, OnMessage},
 };
 use eframe::egui::{Event, ImeEvent, Key, Modifiers};
@@ -151,6 +152,9 @@ fn writing_key(key: Key, held: Modifiers, model: &Model, writing: &Writing, page
         Key::N if held.command => Some(Action::Switch(1)),
         Key::P if held.command => Some(Action::Switch(-1)),
         Key::F if held.command => Some(Action::Edit(Edit::Insert("/search ".into()))),
+        Key::Plus | Key::Equals if held.command => sized(model, 10),
+        Key::Minus if held.command => sized(model, -10),
+        Key::Num0 if held.command => Some(Action::Run("/size 100".into())),
         Key::Q if held.command => Some(Action::Quit),
         Key::U if held.alt => Some(Action::New),
         Key::A if held.alt => Some(Action::Unread),
@@ -168,6 +172,12 @@ fn vertical(down: bool, held: Modifiers, model: &Model, writing: &Writing) -> Ac
         (None, _, true) => Action::Down,
         (None, _, false) => Action::Up,
     }
+}
+
+/// Everything larger or smaller, by so many parts of a hundred.
+fn sized(model: &Model, by: i16) -> Option<Action> {
+    let size = model.settings.size.saturating_add_signed(by);
+    Settings::SIZES.contains(&size).then(|| Action::Run(format!("/size {size}")))
 }
 
 /// Alt and a digit: the conversation at this place of the list.

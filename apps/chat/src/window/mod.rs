@@ -88,6 +88,9 @@ pub fn run(client: &Client, events: Events, opening: &Opening) -> Result<(), Win
     let options = eframe::NativeOptions { viewport, dithering: false, ..Default::default() };
     let start = move |cc: &eframe::CreationContext<'_>| {
         theme::set_up(&cc.egui_ctx);
+        // Sizes are settings, which are kept.
+        cc.egui_ctx.options_mut(|options| options.zoom_with_keyboard = false);
+        view::dress(&cc.egui_ctx, sitting.model.settings);
         waker.set(&cc.egui_ctx);
         Ok(Box::new(App::new(sitting, happenings)) as Box<dyn eframe::App>)
     };

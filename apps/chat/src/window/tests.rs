@@ -2,7 +2,7 @@
 
 use super::view::View;
 use crate::model::{
-    Action, Input, Mode, Model,
+    Action, Effect, Input, Mode, Model,
     tests::{act, ana, deliver, open, person},
 };
 use chalktalk_ipc::{SessionId, event::Scope, request::Availability};
@@ -137,6 +137,27 @@ fn keys_open_the_switcher_and_the_help_and_close_them() {
     assert_ne!(window.model.mode, end, "and it does not go on below its end");
     window.key(Key::Escape, Modifiers::NONE);
     assert_eq!(window.model.mode, Mode::Writing);
+}
+
+#[test]
+fn the_window_is_as_dark_and_as_large_as_is_wanted() {
+    let mut window = Window::new(rooms());
+    assert!(!window.ctx.global_style().visuals.dark_mode);
+    window.types("/theme dark");
+    window.key(Key::Enter, Modifiers::NONE);
+    window.key(Key::Plus, Modifiers::COMMAND);
+    window.key(Key::Plus, Modifiers::COMMAND);
+    window.key(Key::Minus, Modifiers::COMMAND);
+    assert!(window.ctx.global_style().visuals.dark_mode && (window.ctx.zoom_factor() - 1.1).abs() < 0.01);
+    let mut kept = window.model.take_effects().into_iter().filter_map(|effect| match effect {
+        Effect::KeepSettings(settings) => Some((settings.dark, settings.size)),
+        _ => None,
+    });
+    assert_eq!(kept.next_back(), Some((Some(true), 110)));
+    (0..40).for_each(|_| window.key(Key::Plus, Modifiers::COMMAND));
+    assert_eq!(window.model.settings.size, 300);
+    window.key(Key::Num0, Modifiers::COMMAND);
+    assert_eq!(window.model.settings.size, 100);
 }
 
 #[test]

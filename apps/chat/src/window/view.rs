@@ -10,13 +10,14 @@ use super::{
     transcript::Transcript,
     writing::Writing,
 };
+use crate::keep::Settings;
 use crate::{
     conversation::Order,
     model::{Action, Input, Mode, Model, OnMessage},
     sitting::now,
 };
 use chalktalk_look::Typesetter;
-use eframe::egui::{Context, Event, Id, Key, OpenUrl, Pos2, Rect, Ui, pos2};
+use eframe::egui::{Context, Event, Id, Key, OpenUrl, Pos2, Rect, ThemePreference, Ui, pos2};
 use jiff::tz::TimeZone;
 
 /// The columns, and the widths of windows that have them.
@@ -37,6 +38,19 @@ pub(super) struct View {
     page: i32,
 }
 
+/// Makes everything as dark and as large as is wanted.
+pub(super) fn dress(ctx: &Context, settings: Settings) {
+    let theme = match settings.dark {
+        Some(true) => ThemePreference::Dark,
+        Some(false) => ThemePreference::Light,
+        None => ThemePreference::System,
+    };
+    if ctx.options(|options| options.theme_preference) != theme {
+        ctx.set_theme(theme);
+    }
+    ctx.set_zoom_factor(f32::from(settings.size) / 100.0);
+}
+
 impl Default for View {
     fn default() -> Self {
         Self {
@@ -54,6 +68,7 @@ impl View {
     /// Hears what was done, and draws the model.
     pub(super) fn show(&mut self, ui: &mut Ui, model: &mut Model) {
         let ctx = ui.ctx().clone();
+        dress(&ctx, model.settings);
         ctx.memory_mut(|memory| {
             if memory.focused().is_none() {
                 memory.request_focus(Id::unique("writing"));

@@ -96,6 +96,8 @@ command-favourite = ضع هذه المحادثة بين الأوائل
 command-typing = هل يرى الآخرون أنك تكتب
 command-read-marks = هل يرى الآخرون ما قرأته
 command-language = لغة المحادثة
+command-theme = النافذة: فاتحة أو داكنة أو كما يقول النظام
+command-size = حجم كل ما في النافذة، بالمئة
 command-settings = ما يراه الآخرون عنك
 command-verify = قارن المفاتيح: أهو حقًا؟
 command-block = لا تقبل ما يقوله شخص
@@ -136,6 +138,8 @@ wrong-start = { LTR("/start") } يحتاج إلى برنامج: { LTR("/start or
 wrong-status = { LTR("/status") } هو online أو away أو busy
 wrong-setting = { LTR($name) } هو on أو off:‏ { LTR($name, "off") }
 wrong-language = { LTR("/language") } هو { LTR($codes) } أو auto: كما يقول النظام
+wrong-theme = { LTR("/theme") } هو light أو dark أو auto: كما يقول النظام
+wrong-size = { LTR("/size") } عدد من { $least } إلى { $most }
 wrong-react = { LTR("/react") } يحتاج إلى رمز تعبيري: { LTR("/react :+1:") }
 wrong-vote = { LTR("/vote") } يحتاج إلى رقم جواب: { LTR("/vote 2") }
 wrong-poll = { LTR("/poll") } يحتاج إلى سؤال ومن 2 إلى 12 جوابًا: { LTR("/poll") } شاي؟ | نعم | لا
@@ -160,6 +164,10 @@ profile-not-compared = لم يُقارن بعد؛ { LTR("/verify") } يقارن�
 profile-host = على { $host }: { $status } { LTR($addresses) }
 profile-here-and-in = هنا وفي { $rooms }
 language-told = المحادثة تتكلم العربية.
+look-told = النافذة { $theme }، بنسبة { $size } %.
+theme-light = فاتحة
+theme-dark = داكنة
+theme-auto = فاتحة أو داكنة كما النظام
 
 ## الثقة
 

@@ -90,6 +90,8 @@ command-favourite = dieses Gespräch unter den ersten zeigen
 command-typing = ob andere sehen, dass du schreibst
 command-read-marks = ob andere sehen, was du gelesen hast
 command-language = die Sprache des Chats
+command-theme = das Fenster: hell, dunkel oder wie das System
+command-size = wie groß alles im Fenster ist, in Prozent
 command-settings = was andere von dir sehen
 command-verify = Schlüssel vergleichen: ist sie es wirklich?
 command-block = nichts mehr von jemandem annehmen
@@ -130,6 +132,8 @@ wrong-start = /start braucht ein Programm: /start org.example.chess, oder seinen
 wrong-status = /status ist online, away oder busy
 wrong-setting = { $name } ist on oder off: { $name } off
 wrong-language = /language ist { $codes } oder auto: wie es das System sagt
+wrong-theme = /theme ist light, dark oder auto: wie es das System sagt
+wrong-size = /size ist eine Zahl von { $least } bis { $most }
 wrong-react = /react braucht ein Emoji: /react :+1:
 wrong-vote = /vote braucht die Nummer einer Antwort: /vote 2
 wrong-poll = /poll braucht eine Frage und 2 bis 12 Antworten: /poll Tee? | ja | nein
@@ -154,6 +158,10 @@ profile-not-compared = noch nicht verglichen; /verify tut das
 profile-host = auf { $host }: { $status } { $addresses }
 profile-here-and-in = hier und in { $rooms }
 language-told = Der Chat spricht Deutsch.
+look-told = Das Fenster ist { $theme }, bei { $size } %.
+theme-light = hell
+theme-dark = dunkel
+theme-auto = hell oder dunkel wie das System
 
 ## Vertrauen
 

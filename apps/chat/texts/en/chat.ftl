@@ -91,6 +91,8 @@ command-favourite = list this conversation among the first
 command-typing = whether others see you typing
 command-read-marks = whether others see what you have read
 command-language = the language of the chat
+command-theme = the window: light, dark, or as the system says
+command-size = how large everything in it is, in percent
 command-settings = what others see of you
 command-verify = compare keys: is it really them?
 command-block = refuse what somebody says
@@ -131,6 +133,8 @@ wrong-start = /start needs a program: /start org.example.chess, or its name; /ap
 wrong-status = /status is online, away or busy
 wrong-setting = { $name } is on or off: { $name } off
 wrong-language = /language is one of { $codes }, or auto: as the system says
+wrong-theme = /theme is light, dark, or auto: as the system says
+wrong-size = /size is a number from { $least } to { $most }
 wrong-react = /react needs an emoji: /react :+1:
 wrong-vote = /vote needs the number of an answer: /vote 2
 wrong-poll = /poll needs a question and 2 to 12 answers: /poll Tea? | yes | no
@@ -155,6 +159,10 @@ profile-not-compared = not compared yet; /verify does
 profile-host = on { $host }: { $status } { $addresses }
 profile-here-and-in = here and in { $rooms }
 language-told = The chat speaks English.
+look-told = The window is { $theme }, at { $size } %.
+theme-light = light
+theme-dark = dark
+theme-auto = as light or dark as the system
 
 ## Trust
 
