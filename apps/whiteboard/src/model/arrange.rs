@@ -163,7 +163,7 @@ impl Board {
     /// As [`Board::commit`].
     pub fn align(&mut self, ids: &[ObjectId], edge: Edge) -> Result<(), EditError> {
         let shapes = self.of(ids)?;
-        let boxes: Vec<Bounds> = shapes.iter().map(|shape| shape.bounds()).collect();
+        let boxes: Vec<Bounds> = shapes.iter().map(|shape| shape.placed_box()).collect();
         let Some(all) = boxes.iter().copied().reduce(Bounds::union) else { return Ok(()) };
         let mut edits = Edits::new();
         for (shape, own) in shapes.iter().zip(boxes) {
@@ -185,7 +185,8 @@ impl Board {
     /// # Errors
     /// As [`Board::commit`].
     pub fn distribute(&mut self, ids: &[ObjectId], axis: usize) -> Result<(), EditError> {
-        let mut shapes: Vec<(Bounds, Shape)> = self.of(ids)?.into_iter().map(|s| (s.bounds(), s)).collect();
+        let mut shapes: Vec<(Bounds, Shape)> =
+            self.of(ids)?.into_iter().map(|s| (s.placed_box(), s)).collect();
         shapes.sort_by(|(a, _), (b, _)| a.min[axis].total_cmp(&b.min[axis]));
         let (Some((first, _)), Some((last, _))) = (shapes.first(), shapes.last()) else { return Ok(()) };
         let taken: f32 = shapes.iter().map(|(own, _)| own.size()[axis]).sum();
@@ -271,7 +272,7 @@ pub fn turned(shape: &Shape, about: [f32; 2], by: f32) -> Placement {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Actor, Kind};
+    use crate::model::{Actor, Body, Kind, Points};
 
     fn board(count: usize) -> (Board, Vec<ObjectId>) {
         let mut board = Board::new(Actor(1));
@@ -345,6 +346,18 @@ mod tests {
         board.rotate(&ids, [0.0, 0.0], std::f32::consts::PI).unwrap();
         let turned = board.shape(ids[2]).unwrap();
         assert!((turned.at[0] + 500.0).abs() < 0.01 && (turned.angle - std::f32::consts::PI).abs() < 1e-5);
+    }
+
+    #[test]
+    fn an_arrow_is_put_in_line_by_its_ends_and_not_by_what_its_head_may_need() {
+        let (mut board, mut ids) = board(1);
+        let (points, at) = Points::new(&[[300.0, 0.0], [400.0, 40.0]], None).unwrap();
+        let mut edits = Edits::new();
+        edits.make(Shape::with_body(Kind::Arrow, Body::Points(points), at));
+        ids.extend(board.commit(edits).unwrap());
+        board.align(&ids, Edge::Right).unwrap();
+        let right = |id: &ObjectId| board.shape(*id).map(|shape| shape.at[0] + shape.size[0]);
+        assert_eq!([right(&ids[0]), right(&ids[1])], [Some(400.0); 2]);
     }
 
     #[test]

@@ -271,10 +271,14 @@ impl Shape {
             Kind::Arrow => 4.0 * self.style.width + 12.0,
             _ => self.style.width,
         };
+        self.placed_box().grown(reach)
+    }
+
+    /// The box, as it lies after rotation: what people put in line, and pull at.
+    pub fn placed_box(&self) -> Bounds {
         let corners = [[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]];
         let placed = corners.map(|[x, y]| self.to_board([x * self.size[0], y * self.size[1]]));
-        let flat = Bounds { min: self.at, max: self.at };
-        Bounds::around(placed).unwrap_or(flat).grown(reach)
+        Bounds::around(placed).unwrap_or(Bounds { min: self.at, max: self.at })
     }
 
     /// The middle of the box, about which it is rotated.

@@ -1,5 +1,6 @@
 //! Handles around what is chosen: eight to stretch it, one to rotate it.
 
+use super::on_line;
 use crate::model::{Bounds, ObjectId, Placement, Shape, stretched, turned};
 use std::collections::BTreeMap;
 
@@ -14,6 +15,9 @@ pub enum Grip {
 
 /// Pixels from the chosen to the handle that rotates.
 const STEM: f32 = 26.0;
+
+/// What is not longer cannot be stretched.
+const FLAT: f32 = 0.1;
 
 /// How near in pixels is on a handle.
 const REACH: f32 = 9.0;
@@ -37,6 +41,15 @@ impl Grip {
     pub fn at(chosen: Bounds, point: [f32; 2], pixel: f32) -> Option<Self> {
         let near = |at: [f32; 2]| (at[0] - point[0]).hypot(at[1] - point[1]) <= REACH * pixel;
         Self::all(chosen, pixel).find(|(_, at)| near(*at)).map(|(grip, _)| grip)
+    }
+
+    /// Where the pointer would be for the sides that it pulls, from `from`, to lie on the grid.
+    pub(super) fn on_grid(self, chosen: Bounds, from: [f32; 2], to: [f32; 2], grid: f32) -> [f32; 2] {
+        let Self::Side(sides) = self else { return to };
+        [0, 1].map(|axis| {
+            let side = if sides[axis] < 0 { chosen.min[axis] } else { chosen.max[axis] };
+            from[axis] + on_line(side + to[axis] - from[axis], grid) - side
+        })
     }
 
     /// Where shapes are when this handle of `chosen` is pulled from one point to another. `proportional`: sides keep
@@ -71,19 +84,18 @@ impl Grip {
 /// A rectangle some of whose sides have moved.
 fn pulled(chosen: Bounds, sides: [i8; 2], by: [f32; 2], proportional: bool) -> Bounds {
     let size = chosen.size();
-    let mut scale = [0, 1].map(|axis| match sides[axis] {
-        0 => 1.0,
-        side => ((size[axis] + by[axis] * f32::from(side)) / size[axis].max(1e-3)).max(0.01),
+    // What is flat, as a level line, stays flat.
+    let moves = [0, 1].map(|axis| sides[axis] != 0 && size[axis] > FLAT);
+    let mut scale = [0, 1].map(|axis| {
+        let length = size[axis] + by[axis] * f32::from(sides[axis]);
+        if moves[axis] { (length / size[axis]).max(0.01) } else { 1.0 }
     });
-    if proportional || (sides[0] != 0 && sides[1] != 0 && size.iter().any(|side| *side < 1.0)) {
-        let larger = if sides[0] == 0 {
-            scale[1]
-        } else if sides[1] == 0 {
-            scale[0]
-        } else {
-            scale[0].max(scale[1])
+    if proportional {
+        scale = match moves {
+            [true, false] => [scale[0]; 2],
+            [false, true] => [scale[1]; 2],
+            _ => [scale[0].max(scale[1]); 2],
         };
-        scale = [larger; 2];
     }
     let mut out = chosen;
     for axis in 0..2 {

@@ -203,7 +203,11 @@ impl Desk {
 
     /// Around what is chosen; none if nothing is.
     pub fn chosen_bounds(&self, board: &Board) -> Option<Bounds> {
-        self.chosen.iter().filter_map(|id| board.shape(*id)).map(|shape| shape.bounds()).reduce(Bounds::union)
+        self.chosen
+            .iter()
+            .filter_map(|id| board.shape(*id))
+            .map(|shape| shape.placed_box())
+            .reduce(Bounds::union)
     }
 
     /// Takes what the pointer did.
@@ -289,7 +293,7 @@ impl Desk {
             }
             Doing::Gripping { grip, from, start, placed } => {
                 let shapes = self.chosen.iter().filter_map(|id| board.shape(*id));
-                let at = if *grip == Grip::Turn { at } else { snapped };
+                let at = self.grid.map_or(at, |grid| grip.on_grid(*from, *start, at, grid));
                 *placed = grip.placed(shapes.map(|s| &**s), *from, *start, at, pointer.shift);
             }
             Doing::Framing { to, .. } => *to = at,
@@ -334,7 +338,7 @@ impl Desk {
             Doing::Framing { from, to } => {
                 let frame = Bounds::around([from, to]).unwrap_or(Bounds { min: from, max: to });
                 let inside =
-                    board.shapes().filter(|s| !s.locked && frame.encloses(&s.bounds())).map(|s| s.id);
+                    board.shapes().filter(|s| !s.locked && frame.encloses(&s.placed_box())).map(|s| s.id);
                 let inside: Vec<ObjectId> = inside.collect();
                 self.chosen.extend(board.with_groups(&inside));
             }

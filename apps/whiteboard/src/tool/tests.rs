@@ -244,3 +244,28 @@ fn corners_lie_on_the_grid() {
     ana.drags(at(303.0, 8.0), at(358.0, 49.0));
     assert_eq!(ana.board.shapes().next_back().unwrap().at, [303.0, 8.0], "hands are free");
 }
+
+#[test]
+fn a_side_that_is_pulled_lies_on_the_grid_wherever_its_handle_was_taken() {
+    let mut ana = Person::with(Tool::Rectangle);
+    ana.desk.style.width = 6.0;
+    ana.drags(at(20.0, 20.0), at(120.0, 60.0));
+    ana.desk.take(Tool::Select);
+    ana.drags(at(20.0, 40.0), at(20.0, 40.0));
+    ana.desk.grid = Some(20.0);
+    let handle = [120.0 + GAP, 60.0 + GAP];
+    ana.drags(at(handle[0] + 2.0, handle[1] - 1.0), at(handle[0] + 37.0, handle[1] + 24.0));
+    assert_eq!((ana.only().at, ana.only().size), ([20.0, 20.0], [140.0, 60.0]));
+}
+
+#[test]
+fn a_level_line_is_stretched_along_and_by_no_more_than_it_is_pulled() {
+    let mut ana = Person::with(Tool::Line);
+    ana.drags(at(0.0, 50.0), at(100.0, 50.0));
+    ana.desk.take(Tool::Select);
+    ana.drags(at(30.0, 50.0), at(30.0, 50.0));
+    let handle = at(100.0 + GAP, 50.0 + GAP);
+    ana.drags(handle, at(150.0 + GAP, 90.0 + GAP));
+    let line = ana.only();
+    assert_eq!((line.at, line.size), ([0.0, 50.0], [150.0, 0.0]));
+}

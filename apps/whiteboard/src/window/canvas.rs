@@ -33,7 +33,7 @@ pub(super) fn selection(screen: &Screen, view: View, desk: &Desk, board: &Board)
     if desk.chosen().len() > 1 {
         for shape in desk.chosen().iter().filter_map(|id| board.shape(*id)) {
             screen.rect_stroke(
-                view.rect(shape.bounds()),
+                view.rect(shape.placed_box()),
                 2.0,
                 Stroke::new(0.6, theme::ACCENT),
                 StrokeKind::Outside,
