@@ -18,6 +18,7 @@ pub(crate) const TESTS: &[Test] = tests![
     pictures_and_drawings_are_pasted_and_dropped,
     what_is_brought_in_waits_for_no_picture_and_can_be_stopped,
     three_people_draw_something_together,
+    every_tool_does_what_its_name_says,
 ];
 
 /// A display of ordinary size.
@@ -314,4 +315,197 @@ fn album(desk: &Desktop, folder: &Path) {
         desk.picture(&folder.join(format!("window-{name}.png")));
     }
     desk.resize(SCREEN);
+}
+
+/// A board of one person, with a window whose every step is seen in what the board exports.
+struct Bench {
+    desk: Desktop,
+}
+
+impl Bench {
+    fn objects(&self) -> Vec<serde_json::Value> {
+        let output = self.desk.host.chalktalk(&["board", "export", "#plans", "-"]);
+        let board: serde_json::Value = serde_json::from_str(&output.out.join("\n")).unwrap();
+        board["objects"].as_array().unwrap().clone()
+    }
+
+    fn of(&self, kind: &str) -> Vec<serde_json::Value> {
+        self.objects().into_iter().filter(|object| object["kind"] == kind).collect()
+    }
+
+    /// Does this, and waits until the board is so.
+    fn does(&self, what: &str, acts: &str, holds: impl Fn(&Self) -> bool) {
+        self.desk.does(acts);
+        if !wait_a_moment(|| holds(self)) {
+            if let Some(folder) = std::env::var_os("CHALKTALK_PICTURES") {
+                self.desk.picture(&Path::new(&folder).join("window-tools-failed.png"));
+            }
+            panic!("{what} ({acts}): {:#?}", self.objects());
+        }
+    }
+
+    fn picture(&self, name: &str) {
+        if let Some(folder) = std::env::var_os("CHALKTALK_PICTURES") {
+            self.desk.does("sleep 0.6");
+            self.desk.picture(&Path::new(&folder).join(format!("window-tools-{name}.png")));
+        }
+    }
+
+    /// Width of what is 100 pixels wide on the screen now.
+    fn hundred_pixels(&self, what: &str) -> f64 {
+        let before = self.of("diamond").len();
+        self.does(what, &format!("key d {}", dragged([700, 300], [800, 360])), |b| {
+            b.of("diamond").len() > before
+        });
+        let width = self.of("diamond").last().unwrap()["size"][0].as_f64().unwrap();
+        self.does("undo", "key ctrl+z", |b| b.of("diamond").len() == before);
+        width
+    }
+}
+
+/// A pull with the button down.
+fn dragged([x, y]: [i32; 2], [to_x, to_y]: [i32; 2]) -> String {
+    let (half_x, half_y) = ((x + to_x) / 2, (y + to_y) / 2);
+    format!(
+        "mousemove {x} {y} sleep 0.05 mousedown 1 sleep 0.05 mousemove {half_x} {half_y} sleep 0.05 \
+         mousemove {to_x} {to_y} sleep 0.05 mouseup 1 sleep 0.05"
+    )
+}
+
+/// Letters and blanks, key by key.
+fn typed(text: &str) -> String {
+    let keys: Vec<String> =
+        text.chars().map(|c| if c == ' ' { "key space".into() } else { format!("key {c}") }).collect();
+    keys.join(" ")
+}
+
+fn number(object: &serde_json::Value, name: &str, axis: usize) -> f64 {
+    object[name][axis].as_f64().unwrap()
+}
+
+fn near(a: f64, b: f64) -> bool {
+    (a - b).abs() < 2.5
+}
+
+fn every_tool_does_what_its_name_says() {
+    let (lab, _daemons) = Lab::talking(1);
+    enter(&lab);
+    let b = Bench { desk: Desktop::open(lab.host(1), "#plans", SCREEN) };
+    b.picture("empty");
+    // The first frames of a window hear nothing yet.
+    draws_at(&b.desk, "p", "stroke", [300, 200]);
+    let strokes = b.of("stroke").len();
+    let is = |kind: &'static str, count: usize| move |b: &Bench| b.of(kind).len() == count;
+    b.does(
+        "highlighter",
+        &format!("key shift+p {}", dragged([300, 270], [500, 270])),
+        is("stroke", strokes + 1),
+    );
+    let marked = b.of("stroke").pop().unwrap();
+    assert_eq!(marked["ink"], "#1e1e245a", "one sees through it: {marked}");
+    b.does("eraser", &format!("key e {}", dragged([480, 258], [480, 282])), is("stroke", strokes));
+    b.does("undo", "key ctrl+z", is("stroke", strokes + 1));
+    b.does("rubber", &format!("key shift+e {}", dragged([400, 258], [400, 282])), is("stroke", strokes + 2));
+    b.does("undo", "key ctrl+z", is("stroke", strokes + 1));
+    b.does("redo", "key ctrl+shift+z", is("stroke", strokes + 2));
+    // Shapes, each in its place.
+    b.does("rectangle", &format!("key r {}", dragged([300, 300], [400, 360])), is("rectangle", 1));
+    b.does("ellipse", &format!("key o {}", dragged([460, 320], [560, 380])), is("ellipse", 1));
+    b.does("line", &format!("key l {}", dragged([300, 420], [400, 440])), is("line", 1));
+    b.does("arrow", &format!("key a {}", dragged([460, 420], [560, 440])), is("arrow", 1));
+    b.does("frame", &format!("key f {}", dragged([900, 120], [1200, 300])), is("frame", 1));
+    let note = format!("key n {} sleep 0.3 {}", dragged([300, 480], [440, 580]), typed("milk"));
+    b.does("note", &format!("{note} sleep 0.2 key Escape"), |b| {
+        b.of("note").iter().any(|n| n["text"] == "milk")
+    });
+    let text =
+        format!("key t mousemove 900 400 click 1 sleep 0.3 {} sleep 0.2 key ctrl+Return", typed("bread"));
+    b.does("text", &text, |b| b.of("text").iter().any(|t| t["text"] == "bread"));
+    b.picture("drawn");
+    // Chosen, moved, stretched, turned.
+    let x = number(&b.of("rectangle")[0], "at", 0);
+    b.does("move", &format!("key v {}", dragged([300, 330], [310, 330])), |b| {
+        near(number(&b.of("rectangle")[0], "at", 0), x + 10.0)
+    });
+    b.picture("chosen");
+    b.does("handle", &dragged([416, 366], [456, 386]), |b| {
+        let r = &b.of("rectangle")[0];
+        near(number(r, "size", 0), 140.0) && near(number(r, "size", 1), 80.0)
+    });
+    b.does("duplicate", "key ctrl+d", is("rectangle", 2));
+    b.does("delete", "key Delete", is("rectangle", 1));
+    // The lasso takes what it goes around: the ellipse and the arrow, and not the line.
+    let lasso = "key shift+v mousemove 440 305 mousedown 1 sleep 0.05 mousemove 580 305 sleep 0.05 mousemove 580 460 sleep 0.05 \
+        mousemove 440 460 sleep 0.05 mousemove 440 310 sleep 0.05 mouseup 1";
+    b.does("lasso", &format!("{lasso} sleep 0.2 key ctrl+d"), |b| {
+        (b.of("ellipse").len(), b.of("arrow").len(), b.of("line").len()) == (2, 2, 1)
+    });
+    b.does("undo", "key ctrl+z", is("ellipse", 1));
+    // By the palette.
+    let palette = |name: &str| format!("key ctrl+k sleep 0.4 {} sleep 0.3 key Return", typed(name));
+    b.desk.does(&format!("{lasso} key ctrl+k sleep 0.4"));
+    b.picture("palette");
+    b.does("align", &format!("{} sleep 0.3 key Return", typed("align right")), |b| {
+        let right = |kind: &str| {
+            let one = &b.of(kind)[0];
+            number(one, "at", 0) + number(one, "size", 0)
+        };
+        near(right("ellipse"), right("arrow"))
+    });
+    b.does(
+        "three",
+        &format!("key r {} {} {}", dragged([700, 480], [720, 500]), "key r", dragged([740, 520], [760, 540])),
+        is("rectangle", 3),
+    );
+    b.does("and one", &format!("key r {}", dragged([840, 560], [860, 580])), is("rectangle", 4));
+    b.desk.does(&format!("key v {} sleep 0.2", dragged([680, 470], [880, 600])));
+    b.does("distribute", &palette("distribute from left"), |b| {
+        let mut at: Vec<f64> = b.of("rectangle").iter().map(|r| number(r, "at", 0)).collect();
+        at.sort_by(f64::total_cmp);
+        near(at[2] - at[1], at[3] - at[2])
+    });
+    b.does("group", "key ctrl+g", |b| {
+        b.of("rectangle").iter().filter(|r| r["groups"].is_array()).count() == 3
+    });
+    b.does("colour", "mousemove 80 215 click 1", |b| {
+        b.of("rectangle").iter().filter(|r| r["ink"] == "#e03131").count() == 3
+    });
+    b.picture("style");
+    b.does("lock", "key ctrl+l", |b| b.of("rectangle").iter().filter(|r| r["locked"] == true).count() == 3);
+    b.does("a locked one stays", &format!("key e {}", dragged([700, 475], [700, 505])), is("rectangle", 4));
+    b.does("unlock", &palette("unlock"), |b| b.of("rectangle").iter().all(|r| r["locked"] != true));
+    // Corners lie on the grid.
+    b.does("grid", &format!("key g key o {}", dragged([1003, 507], [1061, 549])), is("ellipse", 2));
+    let on_grid = b.of("ellipse").pop().unwrap();
+    assert!(
+        (0..2)
+            .all(|axis| number(&on_grid, "at", axis) % 20.0 == 0.0
+                && number(&on_grid, "size", axis) % 20.0 == 0.0),
+        "{on_grid}"
+    );
+    b.picture("grid");
+    b.desk.does("key g");
+    // Nearer and farther, by wheel and keys, and all of it.
+    assert!(near(b.hundred_pixels("as it was"), 100.0));
+    b.desk.does("mousemove 640 400 keydown ctrl click 4 sleep 0.2 keyup ctrl sleep 0.3");
+    let nearer = b.hundred_pixels("by the wheel");
+    assert!(nearer < 95.0, "{nearer}");
+    b.desk.does("key ctrl+0 sleep 0.2");
+    assert!(near(b.hundred_pixels("at 100 %"), 100.0));
+    b.desk.does("key ctrl+plus sleep 0.2");
+    assert!(near(b.hundred_pixels("by a key"), 80.0));
+    b.desk.does("key ctrl+minus key ctrl+minus sleep 0.2");
+    assert!(near(b.hundred_pixels("farther"), 125.0));
+    b.desk.does("key ctrl+0 sleep 0.2");
+    let there = |b: &Bench| number(b.of("diamond").last().unwrap(), "at", 0);
+    b.does("one here", &format!("key d {}", dragged([700, 300], [800, 360])), is("diamond", 1));
+    let before = there(&b);
+    b.desk.does(&format!("key h {} sleep 0.2", dragged([500, 650], [560, 650])));
+    b.does("the hand", &format!("key d {}", dragged([700, 300], [800, 360])), is("diamond", 2));
+    assert!(near(there(&b), before - 60.0), "{before} {}", there(&b));
+    b.desk.does("mousemove 640 400 click 5 sleep 0.4 key shift+1 sleep 0.5");
+    b.picture("fit");
+    // Everything was one board at all times.
+    b.does("all", "key ctrl+a key Delete", |b| b.objects().is_empty());
+    b.does("undo", "key ctrl+z", |b| !b.objects().is_empty());
 }

@@ -57,7 +57,7 @@ use Held::{Control, ControlShift, Nothing, Shift};
 /// Name, key, what it does.
 type Entry = (&'static str, Option<(Held, Key)>, Action);
 
-const ALL: [Entry; 55] = [
+const ALL: [Entry; 57] = [
     ("Select", Some((Nothing, Key::V)), Action::Take(Tool::Select)),
     ("Move the view", Some((Nothing, Key::H)), Action::Take(Tool::Hand)),
     ("Pen", Some((Nothing, Key::P)), Action::Take(Tool::Pen)),
@@ -104,6 +104,8 @@ const ALL: [Entry; 55] = [
     ("Export as PDF (what is chosen, or all)", None, Action::Export(Format::Pdf)),
     ("Export as Excalidraw drawing", None, Action::Export(Format::Excalidraw)),
     ("Grid that corners lie on", Some((Nothing, Key::G)), Action::Grid),
+    ("Zoom in", Some((Control, Key::Plus)), Action::ZoomIn),
+    ("Zoom out", Some((Control, Key::Minus)), Action::ZoomOut),
     ("Zoom to fit", Some((Shift, Key::Num1)), Action::Fit),
     ("Zoom to 100 %", Some((Control, Key::Num0)), Action::ZoomReset),
     ("Dark or light", Some((Shift, Key::D)), Action::Dark),
@@ -154,7 +156,6 @@ impl Action {
         match key {
             Key::Questionmark => return Some(Self::Help),
             Key::Plus | Key::Equals if modifiers.command => return Some(Self::ZoomIn),
-            Key::Minus if modifiers.command => return Some(Self::ZoomOut),
             Key::Y if modifiers.command => return Some(Self::Redo),
             _ => {}
         }

@@ -48,6 +48,8 @@ pub fn run(sitting: Sitting, events: Events, waker: Waker, gauge: Gauge) -> Resu
     let options = eframe::NativeOptions { viewport, dithering: false, ..Default::default() };
     let start = move |cc: &eframe::CreationContext<'_>| {
         theme::set_up(&cc.egui_ctx);
+        // The keys for nearer and farther are the board's, and not those of panels and letters.
+        cc.egui_ctx.options_mut(|options| options.zoom_with_keyboard = false);
         waker.set(&cc.egui_ctx);
         Ok(Box::new(App::new(&cc.egui_ctx, sitting, events, gauge)?) as Box<dyn eframe::App>)
     };

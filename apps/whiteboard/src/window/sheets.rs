@@ -153,7 +153,7 @@ fn help(app: &mut App, ctx: &Context) {
         ui.add_space(6.0);
         ui.label(
             RichText::new(
-                "Wheel: move · Ctrl wheel: zoom · Shift: keep proportions · double click: write into",
+                "Wheel: move · Ctrl wheel: zoom · Ctrl V: paste · Shift: keep proportions · double click: write into · Escape: give up",
             )
             .small()
             .weak(),
