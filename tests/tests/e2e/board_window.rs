@@ -434,8 +434,13 @@ fn every_tool_does_what_its_name_says() {
     });
     b.does("duplicate", "key ctrl+d", is("rectangle", 2));
     b.does("delete", "key Delete", is("rectangle", 1));
+    b.does(
+        "on top",
+        &format!("key v {} key ctrl+shift+bracketright", dragged([310, 330], [310, 330])),
+        |b| b.objects().last().is_some_and(|object| object["kind"] == "rectangle"),
+    );
     // The lasso takes what it goes around: the ellipse and the arrow, and not the line.
-    let lasso = "key shift+v mousemove 440 305 mousedown 1 sleep 0.05 mousemove 580 305 sleep 0.05 mousemove 580 460 sleep 0.05 \
+    let lasso = "key Escape key shift+v mousemove 440 305 mousedown 1 sleep 0.05 mousemove 580 305 sleep 0.05 mousemove 580 460 sleep 0.05 \
         mousemove 440 460 sleep 0.05 mousemove 440 310 sleep 0.05 mouseup 1";
     b.does("lasso", &format!("{lasso} sleep 0.2 key ctrl+d"), |b| {
         (b.of("ellipse").len(), b.of("arrow").len(), b.of("line").len()) == (2, 2, 1)
@@ -505,6 +510,9 @@ fn every_tool_does_what_its_name_says() {
     assert!(near(there(&b), before - 60.0), "{before} {}", there(&b));
     b.desk.does("mousemove 640 400 click 5 sleep 0.4 key shift+1 sleep 0.5");
     b.picture("fit");
+    let fitted = b.hundred_pixels("all of it");
+    assert!(fitted < 97.0, "{fitted}");
+    b.desk.does("key ctrl+0 sleep 0.2");
     // Everything was one board at all times.
     b.does("all", "key ctrl+a key Delete", |b| b.objects().is_empty());
     b.does("undo", "key ctrl+z", |b| !b.objects().is_empty());

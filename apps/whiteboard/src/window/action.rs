@@ -150,8 +150,8 @@ impl Action {
         }
     }
 
-    /// What a key means; `None`: nothing.
-    pub(super) fn of_key(key: Key, modifiers: Modifiers) -> Option<Self> {
+    /// What a key means; `None`: nothing. `physical`: what stands on it, where that is not what is typed with it.
+    pub(super) fn of_key(key: Key, physical: Option<Key>, modifiers: Modifiers) -> Option<Self> {
         // A question mark is typed with shift on many keyboards, and without it on some; so are plus and equals.
         match key {
             Key::Questionmark => return Some(Self::Help),
@@ -165,7 +165,11 @@ impl Action {
             (true, false) => Control,
             (true, true) => ControlShift,
         };
-        ALL.iter().find(|(_, keys, _)| *keys == Some((held, key))).map(|(_, _, action)| *action)
+        // Digits and brackets are others with shift, and which ones differs from keyboard to keyboard.
+        let stands = physical
+            .filter(|key| modifiers.shift && [Key::Num1, Key::OpenBracket, Key::CloseBracket].contains(key));
+        let is = |wanted: Key| ALL.iter().find(|(_, keys, _)| *keys == Some((held, wanted)));
+        is(key).or_else(|| stands.and_then(is)).map(|(_, _, action)| *action)
     }
 }
 
@@ -210,8 +214,17 @@ mod tests {
             let same = ALL[..index].iter().find(|(_, other, _)| key.is_some() && other == key);
             assert!(same.is_none(), "{name} and {same:?}");
         }
-        assert_eq!(Action::of_key(Key::Z, Modifiers::COMMAND | Modifiers::SHIFT), Some(Action::Redo));
-        assert_eq!(Action::of_key(Key::P, Modifiers::NONE), Some(Action::Take(Tool::Pen)));
-        assert_eq!(Action::of_key(Key::Q, Modifiers::NONE), None);
+        let (none, redo) = (Modifiers::NONE, Modifiers::COMMAND | Modifiers::SHIFT);
+        assert_eq!(Action::of_key(Key::Z, None, redo), Some(Action::Redo));
+        assert_eq!(Action::of_key(Key::P, None, none), Some(Action::Take(Tool::Pen)));
+        assert_eq!(Action::of_key(Key::Q, None, none), None);
+        // With shift an American keyboard types ! and }.
+        let typed = [
+            (Key::Exclamationmark, Key::Num1, Modifiers::SHIFT),
+            (Key::CloseCurlyBracket, Key::CloseBracket, redo),
+        ];
+        let meant = typed.map(|(key, stands, held)| Action::of_key(key, Some(stands), held));
+        assert_eq!(meant, [Some(Action::Fit), Some(Action::Order(Order::Front))]);
+        assert_eq!(Action::of_key(Key::Q, Some(Key::B), none), None, "letters are what is typed");
     }
 }
