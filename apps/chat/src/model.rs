@@ -323,6 +323,7 @@ impl Model {
             Action::On(what) => self.act_on(what),
             Action::Pick(order) => self.mode = Mode::Selecting(order),
             Action::React(order, emoji) => self.react(order, &emoji),
+            Action::Share(path) => self.share(path),
             Action::Run(line) => match command::parse(&line) {
                 Line::Run(command) => self.run(command),
                 Line::Say(_) => {}

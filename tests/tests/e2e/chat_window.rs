@@ -4,6 +4,7 @@ use crate::terminal::Terminal;
 use chalktalk_tests::{
     desktop::{Desktop, OPEN},
     lab::{Host, Lab},
+    offer::Offer,
     runner::Test,
     tests, wait,
 };
@@ -13,6 +14,7 @@ pub(crate) const TESTS: &[Test] = tests![
     a_window_and_a_terminal_talk,
     one_conversation_is_the_same_in_every_face,
     without_a_display_there_is_the_terminal,
+    files_are_dropped_onto_the_window_and_pasted,
     the_keyboard_alone_suffices,
     a_window_shows_what_chats_are_made_of,
 ];
@@ -121,6 +123,31 @@ fn without_a_display_there_is_the_terminal() {
     let mut nowhere = host.spawn("a chat nowhere", host.program("chalktalk-chat", &[]));
     assert_eq!(nowhere.await_end(OPEN).code(), Some(1));
     assert!(nowhere.log().contains("neither a display nor a terminal"), "{}", nowhere.log());
+}
+
+fn files_are_dropped_onto_the_window_and_pasted() {
+    let (lab, _daemons) = Lab::talking(2);
+    let host = lab.host(1);
+    let ben = Terminal::chat_in(lab.host(2), "of-ben", "#lobby");
+    let window = Desktop::open_chat(host, &[], SCREEN);
+    says(&window, "some files for you");
+    let [notes, plan, pasted] = ["notes of ana.txt", "plan.txt", "pasted.txt"].map(|name| {
+        let path = host.dir().join(name);
+        std::fs::write(&path, format!("what {name} says")).unwrap();
+        format!("file://{}", path.to_str().unwrap().replace(' ', "%20"))
+    });
+    let list = format!("{notes}\r\n{plan}\r\n").into_bytes();
+    Offer::new(&window, "text/uri-list", list).drop_at(&window, [600, 400]);
+    ["notes of ana.txt", "plan.txt"].iter().for_each(|name| ben.await_text(name));
+    Offer::new(&window, "UTF8_STRING", pasted.into_bytes()).on_clipboard(|| {
+        window.does("key ctrl+v");
+        ben.await_text("pasted.txt");
+    });
+    ben.type_line("/get plan.txt");
+    ben.await_text("here: ~/Downloads/plan.txt");
+    let found = std::fs::read_to_string(lab.host(2).dir().join("Downloads/plan.txt"));
+    assert_eq!(found.unwrap(), "what plan.txt says");
+    picture(&window, "chat-dropped");
 }
 
 fn the_keyboard_alone_suffices() {

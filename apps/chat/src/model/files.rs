@@ -356,7 +356,7 @@ impl Model {
         true
     }
 
-    fn share(&mut self, path: String) {
+    pub(super) fn share(&mut self, path: String) {
         let Some(session) = self.focus else { return };
         let name = label(path.trim_end_matches('/').rsplit('/').next().unwrap_or(&path));
         if let Some(id) = self.begin(session, name, None) {

@@ -73,6 +73,8 @@ pub enum Action {
     React(Order, String),
     /// Carries out a command as if it was typed; what is being written stays.
     Run(String),
+    /// Offers the file or folder at this path.
+    Share(String),
     /// To where the new begins.
     New,
     /// To the next conversation in which something is unread.

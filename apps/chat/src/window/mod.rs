@@ -4,6 +4,7 @@
 
 mod app;
 mod block;
+mod files;
 mod header;
 mod icon;
 mod keys;

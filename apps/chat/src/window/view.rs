@@ -3,7 +3,7 @@
 //! Invariant: it needs the model and a toolkit's context, no daemon and no screen.
 
 use super::{
-    header, keys, overlay,
+    files, header, keys, overlay,
     palette::Palette,
     pen::{Act, Pen},
     people, sidebar,
@@ -80,6 +80,9 @@ impl View {
             model.update(Input::Looking(looking), now());
         }
         self.keys(&ctx, model);
+        for action in files::dropped(&ctx) {
+            model.update(Input::Act(action), now());
+        }
         for act in self.draw(ui, model) {
             self.act(act, &ctx, model);
             ctx.request_repaint();
@@ -151,6 +154,7 @@ impl View {
         self.page = (talk.height() * 0.9) as i32;
         let reached_top = self.transcript.show(ui, talk, model, &self.zone, &mut pen);
         header::status(ui, status, model, &mut pen);
+        files::held(ui, talk, model, &mut pen);
         self.writing.show(ui, line, model, &mut pen);
         let above =
             Rect::from_min_max(pos2(talk.left() + 14.0, talk.top()), pos2(talk.right() - 14.0, line.top()));

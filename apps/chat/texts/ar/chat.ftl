@@ -585,4 +585,5 @@ window-pin = تثبيت
 window-unpin = إلغاء التثبيت
 window-who-has = من لديه هي
 window-delete = حذف
+window-drop = أفلت لعرضه في { $title }
 window-failed = تعذر فتح النافذة ({ $reason })؛ ‎--tui يستخدم الطرفية.

@@ -561,4 +561,5 @@ window-pin = Anheften
 window-unpin = Nicht mehr anheften
 window-who-has = Wer sie hat
 window-delete = Löschen
+window-drop = Loslassen, um es in { $title } anzubieten
 window-failed = Das Fenster lässt sich nicht öffnen ({ $reason }); --tui nimmt das Terminal.

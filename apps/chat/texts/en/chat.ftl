@@ -562,4 +562,5 @@ window-pin = Pin
 window-unpin = Take the pin off
 window-who-has = Who has it
 window-delete = Delete
+window-drop = Let go to offer it in { $title }
 window-failed = The window cannot be opened ({ $reason }); --tui uses the terminal.
