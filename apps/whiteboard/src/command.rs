@@ -20,8 +20,10 @@ use chalktalk_ipc::{
     socket::UserDirs,
 };
 use std::{
+    fs,
     io::{self, Read, Write},
     path::{Path, PathBuf},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -182,12 +184,16 @@ fn in_frame(board: &Board, name: &str) -> Result<(Board, Option<Bounds>), Comman
             if known.is_empty() { "it has none".into() } else { format!("it has {}", known.join(", ")) };
         return Err(CommandError::Other(format!("the board has no frame {name:?}; {known}")));
     };
-    let part = Bounds { min: frame.at, max: [frame.at[0] + frame.size[0], frame.at[1] + frame.size[1]] };
-    let inside = board.shapes().filter(|shape| shape.kind != Kind::Frame && shape.bounds().meets(&part));
-    let inside: Vec<Shape> = inside.map(|shape| Shape::clone(shape)).collect();
     let mut alone = Board::new(Actor(0));
-    alone.paste(&inside, [0.0, 0.0])?;
+    let part = frame.placed_box();
+    alone.paste(&seen_in(part, board.shapes()), [0.0, 0.0])?;
     Ok((alone, Some(part)))
+}
+
+/// What of these shapes is seen in a frame that lies there.
+pub fn seen_in<'a>(part: Bounds, shapes: impl Iterator<Item = &'a Arc<Shape>>) -> Vec<Shape> {
+    let inside = shapes.filter(|shape| shape.kind != Kind::Frame && shape.bounds().meets(&part));
+    inside.map(|shape| Shape::clone(shape)).collect()
 }
 
 /// What a board is exported as.
@@ -324,8 +330,17 @@ const KEEP_EVERY: Duration = Duration::from_millis(200);
 
 /// Where the copy of a session's board is.
 pub fn copy_of(session: SessionId) -> PathBuf {
-    let state = UserDirs::from_env().map_or_else(|_| std::env::temp_dir(), |dirs| dirs.state);
-    state.join("boards").join(format!("{session}.board"))
+    boards().join(format!("{session}.board"))
+}
+
+/// Whether somebody opens a board's window for the first time; from now on they do not.
+pub fn is_first_time() -> bool {
+    let mark = boards().join("hinted");
+    fs::create_dir_all(boards()).and_then(|()| fs::File::create_new(mark)).is_ok()
+}
+
+fn boards() -> PathBuf {
+    UserDirs::from_env().map_or_else(|_| std::env::temp_dir(), |dirs| dirs.state).join("boards")
 }
 
 /// Reads until everything has come that was there; with `first`, waits so long for something to come at all.

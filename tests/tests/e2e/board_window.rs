@@ -262,6 +262,10 @@ fn three_people_draw_something_together() {
     let drawing = include_str!("together.json");
     assert_eq!(lab.host(1).chalktalk_fed(&["board", "draw", "#plans", "-"], drawing).code(), 0);
     let desks: Vec<Desktop> = lab.hosts().iter().map(|host| Desktop::open(host, "#plans", SCREEN)).collect();
+    if let Some(folder) = std::env::var_os("CHALKTALK_PICTURES") {
+        desks[0].does("sleep 1");
+        desks[0].picture(&Path::new(&folder).join("window-first.png"));
+    }
     draws_at(&desks[0], "p", "stroke", [880, 625]);
     draws_at(&desks[1], "a", "arrow", [1060, 620]);
     draws_at(&desks[2], "o", "ellipse", [640, 625]);
@@ -422,6 +426,19 @@ fn every_tool_does_what_its_name_says() {
         format!("key t mousemove 900 400 click 1 sleep 0.3 {} sleep 0.2 key ctrl+Return", typed("bread"));
     b.does("text", &text, |b| b.of("text").iter().any(|t| t["text"] == "bread"));
     b.picture("drawn");
+    // A frame that is chosen is a page: it is exported with what is in it.
+    b.does("in the frame", &format!("key o {}", dragged([1000, 180], [1060, 220])), is("ellipse", 2));
+    b.desk.does(&format!("key v {} sleep 0.2 key ctrl+k sleep 0.4", dragged([900, 200], [900, 200])));
+    b.desk.does(&format!("{} sleep 0.3 key Return", typed("as svg")));
+    let page = b.desk.host.dir().join("plans.svg");
+    wait::until(OPEN, "the page", || page.exists());
+    let page = fs::read_to_string(page).unwrap();
+    assert_eq!(
+        (page.matches("class=\"ellipse\"").count(), page.matches("class=\"rectangle\"").count()),
+        (1, 0)
+    );
+    assert!(page.contains("width=\"300\" height=\"180\""), "{}", &page[..200]);
+    b.does("undo", "key Escape key ctrl+z", is("ellipse", 1));
     // Chosen, moved, stretched, turned.
     let x = number(&b.of("rectangle")[0], "at", 0);
     b.does("move", &format!("key v {}", dragged([300, 330], [310, 330])), |b| {

@@ -17,6 +17,7 @@ use super::{
     writing::Writing,
 };
 use crate::{
+    command,
     gauge::Gauge,
     live::Live,
     model::{Board, Bounds, EditError, ObjectId, Past, Role, Shape},
@@ -27,7 +28,7 @@ use crate::{
 };
 use chalktalk_client::{ClientEvent, Events};
 use chalktalk_ipc::Event as Fact;
-use eframe::egui::{self, CentralPanel, Context, Frame, Pos2, Sense, Ui};
+use eframe::egui::{self, CentralPanel, Context, Frame, Pos2, Sense, Ui, WidgetInfo};
 use std::{
     collections::BTreeSet,
     sync::Arc,
@@ -63,6 +64,8 @@ pub(super) struct App {
     pub(super) writing: Option<Writing>,
     pub(super) palette: Option<String>,
     pub(super) help: bool,
+    /// Nobody has told this person yet how one begins.
+    pub(super) first: bool,
     pub(super) dark: bool,
     pub(super) away: bool,
     pub(super) talk: Talk,
@@ -133,6 +136,7 @@ impl App {
             writing: None,
             palette: None,
             help: false,
+            first: command::is_first_time(),
             dark: ctx.theme() == egui::Theme::Dark,
             away: false,
             talk,
@@ -362,6 +366,10 @@ impl App {
     fn canvas(&mut self, ui: &mut Ui) {
         let (response, screen) = ui.allocate_painter(ui.available_size(), Sense::click_and_drag());
         self.view.canvas = response.rect;
+        response.widget_info(|| {
+            let board = format!("The board {}: {} objects", self.sitting.title(), self.sitting.board.len());
+            WidgetInfo::labeled(egui::Role::Canvas, true, board)
+        });
         let over = response.contains_pointer();
         let (events, held) = ui.input(|input| (input.events.clone(), input.modifiers));
         for event in events {

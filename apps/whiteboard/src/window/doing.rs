@@ -213,25 +213,37 @@ impl App {
         self.changed = true;
     }
 
-    /// Writes what is chosen, or everything, into a new file where downloads go.
+    /// Writes what is chosen, what is in the frame that is, or everything, into a new file where downloads go.
     fn export(&mut self, format: Format, ctx: &Context) {
         if self.saving.as_ref().is_some_and(|(_, work)| !work.progress.is_stopped()) {
             return self.say("The last export is still being written");
         }
         let chosen = self.chosen();
-        let all = self.sitting.board.shapes().filter(|shape| chosen.is_empty() || chosen.contains(&shape.id));
-        let shapes: Vec<Arc<Shape>> = all.cloned().collect();
+        let is_chosen = |shape: &&Arc<Shape>| chosen.is_empty() || chosen.contains(&shape.id);
+        let frame = match chosen[..] {
+            [one] => self.sitting.board.shape(one).filter(|shape| shape.kind == Kind::Frame),
+            _ => None,
+        };
+        // A frame is a page: what is seen in it, and no more.
+        let part = frame.map(|frame| frame.placed_box());
+        let shapes: Vec<Arc<Shape>> = match part {
+            Some(_) => self.sitting.board.shapes().cloned().collect(),
+            None => self.sitting.board.shapes().filter(is_chosen).cloned().collect(),
+        };
         let images = self.gallery.images.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let name = self.sitting.title().trim_start_matches(['#', '@']).to_owned();
         let export = Work::new(format!("Exporting as {}", format.ending().to_uppercase()));
         let progress = export.progress.clone();
         let work = move || {
             let mut board = Board::new(Actor(0));
-            let shapes: Vec<Shape> = shapes.into_iter().map(Arc::unwrap_or_clone).collect();
+            let shapes: Vec<Shape> = match part {
+                Some(part) => command::seen_in(part, shapes.iter()),
+                None => shapes.into_iter().map(Arc::unwrap_or_clone).collect(),
+            };
             let done = board
                 .paste(&shapes, [0.0, 0.0])
                 .map_err(CommandError::from)
-                .and_then(|_| command::written(&board, &images, format, None, 2.0, &progress))
+                .and_then(|_| command::written(&board, &images, format, part, 2.0, &progress))
                 .and_then(|bytes| saved(&name, format.ending(), &bytes, &progress));
             match done {
                 Ok(path) => Some(format!("Written to {}", path.display())),

@@ -4,7 +4,7 @@
 
 use super::app::App;
 use crate::model::{Actor, Board, Past};
-use eframe::egui::{self, Align2, Context, RichText, Slider, Ui, vec2};
+use eframe::egui::{self, Align2, Context, RichText, Slider, Ui, WidgetInfo, vec2};
 use std::time::{Duration, Instant};
 
 /// Speeds to choose from.
@@ -102,6 +102,7 @@ fn bar(app: &mut App, ui: &mut Ui) -> bool {
         ui.spacing_mut().slider_width = 260.0;
         let length = replay.length().as_secs_f32().max(0.1);
         let slider = ui.add(Slider::new(&mut at, 0.0..=length).show_value(false));
+        slider.widget_info(|| WidgetInfo::slider(true, at.into(), "Moment of the replay"));
         if slider.changed() {
             replay.playing = false;
             replay.go_to(Duration::from_secs_f32(at.max(0.0)));

@@ -12,6 +12,7 @@ use eframe::egui::{
 /// Shows those that are open.
 pub(super) fn show(app: &mut App, ctx: &Context, wanted: &mut Option<Action>) {
     hint(app, ctx);
+    first(app, ctx);
     said(app, ctx);
     writing(app, ctx);
     palette(app, ctx, wanted);
@@ -38,6 +39,24 @@ fn hint(app: &App, ctx: &Context) {
         let lines = [first, "Everyone on this board sees it at once.", "?  shows all shortcuts"];
         canvas::hint(&screen, app.view, "An empty board", &lines, grey);
     }
+}
+
+/// How one begins, for who has never had a board open: below the tools, until they draw. An empty board says so itself.
+fn first(app: &mut App, ctx: &Context) {
+    app.first &= !app.sitting.board.can_undo();
+    let board = &app.sitting.board;
+    if !app.first || board.is_empty() || board.is_view_only() || app.replay.is_some() {
+        return;
+    }
+    let tools = ctx.memory(|memory| memory.area_rect(Id::unique("tools"))).map_or(60.0, |rect| rect.bottom());
+    floating(ctx, "first", Align2::CENTER_TOP, vec2(0.0, tools + 12.0), |ui| {
+        ui.horizontal(|ui| {
+            ui.label("P draws, V chooses, the wheel moves and Ctrl wheel zooms; ? shows all. Everyone here sees what you do.");
+            if ui.button("Got it").clicked() {
+                app.first = false;
+            }
+        });
+    });
 }
 
 fn said(app: &App, ctx: &Context) {
@@ -79,9 +98,13 @@ fn writing(app: &mut App, ctx: &Context) {
         if std::mem::take(&mut writing.fresh) {
             response.request_focus();
         }
-        let (escape, enter) =
-            ui.input(|i| (i.key_pressed(Key::Escape), i.modifiers.command && i.key_pressed(Key::Enter)));
-        done = escape || enter;
+        // What was held with a key may be let go before the frame is over.
+        let ends = |event: &egui::Event| match event {
+            egui::Event::Key { key: Key::Escape, pressed: true, .. } => true,
+            egui::Event::Key { key: Key::Enter, pressed: true, modifiers, .. } => modifiers.command,
+            _ => false,
+        };
+        done = ui.input(|i| i.events.iter().any(ends));
     });
     if done {
         app.finish_writing();

@@ -19,6 +19,19 @@ use eframe::egui::{
 
 const WIDTHS: [f32; 4] = [1.5, 3.0, 6.0, 12.0];
 
+/// What is shown, what it is called, what it means.
+const SIZES: [(&str, &str, f32); 4] = [
+    ("S", "Small letters", 14.0),
+    ("M", "Medium letters", 20.0),
+    ("L", "Large letters", 32.0),
+    ("XL", "Very large letters", 48.0),
+];
+const DASHES: [(&str, &str, Dash); 3] = [
+    ("—", "Solid line", Dash::Solid),
+    ("- -", "Dashed line", Dash::Dashed),
+    ("···", "Dotted line", Dash::Dotted),
+];
+
 /// The panel.
 pub(super) fn show(app: &mut App, ui: &mut Ui, action: &mut Option<Action>) {
     ui.set_width(150.0);
@@ -61,8 +74,8 @@ pub(super) fn show(app: &mut App, ui: &mut Ui, action: &mut Option<Action>) {
 fn letters(ui: &mut Ui, font: Font, wanted: &mut Option<Property>) {
     heading(ui, "Letters");
     ui.horizontal(|ui| {
-        for (name, size) in [("S", 14.0), ("M", 20.0), ("L", 32.0), ("XL", 48.0)] {
-            if chip(ui, name, font.size == size).clicked() {
+        for (shown, name, size) in SIZES {
+            if chip(ui, shown, name, font.size == size).clicked() {
                 *wanted = Some(Property::Font(Font { size, ..font }));
             }
         }
@@ -80,8 +93,8 @@ fn lines_of(ui: &mut Ui, style: Style, wanted: &mut Option<Property>) {
     });
     heading(ui, "Line");
     ui.horizontal(|ui| {
-        for (name, dash) in [("—", Dash::Solid), ("- -", Dash::Dashed), ("···", Dash::Dotted)] {
-            if chip(ui, name, style.dash == dash).clicked() {
+        for (shown, name, dash) in DASHES {
+            if chip(ui, shown, name, style.dash == dash).clicked() {
                 *wanted = Some(Property::Dash(dash));
             }
         }
@@ -93,6 +106,7 @@ fn opacity(app: &mut App, ui: &mut Ui, style: Style, wanted: &mut Option<Propert
     let mut opacity = style.opacity;
     ui.spacing_mut().slider_width = 98.0;
     let slider = ui.add(Slider::new(&mut opacity, 10..=100).suffix(" %"));
+    slider.widget_info(|| WidgetInfo::slider(true, opacity.into(), "Opacity"));
     if slider.drag_stopped() || (slider.changed() && !slider.dragged()) {
         *wanted = Some(Property::Opacity(opacity));
     } else if slider.changed() {
@@ -181,8 +195,10 @@ fn swatches(
     });
 }
 
-fn chip(ui: &mut Ui, name: &str, on: bool) -> Response {
-    ui.add_sized(vec2(33.0, 26.0), egui::Button::selectable(on, name))
+fn chip(ui: &mut Ui, shown: &str, name: &str, on: bool) -> Response {
+    let response = ui.add_sized(vec2(33.0, 26.0), egui::Button::selectable(on, shown));
+    response.widget_info(|| WidgetInfo::selected(Role::RadioButton, true, on, name));
+    response.on_hover_text(name)
 }
 
 fn width_button(ui: &mut Ui, width: f32, on: bool) -> Response {
@@ -194,4 +210,26 @@ fn width_button(ui: &mut Ui, width: f32, on: bool) -> Response {
     let name = format!("Width {width}");
     response.widget_info(|| WidgetInfo::selected(Role::RadioButton, true, on, &name));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn what_shows_a_sign_has_a_name_for_screen_readers() {
+        let ctx = egui::Context::default();
+        ctx.enable_accesskit();
+        let mut output = ctx.run_ui(egui::RawInput::default(), |ui| {
+            for (shown, name, _) in DASHES {
+                chip(ui, shown, name, false);
+            }
+            width_button(ui, WIDTHS[0], true);
+        });
+        output.textures_delta.clear();
+        let told = output.platform_output.accesskit_update.unwrap();
+        let named: BTreeSet<&str> = told.nodes.iter().filter_map(|(_, node)| node.label()).collect();
+        assert_eq!(named, BTreeSet::from(["Solid line", "Dashed line", "Dotted line", "Width 1.5"]));
+    }
 }
