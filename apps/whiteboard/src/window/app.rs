@@ -264,7 +264,12 @@ impl App {
                 Heard::Ended(reason) => self.say(format!("The daemon ended this: {reason}")),
                 Heard::Away(reason) => self.away = reason.is_some(),
                 Heard::Lost(what) | Heard::Refused(what) => self.say(what),
-                Heard::Members => self.paint_people(),
+                Heard::Members => {
+                    self.paint_people();
+                    for member in self.sitting.members() {
+                        member.instances.iter().for_each(|one| self.people.on_name(*one, &member.name));
+                    }
+                }
                 Heard::CaughtUp | Heard::Nothing => {}
             }
         }

@@ -128,9 +128,7 @@ impl People {
         });
         person.heard = now;
         person.colour = colour;
-        if !name.is_empty() && person.name != name {
-            person.name = name.to_owned();
-        }
+        person.be_called(name);
         match live {
             Live::Pointer(at) => person.pointer = Some(at),
             Live::Gone => person.pointer = None,
@@ -157,6 +155,11 @@ impl People {
         None
     }
 
+    /// What somebody is called may be known only after they were heard.
+    pub(super) fn on_name(&mut self, instance: InstanceId, name: &str) {
+        self.all.get_mut(&instance).into_iter().for_each(|person| person.be_called(name));
+    }
+
     /// Forgets whom nobody has heard of; true while something fades.
     pub(super) fn tick(&mut self, now: Instant) -> bool {
         self.all.retain(|_, person| now.duration_since(person.heard) < FORGOTTEN);
@@ -179,6 +182,12 @@ impl Drawn {
 }
 
 impl Person {
+    fn be_called(&mut self, name: &str) {
+        if !name.is_empty() && self.name != name {
+            self.name = name.to_owned();
+        }
+    }
+
     fn is_finishing(&self) -> bool {
         self.stroke.as_ref().is_some_and(|drawn| drawn.finished.is_some())
     }
@@ -236,6 +245,18 @@ mod tests {
         assert!(people.iter().next().unwrap().stroke.is_none());
         people.tick(now + FORGOTTEN * 2);
         assert_eq!(people.iter().count(), 0);
+    }
+
+    #[test]
+    fn who_was_heard_before_their_name_was_known_is_called_by_it_then() {
+        let (mut people, ana) = (People::default(), InstanceId([1; 16]));
+        let pointer = Live::Pointer([1.0, 2.0]);
+        people.on_live(ana, Color32::RED, "", pointer, Instant::now(), InstanceId::NIL);
+        let names = |people: &People| people.iter().map(|person| person.name.clone()).collect::<Vec<_>>();
+        assert_eq!(names(&people), [""]);
+        people.on_name(ana, "ana");
+        people.on_name(ana, "");
+        assert_eq!(names(&people), ["ana"]);
     }
 
     #[test]
