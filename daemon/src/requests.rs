@@ -388,6 +388,14 @@ impl Caller<'_> {
                 node.set_availability(now, user, availability);
                 Answer::Done
             }
+            Request::SetIdle { idle } => {
+                node.set_idle(now, self.instance()?, idle);
+                Answer::Done
+            }
+            Request::SetSaying { text, lasts } => {
+                node.set_saying(now, user, &text, lasts);
+                Answer::Done
+            }
         };
         Ok(Some(answer))
     }

@@ -508,6 +508,12 @@ pub struct Person {
     pub addresses: Vec<String>,
     /// How available they are.
     pub status: Availability,
+    /// What they say of themselves beside it, fit for display; often nothing.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub saying: String,
+    /// Of the calling user: when that is over, ms since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub saying_until: Option<u64>,
     /// Whether the key was compared in person.
     pub verified: bool,
     /// Whether the user has blocked them.

@@ -357,6 +357,20 @@ pub enum Request {
         /// Shown to others as `status` by `who`.
         availability: Availability,
     },
+    /// Say whether somebody is at this program: a user is shown as away while nobody is at any of their programs that say so.
+    /// Needs an attachment. Answer: `done`.
+    SetIdle {
+        /// Nobody has touched a key for a while.
+        idle: bool,
+    },
+    /// Say something of oneself, which others see beside the status. Answer: `done`.
+    SetSaying {
+        /// What, of which [`crate::text::saying`] is kept; empty: nothing more.
+        text: String,
+        /// For so many seconds; none: until something else is said.
+        #[serde(default)]
+        lasts: Option<u32>,
+    },
 }
 
 fn yes() -> bool {

@@ -6,9 +6,21 @@
 /// The longest a label (a name of a user, a host or a room) may be, in bytes of UTF-8.
 pub const MAX_LABEL: usize = 64;
 
+/// The longest that what people say of themselves beside their status may be, in bytes of UTF-8: 60 letters of two bytes.
+pub const MAX_SAYING: usize = 120;
+
 /// A label fit for display and comparison: no control characters, no bidirectional overrides, no invisible
 /// padding, white space folded to single blanks, at most [`MAX_LABEL`] bytes. May come out empty.
 pub fn label(text: &str) -> String {
+    one_line(text, MAX_LABEL)
+}
+
+/// What somebody says of themselves, fit for display like a label, at most [`MAX_SAYING`] bytes.
+pub fn saying(text: &str) -> String {
+    one_line(text, MAX_SAYING)
+}
+
+fn one_line(text: &str, most: usize) -> String {
     let mut out = String::new();
     for word in text.split(|c: char| c.is_whitespace()) {
         let blank = usize::from(!out.is_empty());
@@ -21,7 +33,7 @@ pub fn label(text: &str) -> String {
         }
         out.push_str(&visible);
     }
-    while out.len() > MAX_LABEL {
+    while out.len() > most {
         out.pop();
     }
     out.truncate(out.trim_end().len());
@@ -79,6 +91,7 @@ mod tests {
         assert_eq!(label("\u{200b}\u{feff}"), "");
         assert_eq!(label("می\u{200c}خواهم"), "می\u{200c}خواهم");
         assert!(label(&"é".repeat(100)).len() <= MAX_LABEL);
+        assert_eq!(saying(&"é".repeat(100)).chars().count(), 60);
     }
 
     #[test]

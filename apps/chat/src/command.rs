@@ -14,7 +14,7 @@ use chalktalk_ipc::{
     request::{Availability, Mark},
 };
 use chalktalk_search::{BadQuery, Query};
-use jiff::Zoned;
+use jiff::{Zoned, civil::Time};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A command.
@@ -36,8 +36,8 @@ pub enum Command {
     Quit,
     /// Empty the view; nothing is deleted.
     Clear,
-    /// Say how available one is.
-    Status(Availability),
+    /// Say how available one is, and something beside it; nothing: show it.
+    Status(Status),
     /// Choose a message to copy.
     Copy,
     /// Show what to compare with a person to be sure of their key.
@@ -70,6 +70,40 @@ pub enum Command {
     Members,
     /// Find what was said, in all conversations.
     Search(String),
+}
+
+/// What one says of oneself.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Status {
+    /// How available one is, if that is said.
+    pub availability: Option<Availability>,
+    /// Something beside it, if that is said; empty: nothing more.
+    pub saying: Option<String>,
+    /// How long.
+    pub lasts: Option<Lasts>,
+}
+
+/// How long what is said lasts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Lasts {
+    /// So many minutes.
+    Minutes(u64),
+    /// Until the clock says this next.
+    Until(Time),
+}
+
+impl Lasts {
+    /// In milliseconds from now on.
+    pub fn from(self, now: &Zoned) -> Option<u64> {
+        match self {
+            Self::Minutes(minutes) => Some(minutes * 60_000),
+            Self::Until(time) => {
+                let today = now.with().time(time).build().ok()?;
+                let next = if today > *now { today } else { today.tomorrow().ok()? };
+                u64::try_from(next.timestamp().as_millisecond() - now.timestamp().as_millisecond()).ok()
+            }
+        }
+    }
 }
 
 /// What can be wanted otherwise.
@@ -115,7 +149,7 @@ pub const COMMANDS: [(&str, &str, &str); 30] = [
     ("/search", text_id!("args-search"), text_id!("command-search")),
     ("/members", "", text_id!("command-members")),
     ("/remove", text_id!("args-user"), text_id!("command-remove")),
-    ("/status", "online|away|busy", text_id!("command-status")),
+    ("/status", text_id!("args-status"), text_id!("command-status")),
     ("/favourite", "", text_id!("command-favourite")),
     ("/typing", "on|off", text_id!("command-typing")),
     ("/read-marks", "on|off", text_id!("command-read-marks")),
@@ -185,10 +219,7 @@ pub fn parse(line: &str) -> Line {
             Ok(_) => Line::Run(Command::Search(typed.to_owned())),
             Err(error) => Line::Wrong(wrong_query(error)),
         },
-        ("/status", word) => match availability(word) {
-            Some(availability) => Line::Run(Command::Status(availability)),
-            None => Line::Wrong(t!("wrong-status")),
-        },
+        ("/status", rest) => Line::Run(Command::Status(status(rest))),
         ("/typing", word) => setting("/typing", word, Setting::Typing),
         ("/read-marks", word) => setting("/read-marks", word, Setting::ReadMarks),
         ("/theme", word) => match word {
@@ -224,6 +255,52 @@ pub fn parse(line: &str) -> Line {
         _ => Line::Wrong(t!("wrong-command", name = name)),
     }
 }
+
+/// `busy in a meeting until 15:00`, `🍵 tea for 20m`, `away`, `clear`
+fn status(rest: &str) -> Status {
+    let (first, behind) = rest.split_once(' ').unwrap_or((rest, ""));
+    let (availability, text) = match availability(first) {
+        Some(availability) => (Some(availability), behind.trim()),
+        None => (None, rest),
+    };
+    match text {
+        "" => Status { availability, ..Status::default() },
+        "clear" => Status { availability, saying: Some(String::new()), lasts: None },
+        text => {
+            let (text, lasts) = lasting(text);
+            Status { availability, saying: Some(text.to_owned()), lasts }
+        }
+    }
+}
+
+/// How long what a text ends with says that it lasts. `for 20m` is not part of it; `until 15:00` is what others want to know.
+fn lasting(text: &str) -> (&str, Option<Lasts>) {
+    let Some((before, last)) = text.rsplit_once(' ') else { return (text, None) };
+    if let Some(before) = before.strip_suffix("for").map(str::trim_end).filter(|before| !before.is_empty()) {
+        let unit = last.chars().next_back().and_then(|unit| {
+            Some(match unit {
+                'm' => 1,
+                'h' => 60,
+                'd' => 24 * 60,
+                _ => return None,
+            })
+        });
+        let count = last.get(..last.len().saturating_sub(1)).and_then(|count| count.parse::<u64>().ok());
+        if let (Some(unit), Some(count @ 1..=MAX_LASTS)) = (unit, count) {
+            return (before, Some(Lasts::Minutes(count * unit)));
+        }
+    }
+    let clock = last
+        .split_once(':')
+        .and_then(|(hour, minute)| Time::new(hour.parse().ok()?, minute.parse().ok()?, 0, 0).ok());
+    match clock.filter(|_| before.ends_with("until")) {
+        Some(time) => (text, Some(Lasts::Until(time))),
+        None => (text, None),
+    }
+}
+
+/// Nobody says in the chat how they are for longer than so many days.
+const MAX_LASTS: u64 = 999;
 
 fn setting(name: &str, word: &str, make: fn(bool) -> Setting) -> Line {
     match word {
@@ -422,6 +499,8 @@ mod tests {
             blocked: false,
             changed: false,
             namesake: false,
+            saying: String::new(),
+            saying_until: None,
             me: false,
         }
     }
@@ -429,6 +508,12 @@ mod tests {
     #[test]
     fn lines_mean_what_they_say() {
         use Command::*;
+        let said = |availability, saying: Option<&str>, lasts| super::Status {
+            availability,
+            saying: saying.map(str::to_owned),
+            lasts,
+        };
+        let until = Lasts::Until(Time::constant(15, 0, 0, 0));
         for (line, meaning) in [
             ("hello /who", Line::Say("hello /who".into())),
             ("//who", Line::Say("/who".into())),
@@ -437,7 +522,14 @@ mod tests {
             ("/join #日本", Line::Run(Join("#日本".into()))),
             ("/msg ana hi there", Line::Run(Msg("ana hi there".into()))),
             ("/msg @ana", Line::Run(Msg("ana".into()))),
-            ("/status away", Line::Run(Status(Availability::Away))),
+            ("/status away", Line::Run(Status(said(Some(Availability::Away), None, None)))),
+            ("/status", Line::Run(Status(said(None, None, None)))),
+            ("/status tea for 2h", Line::Run(Status(said(None, Some("tea"), Some(Lasts::Minutes(120)))))),
+            ("/status waiting for tea", Line::Run(Status(said(None, Some("waiting for tea"), None)))),
+            (
+                "/status busy talk until 15:00",
+                Line::Run(Status(said(Some(Availability::Busy), Some("talk until 15:00"), Some(until)))),
+            ),
             ("/verify @Ana María", Line::Run(Verify("@Ana María".into()))),
             ("/verify ana same", Line::Run(Same("@ana".into()))),
             ("/verify lasame", Line::Run(Verify("@lasame".into()))),
@@ -469,7 +561,6 @@ mod tests {
             "/remove",
             "/join",
             "/msg",
-            "/status offline",
             "/typing maybe",
             "/theme blue",
             "/size 20",
@@ -478,6 +569,15 @@ mod tests {
         ] {
             assert!(matches!(parse(line), Line::Wrong(_)), "{line}");
         }
+    }
+
+    #[test]
+    fn until_is_the_next_time_that_the_clock_says_so() {
+        let now: jiff::Timestamp = "2026-11-25T14:05Z".parse().unwrap();
+        let now = now.to_zoned(jiff::tz::TimeZone::UTC);
+        let of = |hour, minute| Lasts::Until(Time::constant(hour, minute, 0, 0)).from(&now);
+        assert_eq!((of(15, 0), of(14, 5)), (Some(55 * 60_000), Some(24 * 3_600_000)));
+        assert_eq!(Lasts::Minutes(2).from(&now), Some(120_000));
     }
 
     #[test]

@@ -23,6 +23,7 @@ use std::{
     io,
     sync::mpsc::{Receiver, Sender, channel},
     thread,
+    time::Duration,
 };
 
 /// Older messages asked for at once: some screens full.
@@ -209,6 +210,8 @@ impl<P: Fn(Input) + Clone + Send + 'static> Asker<P> {
             Effect::Mark(user, mark) => self.mark(user, mark),
             Effect::MarkNamed(target, mark) => self.mark(self.client.find_person(&target)?.user, mark),
             Effect::Availability(availability) => self.client.set_availability(availability),
+            Effect::Saying(text, lasts) => self.client.set_saying(&text, lasts.map(Duration::from_millis)),
+            Effect::Idle(idle) => self.client.set_idle(idle),
             Effect::Publish { .. }
             | Effect::Copy(_)
             | Effect::KeepDraft(..)

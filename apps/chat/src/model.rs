@@ -232,6 +232,7 @@ impl Model {
                 self.warned = false;
                 self.flash = None;
                 self.effects.extend(FIRST_ASKED);
+                self.on_back();
             }
         }
         self.conversations.iter_mut().for_each(Conversation::settle);
@@ -449,9 +450,7 @@ impl Model {
                     c.clear();
                 }
             }
-            Command::Status(availability) => {
-                self.set_availability(availability);
-            }
+            Command::Status(status) => self.set_status(status),
             Command::Copy => self.select(),
             Command::Do(doing) => self.carry_out(doing),
             Command::Settings(change) => {
@@ -484,7 +483,10 @@ impl Model {
 
     fn who(&self) -> String {
         let line = |p: &Person| {
-            let (name, host, status) = (&p.name, &p.host, word(p.status));
+            let (name, host, mut status) = (&p.name, &p.host, word(p.status));
+            if !p.saying.is_empty() {
+                status = format!("{status} “{}”", p.saying);
+            }
             match trust::in_a_word(p) {
                 Some(thought) => {
                     t!("who-line-thought", name = name, host = host, status = status, thought = thought)
@@ -641,7 +643,8 @@ fn scrolled(row: u16, up: i32) -> u16 {
 }
 
 fn fit_for_display(person: Person) -> Person {
-    Person { name: text::label(&person.name), host: text::label(&person.host), ..person }
+    let (name, host) = (text::label(&person.name), text::label(&person.host));
+    Person { name, host, saying: text::saying(&person.saying), ..person }
 }
 
 /// How available somebody is, in a word.

@@ -16,7 +16,7 @@ use chalktalk_ipc::{
     event::{InstanceSummary, Person, Scope, SessionSummary},
     nway::AppSession,
     request::{Availability, SessionKind, Topic},
-    text::label,
+    text::{label, saying},
 };
 use serde::Serialize;
 use std::{
@@ -104,7 +104,7 @@ impl Fact for People {
     }
 
     fn for_people(&self, colour: bool) -> String {
-        let mut table = Table::new(["NAME", "HOST", "STATUS", "KEY", "ADDRESSES"]);
+        let mut table = Table::new(["NAME", "HOST", "STATUS", "KEY", "ADDRESSES", "SAYS"]);
         for person in &self.0 {
             table.row([
                 Cell::new(own_name(person), Style::Strong),
@@ -112,6 +112,7 @@ impl Fact for People {
                 availability(person.status),
                 key(person),
                 label_list(&person.addresses).into(),
+                saying(&person.saying).into(),
             ]);
         }
         let mut out = table.render(colour);
@@ -361,6 +362,8 @@ mod tests {
             blocked: n == 3,
             changed: n == 4,
             namesake: n == 5,
+            saying: if n == 2 { "in a meeting until 15:00".into() } else { String::new() },
+            saying_until: None,
             me,
         }
     }
@@ -386,13 +389,13 @@ mod tests {
     fn people_for_people() {
         let people = People(vec![person("ana", 1, true), person("bo\u{1b}[2J\u{202e}", 2, false)]);
         assert_snapshot!(people.for_people(false), @"
-        NAME       HOST          STATUS  KEY                 ADDRESSES
+        NAME       HOST          STATUS  KEY                 ADDRESSES            SAYS
         ana (you)  ana-laptop    online  @01010101           192.168.1.1 fe80::1
-        bo[2J      bo[2J-laptop  away    @02020202 verified  192.168.1.2 fe80::1
+        bo[2J      bo[2J-laptop  away    @02020202 verified  192.168.1.2 fe80::1  in a meeting until 15:00
         ");
         let marked = People([3, 4, 5].map(|n| person("cy", n, false)).into());
         assert_snapshot!(marked.for_people(false), @"
-        NAME  HOST       STATUS  KEY                 ADDRESSES
+        NAME  HOST       STATUS  KEY                 ADDRESSES            SAYS
         cy    cy-laptop  away    @03030303 blocked   192.168.1.3 fe80::1
         cy    cy-laptop  away    @04040404 changed   192.168.1.4 fe80::1
         cy    cy-laptop  away    @05050505 namesake  192.168.1.5 fe80::1

@@ -484,6 +484,25 @@ impl Client {
         self.request(Request::SetAvailability { availability }).map(drop)
     }
 
+    /// Says whether somebody is at this program. The user is away while nobody is at any of their programs that say so; a new
+    /// connection has said nothing yet.
+    ///
+    /// # Errors
+    /// As [`Client::request`].
+    pub fn set_idle(&self, idle: bool) -> Result<(), ClientError> {
+        self.request(Request::SetIdle { idle }).map(drop)
+    }
+
+    /// Says something of the user that others see beside their status (empty: nothing more), for this long or until something
+    /// else is said.
+    ///
+    /// # Errors
+    /// As [`Client::request`].
+    pub fn set_saying(&self, text: &str, lasts: Option<Duration>) -> Result<(), ClientError> {
+        let lasts = lasts.map(|lasts| lasts.as_secs().clamp(1, u64::from(u32::MAX)) as u32);
+        self.request(Request::SetSaying { text: text.to_owned(), lasts }).map(drop)
+    }
+
     /// Answers an `Event::Offer` (within 2 s). If it is accepted, [`Client::open`] the session then.
     ///
     /// # Errors

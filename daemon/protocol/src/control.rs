@@ -252,6 +252,15 @@ pub struct AppsItem {
     pub apps: Vec<(AppId, String)>,
 }
 
+/// What a user says of themselves beside their status.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct SayingItem {
+    /// Who.
+    pub user: UserId,
+    /// What; shown as [`chalktalk_ipc::text::saying`] leaves it.
+    pub text: String,
+}
+
 /// How a host hears another.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct NeighbourItem {
@@ -308,6 +317,9 @@ pub struct HostFrame {
     /// What its users have registered, if they tell.
     #[serde(default)]
     pub apps: Vec<AppsItem>,
+    /// What they say of themselves.
+    #[serde(default)]
+    pub sayings: Vec<SayingItem>,
 }
 
 /// A control frame of a session, ready to be sent.
@@ -413,6 +425,7 @@ mod tests {
             instances: Vec::new(),
             neighbours: Vec::new(),
             apps: Vec::new(),
+            sayings: Vec::new(),
         }
     }
 
@@ -432,6 +445,16 @@ mod tests {
             changed[at] ^= 1;
             assert_eq!(verified(&changed), None, "byte {at}");
         }
+    }
+
+    #[test]
+    fn what_an_earlier_version_does_not_tell_is_empty() {
+        let whole = rmp_serde::to_vec(&empty()).unwrap();
+        // The last field is an empty list, and the array has one field less.
+        let mut earlier = whole[..whole.len() - 1].to_vec();
+        let count = earlier.iter().position(|byte| *byte == 0xdc).map(|at| at + 2).unwrap();
+        earlier[count] -= 1;
+        assert_eq!(read::<HostFrame>(&earlier), Ok(empty()));
     }
 
     #[test]

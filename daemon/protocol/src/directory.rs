@@ -13,7 +13,7 @@ use crate::{
     seal::{Boot, Ring, mark},
     time::Instant,
 };
-use chalktalk_ipc::{HostId, SessionId, text};
+use chalktalk_ipc::{HostId, SessionId, UserId, text};
 use std::{
     collections::{BTreeMap, VecDeque},
     net::{IpAddr, SocketAddr},
@@ -405,6 +405,12 @@ impl Host {
         self.parts.iter().flatten().flat_map(|part| &part.apps)
     }
 
+    /// What a user of it says of themselves.
+    pub fn saying(&self, user: UserId) -> Option<&str> {
+        let mut items = self.parts.iter().flatten().flat_map(|part| &part.sayings);
+        items.find(|item| item.user == user).map(|item| item.text.as_str())
+    }
+
     /// How it hears `other`, as it said last.
     pub fn hears(&self, other: HostId) -> Option<&NeighbourItem> {
         self.parts.iter().flatten().flat_map(|part| &part.neighbours).find(|item| item.host == other)
@@ -440,5 +446,6 @@ fn same_facts(a: &HostFrame, b: &HostFrame) -> bool {
         && a.users == b.users
         && a.instances == b.instances
         && a.apps == b.apps
+        && a.sayings == b.sayings
         && a.sessions.iter().map(session).eq(b.sessions.iter().map(session))
 }

@@ -99,6 +99,7 @@ pub fn cut(key: &SigningKey, whole: HostFrame) -> Vec<Vec<u8>> {
         instances: vec![],
         neighbours: vec![],
         apps: vec![],
+        sayings: vec![],
         ..whole.clone()
     };
     let mut parts = vec![empty.clone()];
@@ -123,6 +124,7 @@ pub fn cut(key: &SigningKey, whole: HostFrame) -> Vec<Vec<u8>> {
     whole.instances.iter().for_each(|item| add(&mut parts, &|part| part.instances.push(item.clone())));
     whole.neighbours.iter().for_each(|item| add(&mut parts, &|part| part.neighbours.push(*item)));
     whole.apps.iter().for_each(|item| add(&mut parts, &|part| part.apps.push(item.clone())));
+    whole.sayings.iter().for_each(|item| add(&mut parts, &|part| part.sayings.push(item.clone())));
     let count = parts.len() as u8;
     let numbered = parts.into_iter().zip(0..).map(|(part, n)| HostFrame { part: n, parts: count, ..part });
     numbered.filter_map(|part| control::host_frame(key, &part)).collect()
@@ -145,7 +147,8 @@ fn size(frame: &HostFrame) -> usize {
 /// The part without what was put into it last.
 fn take_last(part: &mut HostFrame) -> HostFrame {
     let mut without = part.clone();
-    let _ = (without.apps.pop().is_some())
+    let _ = without.sayings.pop().is_some()
+        || without.apps.pop().is_some()
         || without.neighbours.pop().is_some()
         || without.instances.pop().is_some()
         || without.sealed.pop().is_some()
@@ -158,7 +161,7 @@ fn take_last(part: &mut HostFrame) -> HostFrame {
 mod tests {
     use super::*;
     use crate::{
-        control::{AppsItem, InstanceItem, UnverifiedHost},
+        control::{AppsItem, InstanceItem, SayingItem, UnverifiedHost},
         frame::Header,
     };
     use chalktalk_ipc::{AppId, InstanceId, SessionId, UserId};
@@ -224,16 +227,18 @@ mod tests {
             instances: (0..100).map(item).collect(),
             neighbours: vec![],
             apps: (0..20).map(apps).collect(),
+            sayings: (0..20).map(|n| SayingItem { user: UserId([n; 32]), text: "é".repeat(60) }).collect(),
         };
         let datagrams = cut(&SigningKey::from_bytes(&[1; 32]), whole.clone());
         assert!(datagrams.len() > 5);
-        let (mut seen, mut told) = (Vec::new(), Vec::new());
+        let (mut seen, mut told, mut said) = (Vec::new(), Vec::new(), Vec::new());
         for datagram in &datagrams {
             let (_, rest) = Header::parse(datagram).unwrap();
             let frame = UnverifiedHost::parse(rest).unwrap().verify().unwrap();
             seen.extend(frame.instances);
             told.extend(frame.apps);
+            said.extend(frame.sayings);
         }
-        assert_eq!((seen, told), (whole.instances, whole.apps));
+        assert_eq!((seen, told, said), (whole.instances, whole.apps, whole.sayings));
     }
 }

@@ -21,7 +21,7 @@ use crate::{
     session::retention::Holder,
 };
 use bytes::Bytes;
-use chalktalk_ipc::{HostId, InstanceId, OriginId, Position, SessionId, UserId};
+use chalktalk_ipc::{HostId, InstanceId, OriginId, Position, SessionId, UserId, request::Availability};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -103,6 +103,17 @@ pub struct ActivityRecord {
     pub expires: u64,
 }
 
+/// How available a local user is, and what they say beside it.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct StatusRecord {
+    /// How available they said they are.
+    pub availability: Availability,
+    /// What they say; empty: nothing.
+    pub saying: String,
+    /// When that is over, ms since 1970.
+    pub until: Option<u64>,
+}
+
 /// A record, read back.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Known {
@@ -142,6 +153,8 @@ pub enum Known {
     Stored(OriginId, u64),
     /// A host that is or was in a session; this host: when it was last here.
     Holder(SessionId, HostId, Holder),
+    /// How available a local user is, and what they say of themselves.
+    Status(UserId, StatusRecord),
 }
 
 /// A session.
@@ -197,6 +210,11 @@ pub fn resume(id: SessionId, origin: OriginId, incarnation: u64, hash: [u8; 16])
 /// Bytes that a local user's logs take on the disk.
 pub fn stored(origin: OriginId, bytes: u64) -> Record {
     (key(b'q', &[&origin.0]), pack(&bytes))
+}
+
+/// How available a local user is, and what they say of themselves.
+pub fn status(user: UserId, status: &StatusRecord) -> Record {
+    (key(b'v', &[&user.0]), pack(status))
 }
 
 /// A host that is or was in a session.
@@ -280,6 +298,7 @@ pub fn read(key: &[u8], value: &[u8]) -> Option<Known> {
         b'p' => Known::Positions(SessionId(id(0)?), user(16)?, unpack(value)?),
         b'w' => Known::Shown(SessionId(id(0)?), user(16)?, unpack(value)?),
         b'n' => Known::Number(SessionId(id(0)?), user(16)?, InstanceId(id(48)?), unpack(value)?),
+        b'v' => Known::Status(user(0)?, unpack(value)?),
         b'f' => {
             let epoch = u32::from_be_bytes(ids.get(32..36)?.try_into().ok()?);
             let log = LogId { origin: OriginId(id(16)?), epoch: Epoch(epoch) };

@@ -235,6 +235,50 @@ fn who_shares_a_daemon_is_offline_until_a_program_of_theirs_is_there() {
 }
 
 #[test]
+fn who_is_at_none_of_their_programs_is_away_unless_they_have_said_more() {
+    let mut world = World::new();
+    let ben = world.ben;
+    let status = |world: &World| world.node.who(ben)[0].status;
+    let (one, other, silent) = (world.attach(ben, None), world.attach(ben, None), world.attach(ben, None));
+    world.node.set_idle(world.now, one, true);
+    assert_eq!(status(&world), Availability::Away, "the others do not say");
+    world.node.set_idle(world.now, other, false);
+    assert_eq!(status(&world), Availability::Online);
+    world.node.set_idle(world.now, other, true);
+    assert_eq!(status(&world), Availability::Away);
+    world.node.set_availability(world.now, ben, Availability::Busy);
+    assert_eq!(status(&world), Availability::Busy, "said once, for all of them");
+    world.node.set_availability(world.now, ben, Availability::Online);
+    world.node.detach(world.now, one);
+    world.node.detach(world.now, other);
+    assert_eq!(status(&world), Availability::Online, "nobody says any more that they are away");
+    world.node.detach(world.now, silent);
+}
+
+#[test]
+fn what_somebody_says_of_themselves_is_over_when_they_said() {
+    let mut world = World::new();
+    let (ana, ben) = (world.ana, world.ben);
+    let said = |world: &World| world.node.who(ben)[0].saying.clone();
+    world.node.set_saying(world.now, ben, " \u{202e}tea\n time ", Some(60));
+    assert_eq!(said(&world), "tea time");
+    assert!(world.node.who(ben)[0].saying_until.is_some());
+    let seen = world.node.who(ana).into_iter().find(|person| person.user == ben).unwrap();
+    assert_eq!((seen.saying.as_str(), seen.saying_until), ("tea time", None), "when is for who said it");
+    world.now += Duration::from_secs(59);
+    world.node.handle_timeout(world.now);
+    assert_eq!(said(&world), "tea time");
+    assert!(world.node.poll_timeout().is_some_and(|at| at <= world.now + Duration::from_secs(1)));
+    world.now += Duration::from_secs(1);
+    world.node.handle_timeout(world.now);
+    assert_eq!(said(&world), "");
+    world.node.set_saying(world.now, ben, "for good", None);
+    world.now += Duration::from_secs(1_000_000);
+    world.node.handle_timeout(world.now);
+    assert_eq!(said(&world), "for good");
+}
+
+#[test]
 fn one_users_quota_is_not_anothers() {
     let mut world = World::new();
     let (ana, ben) = (world.ana, world.ben);

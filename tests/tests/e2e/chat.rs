@@ -8,6 +8,7 @@ pub(crate) const TESTS: &[Test] = tests![
     a_note_behind_a_text_is_told_apart_from_the_text,
     messages_are_edited_deleted_answered_and_reacted_to,
     polls_are_counted_and_dice_vouched_for,
+    what_one_says_of_oneself_is_seen_by_others_until_it_is_over,
     what_is_new_is_found_and_drafts_stay,
 ];
 
@@ -106,6 +107,35 @@ fn polls_are_counted_and_dice_vouched_for() {
         })
     };
     assert!(fell(&ana).is_some() && fell(&ana) == fell(&ben), "{:?}, {:?}", fell(&ana), fell(&ben));
+}
+
+fn what_one_says_of_oneself_is_seen_by_others_until_it_is_over() {
+    let (lab, mut daemons) = Lab::talking(2);
+    let [ana, ben] = two_terminals(&lab);
+    let seen = || {
+        let people = lab.host(2).facts(&["who"]);
+        let people = people.as_array().unwrap().clone();
+        let of_ana = people.into_iter().find(|person| person["name"] == "ana");
+        of_ana.map(|person| (person["status"].clone(), person["saying"].as_str().unwrap_or("").to_owned()))
+    };
+    ana.type_line("/status busy 🍵 in a meeting for 2h");
+    ana.await_text("You are busy: 🍵 in a meeting (until");
+    ben.await_text("🍵 in a meeting");
+    ben.type_line("/who @ana");
+    ben.await_text("“🍵 in a meeting”");
+    ben.picture("chat-status");
+    assert_eq!(seen(), Some(("busy".into(), "🍵 in a meeting".into())));
+    // It is the user's: it outlives the chat and the daemon.
+    ana.type_line("/quit");
+    daemons[0].stop();
+    daemons[0].restart();
+    wait::until(SOON, "ana to be back and busy", || {
+        seen() == Some(("busy".into(), "🍵 in a meeting".into()))
+    });
+    let again = Terminal::chat_in(lab.host(1), "again", "#lobby");
+    again.await_text("🍵 in a meeting");
+    again.type_line("/status online clear");
+    wait::until(SOON, "nothing more to be said", || seen() == Some(("online".into(), String::new())));
 }
 
 fn what_is_new_is_found_and_drafts_stay() {

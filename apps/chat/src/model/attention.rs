@@ -1,16 +1,18 @@
-//! How available one is, and what calls for attention: away when nothing is typed for long, no bell where one does not
+//! How available one is, and what calls for attention: whether somebody is at this chat, no bell where one does not
 //! want to be disturbed, conversations that one likes first.
 //!
-//! Invariant: what a person said of themselves is changed by nobody else; what this chat has set by itself ends with the
-//! next key.
+//! Invariant: what a person said of themselves is changed by nobody else. Whether they are away follows from all their
+//! programs, and is for the daemon to say.
 
 use super::{Effect, Model, Tone, word};
-use crate::conversation::Conversation;
 use crate::t;
+use crate::{command::Status, conversation::Conversation, transcript::moment};
 use chalktalk_ipc::{
     event::{Person, Scope},
     request::Availability,
+    text,
 };
+use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
 
 /// Who has not touched a key for so many milliseconds is away.
@@ -19,63 +21,76 @@ const IDLE: u64 = 10 * 60_000;
 /// How available this person is, as far as this chat has a part in it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Attention {
-    /// What the person has said.
+    /// What the person has just said, and others may not have heard.
     said: Option<Availability>,
     /// When they last did something here.
     active: u64,
-    /// Whether this chat has said that they are away.
+    /// Whether this chat has said that nobody is at it.
     idle: bool,
-    /// Whether it has said that they are back, and has not seen that others know.
-    back: bool,
 }
 
 impl Attention {
-    /// When the person is taken to be away.
+    /// When nobody is taken to be here.
     pub(super) fn due(&self) -> Option<u64> {
-        let counts = !self.idle && self.active > 0 && matches!(self.said, None | Some(Availability::Online));
-        counts.then_some(self.active + IDLE)
+        (!self.idle && self.active > 0).then_some(self.active + IDLE)
     }
 }
 
 impl Model {
-    /// The person says how available they are.
-    pub(super) fn set_availability(&mut self, availability: Availability) {
-        self.attention.said = Some(availability);
-        self.attention.idle = false;
-        self.effects.push(Effect::Availability(availability));
-        let text = match availability {
-            Availability::Busy => t!("status-told-quiet", status = word(availability)),
-            _ => t!("status-told", status = word(availability)),
+    /// The person says how available they are, and something beside it.
+    pub(super) fn set_status(&mut self, status: Status) {
+        if let Some(availability) = status.availability {
+            self.attention.said = Some(availability);
+            self.effects.push(Effect::Availability(availability));
+        }
+        let me = self.people.iter().find(|person| person.me);
+        let (mut saying, mut until) =
+            me.map_or((String::new(), None), |me| (me.saying.clone(), me.saying_until));
+        if let Some(text) = status.saying {
+            let now = moment(self.now).to_zoned(TimeZone::system());
+            let lasts = status.lasts.and_then(|lasts| lasts.from(&now));
+            (saying, until) = (text::saying(&text), lasts.map(|ms| self.now + ms));
+            self.effects.push(Effect::Saying(text, lasts));
+        }
+        let word = word(status.availability.or(self.my_status()).unwrap_or_default());
+        let until =
+            until.map(|until| moment(until).to_zoned(TimeZone::system()).strftime("%H:%M").to_string());
+        let told = match (saying.is_empty(), until) {
+            (true, _) if status.availability == Some(Availability::Busy) => {
+                t!("status-told-quiet", status = word)
+            }
+            (true, _) => t!("status-told", status = word),
+            (false, None) => t!("status-told-saying", status = word, saying = saying),
+            (false, Some(time)) => t!("status-told-until", status = word, saying = saying, time = time),
         };
-        self.flash = Some((Tone::Quiet, text));
+        self.flash = Some((Tone::Quiet, told));
     }
 
-    /// The person does something: who was taken to be away is back.
+    /// The person does something.
     pub(super) fn on_activity(&mut self) {
         self.attention.active = self.now;
-        let idle = std::mem::take(&mut self.attention.idle);
-        // Another chat of theirs may have taken them to be away.
-        let away = self.my_status() == Some(Availability::Away);
-        let chosen = matches!(self.attention.said, Some(Availability::Away | Availability::Busy));
-        if idle || away && !chosen && !self.attention.back {
-            self.attention.back = true;
-            self.effects.push(Effect::Availability(Availability::Online));
+        if std::mem::take(&mut self.attention.idle) {
+            self.effects.push(Effect::Idle(false));
         }
     }
 
     /// What others see of the person may have changed.
     pub(super) fn on_status(&mut self) {
-        self.attention.back = false;
+        self.attention.said = None;
+    }
+
+    /// A daemon that was away knows nothing of it yet.
+    pub(super) fn on_back(&mut self) {
+        if self.attention.active > 0 {
+            self.effects.push(Effect::Idle(self.attention.idle));
+        }
     }
 
     /// Time has passed without a key.
     pub(super) fn rest(&mut self) {
         if self.attention.due().is_some_and(|due| due <= self.now) {
             self.attention.idle = true;
-            // Whoever is busy, as another chat of theirs was told, stays it.
-            if self.my_status().is_none_or(|status| status == Availability::Online) {
-                self.effects.push(Effect::Availability(Availability::Away));
-            }
+            self.effects.push(Effect::Idle(true));
         }
     }
 
@@ -146,6 +161,9 @@ impl Model {
                 let addresses: Vec<String> = host.addresses.iter().map(ToString::to_string).collect();
                 let (status, addresses) = (word(host.status), addresses.join(", "));
                 lines.push(t!("profile-host", host = &host.host, status = status, addresses = addresses));
+                if !host.saying.is_empty() {
+                    lines.push(format!("“{}”", host.saying));
+                }
             }
             let shared = self.conversations.iter().filter(|c| c.summary.scope != Scope::Direct);
             let rooms: Vec<String> = shared
@@ -191,29 +209,37 @@ mod tests {
         effects(model)
     }
 
-    fn am(model: &mut Model, status: Availability, now: u64) {
-        model.update(Input::People(vec![person(1, "ana", "h", status)]), now);
-    }
-
     #[test]
-    fn who_types_nothing_for_long_is_away_until_the_next_key() {
+    fn who_types_nothing_for_long_is_not_there_until_the_next_key() {
         let mut model = rooms();
         let key = || Input::Act(Action::Newest);
-        let (away, online) =
-            (Effect::Availability(Availability::Away), Effect::Availability(Availability::Online));
         at(&mut model, key(), 1000);
         assert_eq!(model.next_tick(), Some(1000 + IDLE));
         assert_eq!(at(&mut model, Input::Tick, 999 + IDLE), []);
-        assert_eq!(at(&mut model, Input::Tick, 1000 + IDLE), std::slice::from_ref(&away));
+        assert_eq!(at(&mut model, Input::Tick, 1000 + IDLE), [Effect::Idle(true)]);
         assert_eq!(model.next_tick(), None);
-        assert_eq!(at(&mut model, key(), 2000 + IDLE), std::slice::from_ref(&online));
-        am(&mut model, Availability::Away, 3000 + IDLE);
-        assert_eq!(at(&mut model, key(), 4000 + IDLE), [online], "another chat has had no key");
-        typed(&mut model, "/status away");
-        act(&mut model, Action::Send);
-        assert_eq!(effects(&mut model), [away]);
-        assert_eq!(at(&mut model, key(), 5000 + IDLE), [], "said is said");
-        assert_eq!(model.next_tick(), None);
+        assert!(
+            at(&mut model, Input::Back, 1500 + IDLE).contains(&Effect::Idle(true)),
+            "it has to be told anew"
+        );
+        assert_eq!(at(&mut model, key(), 2000 + IDLE), [Effect::Idle(false)]);
+    }
+
+    #[test]
+    fn a_status_has_a_text_for_a_while() {
+        let mut model = rooms();
+        let mut said = |line: &str| {
+            typed(&mut model, line);
+            act(&mut model, Action::Send);
+            (effects(&mut model), model.flash.clone().unwrap().1)
+        };
+        let (busy, tea) = (Effect::Availability(Availability::Busy), "🍵 tea");
+        assert_eq!(said("/status 🍵 tea").0, [Effect::Saying(tea.into(), None)]);
+        let (effects, told) = said("/status busy 🍵 tea for 20m");
+        assert_eq!(effects, [busy, Effect::Saying(tea.into(), Some(20 * 60_000))]);
+        assert!(told.starts_with("You are busy: 🍵 tea (until "), "{told}");
+        assert_eq!(said("/status clear").0, [Effect::Saying(String::new(), None)]);
+        assert_eq!(said("/status").0, []);
     }
 
     #[test]

@@ -19,6 +19,8 @@ pub(crate) fn person(n: u8, name: &str, host: &str, status: Availability) -> Per
         blocked: false,
         changed: false,
         namesake: false,
+        saying: String::new(),
+        saying_until: None,
         me: n == 1,
     }
 }

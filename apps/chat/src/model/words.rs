@@ -347,6 +347,10 @@ pub enum Effect {
     Members(SessionId),
     /// Say how available one is.
     Availability(Availability),
+    /// Say something of oneself, for so many milliseconds perhaps.
+    Saying(String, Option<u64>),
+    /// Say whether nobody is at this chat.
+    Idle(bool),
     /// Find out what to compare with a person.
     Compare(String),
     /// Mark this key.

@@ -1,6 +1,10 @@
 //! The list of messages that were found, over everything else.
 
-use super::{screen::framed, theme::Theme, wrap::cut};
+use super::{
+    screen::{framed, headline},
+    theme::Theme,
+    wrap::cut,
+};
 use crate::{model::Model, t, transcript::moment};
 use chalktalk_ipc::text::{label, printable};
 use chalktalk_search::{Hit, Query};
@@ -32,11 +36,10 @@ pub(super) fn draw(frame: &mut Frame<'_>, model: &Model, theme: Theme, zone: &Ti
         if at == finding.chosen { line.style(theme.chosen()) } else { line }
     });
     let rows: Vec<Line<'_>> = rows.collect();
-    let title = format!(" {} ", t!("found-title", typed = cut(&label(&finding.typed), 30)));
-    let count = format!(" {} ", t!("found-count", n = finding.chosen + 1, all = finding.hits.len()));
-    let block = framed(theme)
-        .title(Span::styled(title, theme.accent()))
-        .title_bottom(Span::styled(count, theme.dim()));
+    let title = t!("found-title", typed = cut(&label(&finding.typed), 30));
+    let count = t!("found-count", n = finding.chosen + 1, all = finding.hits.len());
+    let block =
+        framed(theme).title(headline(&title, theme.accent())).title_bottom(headline(&count, theme.dim()));
     frame.render_widget(Clear, area);
     frame.render_widget(Paragraph::new(rows).block(block), area);
 }

@@ -1,6 +1,9 @@
 //! The keys and the commands, over everything else.
 
-use super::{screen::framed, theme::Theme};
+use super::{
+    screen::{framed, headline},
+    theme::Theme,
+};
 use crate::{
     keys::{Face, keys, signs, told_commands},
     t,
@@ -33,10 +36,10 @@ pub(super) fn draw(frame: &mut Frame<'_>, row: u16, theme: Theme) -> u16 {
     let hidden = (rows.len() as u16).saturating_sub(height.saturating_sub(2));
     let row = row.min(hidden);
     let title = if hidden > 0 { t!("help-title-scroll") } else { t!("help-title") };
-    let mut block = framed(theme).title(Span::styled(format!(" {title} "), theme.accent()));
+    let mut block = framed(theme).title(headline(&title, theme.accent()));
     if row < hidden {
-        let more = format!(" {} ", t!("help-more", n = hidden - row));
-        block = block.title_bottom(Span::styled(more, theme.accent()));
+        let more = t!("help-more", n = hidden - row);
+        block = block.title_bottom(headline(&more, theme.accent()));
     }
     frame.render_widget(Paragraph::new(rows).scroll((row, 0)).block(block), area);
     row
@@ -44,7 +47,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, row: u16, theme: Theme) -> u16 {
 
 fn rows(theme: Theme) -> Vec<Line<'static>> {
     let row = |key: String, about: String| {
-        let padding = " ".repeat(FIRST.saturating_sub(key.width()));
+        let padding = " ".repeat(FIRST.saturating_sub(key.width()).max(1));
         Line::from_iter([Span::styled(format!(" {key}{padding}"), theme.accent()), Span::raw(about)])
     };
     let mut rows: Vec<Line<'_>> = keys(Face::Terminal).map(|(key, about)| row(key, about)).collect();

@@ -290,9 +290,15 @@ fn draw_completions(frame: &mut Frame<'_>, above: Rect, input: Rect, model: &Mod
     let rows: Vec<Line<'_>> = rows.collect();
     let width = rows.iter().map(Line::width).max().unwrap_or(0) as u16 + 3;
     let area = Rect { x: input.x, y: above.bottom() - height, width: width.min(above.width), height };
-    let block = framed(theme).title(Span::styled(format!(" {} ", t!("completions-title")), theme.dim()));
+    let block = framed(theme).title(headline(&t!("completions-title"), theme.dim()));
     frame.render_widget(Clear, area);
     frame.render_widget(Paragraph::new(rows).block(block), area);
+}
+
+/// What stands in the frame. Frames would keep the marks of directions, for which a terminal has no place.
+pub(super) fn headline(text: &str, style: Style) -> Span<'static> {
+    let text: String = text.chars().filter(|c| !('\u{2066}'..='\u{2069}').contains(c)).collect();
+    Span::styled(format!(" {text} "), style)
 }
 
 pub(super) fn framed(theme: Theme) -> Block<'static> {

@@ -70,7 +70,10 @@ fn entries(model: &Model, theme: Theme, width: usize) -> Vec<Entry> {
     }
     entries.push(heading(&t!("sidebar-people"), theme));
     let marks = model.marks();
-    entries.extend(model.people.iter().map(|p| person(p, marks.get(&p.user).copied(), theme, width)));
+    for p in &model.people {
+        entries.push(person(p, marks.get(&p.user).copied(), theme, width));
+        entries.extend((!p.saying.is_empty()).then(|| saying(p, theme, width)));
+    }
     entries
 }
 
@@ -130,7 +133,7 @@ fn conversation(c: &Conversation, model: &Model, theme: Theme, width: usize) -> 
 
 fn person(p: &Person, mark: Option<&str>, theme: Theme, width: usize) -> Entry {
     let (dot, style) = theme.status(p.status);
-    let you = if p.me { " (you)" } else { "" };
+    let you = if p.me { format!(" {}", t!("sidebar-you")) } else { String::new() };
     let mark = mark.map(|mark| format!(" {mark}")).unwrap_or_default();
     let room = width.saturating_sub(3 + you.width() + mark.width());
     let name = cut(&p.name, room);
@@ -142,5 +145,11 @@ fn person(p: &Person, mark: Option<&str>, theme: Theme, width: usize) -> Entry {
         Span::styled(mark, if p.changed { theme.alarm() } else { theme.dim() }),
         Span::styled(format!(" {host}"), theme.dim()),
     ]);
+    Entry { line, action: (!p.me).then_some(Action::Talk(p.user)) }
+}
+
+/// What somebody says of themselves.
+fn saying(p: &Person, theme: Theme, width: usize) -> Entry {
+    let line = Line::styled(format!("   {}", cut(&p.saying, width.saturating_sub(3))), theme.dim());
     Entry { line, action: (!p.me).then_some(Action::Talk(p.user)) }
 }

@@ -1,7 +1,7 @@
 //! The quick switcher: letters, and where they may lead.
 
 use super::{
-    screen::{PROMPT, framed},
+    screen::{PROMPT, framed, headline},
     theme::Theme,
     wrap::cut,
 };
@@ -52,7 +52,6 @@ pub(super) fn draw(frame: &mut Frame<'_>, model: &Model, theme: Theme) {
         rows.push(Line::styled(format!(" {}", t!("switcher-none")), theme.dim()));
     }
     frame.render_widget(Clear, area);
-    let title = format!(" {} ", t!("switcher-title"));
-    let block = framed(theme).title(Span::styled(title, theme.accent()));
+    let block = framed(theme).title(headline(&t!("switcher-title"), theme.accent()));
     frame.render_widget(Paragraph::new(rows).block(block), area);
 }

@@ -327,6 +327,8 @@ fn person(name: &str) -> Person {
         blocked: false,
         changed: false,
         namesake: false,
+        saying: String::new(),
+        saying_until: None,
         me: false,
     }
 }

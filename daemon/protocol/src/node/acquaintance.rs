@@ -213,6 +213,8 @@ impl Node {
             host_id: host,
             addresses: vec![],
             status: Availability::Offline,
+            saying: String::new(),
+            saying_until: None,
             verified: known.is_some_and(people::Person::is_verified),
             blocked: known.is_some_and(people::Person::is_blocked),
             changed: known.is_some_and(people::Person::is_changed),

@@ -20,7 +20,7 @@ use chalktalk_ipc::{
         Belonging, InstanceSummary, InterfaceStatus, Member, Membership, Person, Scope, SessionKey,
         SessionSummary, Status, Warning,
     },
-    request::{Availability, Role},
+    request::Role,
     text,
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -35,6 +35,8 @@ impl Node {
             host_id: self.host,
             addresses: self.own_addresses(),
             status: self.availability(*user),
+            saying: self.saying(*user).to_owned(),
+            saying_until: local.status.until.filter(|_| *user == me),
             verified: *user == me,
             blocked: false,
             changed: false,
@@ -61,6 +63,8 @@ impl Node {
                     host_id: id,
                     addresses: addresses.clone(),
                     status: item.availability,
+                    saying: host.saying(author.user).map(text::saying).unwrap_or_default(),
+                    saying_until: None,
                     verified: is(people::Person::is_verified) || author.user == me,
                     blocked: is(people::Person::is_blocked),
                     changed: is(people::Person::is_changed),
@@ -70,16 +74,6 @@ impl Node {
             }
         }
         people
-    }
-
-    /// How available a local user is. Who shares the daemon with others is there while an app or the agent is.
-    pub(super) fn availability(&self, user: UserId) -> Availability {
-        let Some(local) = self.users.get(&user) else { return Availability::Offline };
-        let attached = |instance: &super::Instance| instance.user == user && instance.role == Role::App;
-        match !self.is_shared() || local.agent.is_some() || self.instances.values().any(attached) {
-            true => local.availability,
-            false => Availability::Offline,
-        }
     }
 
     /// A user's instances on this host, or those of the whole LAN. Other users of this host keep theirs to themselves.

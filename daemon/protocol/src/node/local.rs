@@ -8,7 +8,7 @@ use chalktalk_ipc::{
     Answer, AppId, Event, FailReason, InstanceId, MAX_VOLATILE, Position, Refusal, RefusalCode, SessionId,
     UserId,
     batch::{Class, Outgoing, PublishHead},
-    request::{Availability, From, LaunchOutcome, RegisteredApp, Role, Topic},
+    request::{From, LaunchOutcome, RegisteredApp, Role, Topic},
 };
 use rand_core::Rng;
 use std::time::Duration;
@@ -85,7 +85,8 @@ impl Node {
         self.attached += 1;
         let (sessions, unheard) = Default::default();
         let order = self.attached;
-        self.instances.insert(id, Instance { user, app: app.clone(), pid, role, sessions, unheard, order });
+        self.instances
+            .insert(id, Instance { user, app: app.clone(), pid, role, sessions, unheard, order, idle: None });
         if role == Role::App {
             self.users.get_mut(&user).map(|local| local.closed.remove(&app));
             self.changed.insert(Topic::Instances);
@@ -324,17 +325,6 @@ impl Node {
         let need = self.launcher.on_failed(user, launch, FailReason::LaunchFailed, detail, now);
         need.into_iter().for_each(|need| self.on_need(need));
         self.settle();
-    }
-
-    /// A user says how available they are.
-    pub fn set_availability(&mut self, now: Instant, user: UserId, availability: Availability) {
-        self.at(now);
-        if let Some(local) = self.users.get_mut(&user) {
-            local.availability = availability;
-            // Not at once: a program that says so all the time must not fill the network.
-            self.heartbeat.on_change(now);
-            self.changed.insert(Topic::Who);
-        }
     }
 
     /// An instance publishes a batch.

@@ -27,6 +27,7 @@ mod refusing;
 mod restoring;
 mod retention;
 mod sending;
+mod status;
 mod together;
 
 use crate::{
@@ -43,7 +44,7 @@ use crate::{
     paths::{Mode, Paths},
     people::People,
     probe::Probing,
-    records::{self},
+    records::{self, StatusRecord},
     seal::{Boot, Nonces, Replays, Ring},
     session::{Session, delivery::Outcome},
     signatures::Signatures,
@@ -54,7 +55,7 @@ use crate::{
 use bytes::Bytes;
 use chalktalk_ipc::{
     AppId, Event, HostId, InstanceId, OriginId, SessionId, UserId,
-    request::{Availability, RegisteredApp, Role, SessionKind, Topic},
+    request::{RegisteredApp, Role, SessionKind, Topic},
 };
 use ed25519_dalek::SigningKey;
 use rand_core::{Rng, SeedableRng};
@@ -92,7 +93,7 @@ struct LocalUser {
     origin_key: SigningKey,
     certificate: Certificate,
     author: Author,
-    availability: Availability,
+    status: StatusRecord,
     agent: Option<Agent>,
     /// Secrets shared with other users.
     secrets: BTreeMap<UserId, Zeroizing<[u8; 32]>>,
@@ -119,6 +120,8 @@ struct Instance {
     /// Sessions it was detached from or refused in, and may not have heard of that: what it publishes there is dropped.
     unheard: BTreeSet<SessionId>,
     order: u64,
+    /// Whether nobody is at it, if it says so.
+    idle: Option<bool>,
 }
 
 /// A batch handed to the store, and how far it brings which log.
@@ -182,6 +185,8 @@ pub struct Node {
     strangers: Strangers,
     /// Whom each local user knows.
     people: BTreeMap<UserId, People>,
+    /// What local users said of themselves before this life, until they come.
+    statuses: BTreeMap<UserId, StatusRecord>,
     inviting: inviting::Inviting,
     probing: Probing,
     together: together::Together,
@@ -242,6 +247,7 @@ impl Node {
             budgets: Budgets::default(),
             strangers: Strangers::default(),
             people: BTreeMap::new(),
+            statuses: BTreeMap::new(),
             inviting: inviting::Inviting::default(),
             probing: Probing::default(),
             together: together::Together::default(),
@@ -316,7 +322,7 @@ impl Node {
                 origin_key,
                 certificate,
                 author,
-                availability: Availability::Online,
+                status: self.statuses.remove(&user).unwrap_or_default(),
                 agent: None,
                 secrets: BTreeMap::new(),
                 closed: BTreeSet::new(),
@@ -397,6 +403,7 @@ impl Node {
         self.send_invitations();
         self.answer_probes();
         self.time_together();
+        self.time_sayings();
         self.time_retention();
         self.beat(false);
         self.settle();
@@ -417,6 +424,7 @@ impl Node {
             self.inviting.next_timeout(),
             self.probing.next_timeout(),
             self.together.next_timeout(),
+            self.next_saying(),
             self.directory.next_timeout(),
             self.launcher.next_timeout(),
         ];

@@ -82,6 +82,7 @@ impl Node {
             sealed,
             neighbours: if leave { vec![] } else { self.directory.neighbours(now) },
             apps: if leave { vec![] } else { self.apps_told() },
+            sayings: if leave { vec![] } else { self.sayings_told() },
         }
     }
 

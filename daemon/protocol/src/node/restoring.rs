@@ -53,6 +53,7 @@ impl Node {
                 Known::Resume(session, origin, life, hash) if self.clean && is_former(*life) => {
                     self.resumes.insert((*session, *origin), *hash);
                 }
+                Known::Status(user, status) => drop(self.statuses.insert(*user, status.clone())),
                 Known::Stored(origin, bytes) => self.written.restore(*origin, *bytes),
                 _ => {}
             }
