@@ -331,7 +331,23 @@ pub fn frame<T: Serialize>(kind: Kind, session: SessionId, body: &T) -> Vec<u8> 
 
 /// Decodes a control body.
 pub fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Malformed> {
-    rmp_serde::from_slice(body).map_err(|_| Malformed::Body)
+    match rmp_serde::from_slice(body) {
+        Err(rmp_serde::decode::Error::LengthMismatch(known)) => {
+            let cut = first_fields(body, known).ok_or(Malformed::Body)?;
+            rmp_serde::from_slice(&cut).map_err(|_| Malformed::Body)
+        }
+        read => read.map_err(|_| Malformed::Body),
+    }
+}
+
+/// A body as if it had only so many fields: those behind them are of a later version (P130).
+fn first_fields(body: &[u8], fields: u32) -> Option<Vec<u8>> {
+    let mut rest = body;
+    rmp::decode::read_array_len(&mut rest).ok().filter(|all| *all > fields)?;
+    let mut out = Vec::with_capacity(body.len());
+    rmp::encode::write_array_len(&mut out, fields).ok()?;
+    out.extend_from_slice(rest);
+    Some(out)
 }
 
 /// Bytes that a host frame has for its body besides the key and the signature.
@@ -455,6 +471,21 @@ mod tests {
         let count = earlier.iter().position(|byte| *byte == 0xdc).map(|at| at + 2).unwrap();
         earlier[count] -= 1;
         assert_eq!(read::<HostFrame>(&earlier), Ok(empty()));
+    }
+
+    #[test]
+    fn what_a_later_version_tells_beyond_that_is_skipped() {
+        let mut later = rmp_serde::to_vec(&empty()).unwrap();
+        let count = later.iter().position(|byte| *byte == 0xdc).map(|at| at + 2).unwrap();
+        later[count] += 2;
+        // A map and a text.
+        later.extend([0x81, 0x01, 0x02, 0xa1, b'x']);
+        assert_eq!(read::<HostFrame>(&later), Ok(empty()));
+        later[count] -= 3;
+        assert_eq!(read::<HostFrame>(&later), Ok(empty()), "and what is behind the last field is nothing");
+        // Within the fields nothing is skipped.
+        let malformed = rmp_serde::to_vec(&(rmp_serde::to_vec(&empty()).unwrap(), 1)).unwrap();
+        assert_eq!(read::<HostFrame>(&malformed), Err(Malformed::Body));
     }
 
     #[test]
