@@ -3,6 +3,7 @@
 //! Invariant: lines are sorted by [`Order`] and no message stands twice, however often and by whatever way it comes. What
 //! is shown follows from the set of messages at hand, not from the order in which they came.
 
+mod calls;
 mod filter;
 mod line;
 mod marks;
@@ -15,12 +16,14 @@ mod convergence;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub use calls::{OPEN_FOR, Standing};
 pub use filter::Filter;
 pub use line::{Body, Line, Order, Own, Said, Tone, harmless};
 pub use marks::{Deed, Fate};
 pub use viewing::{InView, Measure};
 
 use crate::{editor::Editor, model::Me};
+use calls::Calls;
 use chalktalk_client::{Message, chat::Saying};
 use chalktalk_ipc::{
     OriginId, Position, SessionId, UserId,
@@ -134,6 +137,9 @@ pub struct Conversation {
     marks: Marks,
     readers: Readers,
     sight: Sight,
+    calls: Calls,
+    /// The clock, when something happened last.
+    now: u64,
     /// What of others has been in view, in the latest of each log.
     seen: BTreeMap<(OriginId, u32), (u64, u16)>,
     /// Messages whose marks have changed.
@@ -193,6 +199,8 @@ impl Conversation {
             marks: Marks::default(),
             readers: Readers::default(),
             sight: Sight::default(),
+            calls: Calls::default(),
+            now: 0,
             seen: BTreeMap::new(),
             touched: BTreeSet::new(),
             progress: Progress::default(),
@@ -321,8 +329,9 @@ impl Conversation {
         self.marks.fate(position, author)
     }
 
-    /// Lets lines show what has become of them.
-    pub fn settle(&mut self) {
+    /// Lets lines show what has become of them by now.
+    pub fn settle(&mut self, now: u64) {
+        self.now = now;
         let touched = std::mem::take(&mut self.touched);
         if touched.is_empty() {
             return;
@@ -500,6 +509,7 @@ impl Conversation {
     fn insert(&mut self, line: Line) {
         if let Err(at) = self.lines.binary_search_by_key(&line.order, |line| line.order) {
             self.touched.extend(line.order.position());
+            self.calls.note(&line);
             self.lines.insert(at, line);
         }
     }

@@ -3,7 +3,10 @@
 //! Invariant: what is wrong with a command is said with an example of a right one.
 
 use crate::{t, text_id};
-use chalktalk_client::chat::{MAX_EMOJI, POLL_ANSWERS};
+use chalktalk_client::{
+    chat::{MAX_EMOJI, POLL_ANSWERS},
+    location,
+};
 use chalktalk_ipc::text::label;
 
 /// Something to do with messages.
@@ -27,6 +30,14 @@ pub enum Doing {
     Roll(u32, u32),
     /// Say something that all should see.
     Announce(String),
+    /// Call for help, with this, from here if not from where the person is to be found.
+    Call(String, Option<String>),
+    /// Come to help with the newest call, or not after all.
+    Come,
+    /// Say that one was helped.
+    Thank,
+    /// Where the person is to be found; nothing: show it.
+    Location(Option<String>),
     /// Who has the newest message of one's own.
     WhoHas,
     /// Words that count as a mention.
@@ -49,7 +60,7 @@ pub enum Part {
 }
 
 /// Name, arguments and purpose, in the order in which they are offered.
-pub const COMMANDS: [(&str, &str, &str); 11] = [
+pub const COMMANDS: [(&str, &str, &str); 15] = [
     ("/reply", text_id!("args-text"), text_id!("command-reply")),
     ("/react", ":+1:", text_id!("command-react")),
     ("/topic", text_id!("args-name"), text_id!("command-topic")),
@@ -59,6 +70,10 @@ pub const COMMANDS: [(&str, &str, &str); 11] = [
     ("/vote", text_id!("args-number"), text_id!("command-vote")),
     ("/roll", "[2d6]", text_id!("command-roll")),
     ("/announce", text_id!("args-text"), text_id!("command-announce")),
+    ("/help-wanted", text_id!("args-help-wanted"), text_id!("command-help-wanted")),
+    ("/coming", "", text_id!("command-coming")),
+    ("/helped", "", text_id!("command-helped")),
+    ("/location", text_id!("args-location"), text_id!("command-location")),
     ("/who-has", "", text_id!("command-who-has")),
     ("/watch", text_id!("args-words"), text_id!("command-watch")),
 ];
@@ -88,6 +103,11 @@ pub fn parse(name: &str, rest: &str) -> Option<Result<Doing, String>> {
         },
         "/roll" => dice(if rest.is_empty() { "1d6" } else { rest }),
         "/announce" => text(format!("/announce {}", t!("example-announce")), Doing::Announce),
+        "/help-wanted" => call(rest),
+        "/coming" if rest.is_empty() => Ok(Doing::Come),
+        "/helped" if rest.is_empty() => Ok(Doing::Thank),
+        "/location" if rest.is_empty() => Ok(Doing::Location(None)),
+        "/location" => place(rest).map(|at| Doing::Location(Some(at))),
         "/who-has" if rest.is_empty() => Ok(Doing::WhoHas),
         "/watch" => Ok(Doing::Watch(rest.split_whitespace().map(str::to_owned).take(MAX_WATCHED).collect())),
         _ => return None,
@@ -111,6 +131,18 @@ fn poll(rest: &str) -> Result<Doing, String> {
         true => Ok(Doing::Poll(question, answers)),
         false => Err(t!("wrong-poll")),
     }
+}
+
+/// `[with what] [| where]`.
+fn call(rest: &str) -> Result<Doing, String> {
+    match rest.rsplit_once('|') {
+        Some((what, at)) => Ok(Doing::Call(what.trim().to_owned(), Some(place(at)?))),
+        None => Ok(Doing::Call(rest.to_owned(), None)),
+    }
+}
+
+fn place(text: &str) -> Result<String, String> {
+    location::read(text).ok_or_else(|| t!("wrong-location", most = location::MAX_LOCATION))
 }
 
 fn dice(rest: &str) -> Result<Doing, String> {
@@ -141,6 +173,9 @@ mod tests {
             ("/vote", "2", Doing::Vote(1)),
             ("/roll", "", Doing::Roll(1, 6)),
             ("/roll", "D20", Doing::Roll(1, 20)),
+            ("/help-wanted", "", Doing::Call(String::new(), None)),
+            ("/help-wanted", "a|b | Room  4", Doing::Call("a|b".into(), Some("Room 4".into()))),
+            ("/location", "Room 4", Doing::Location(Some("Room 4".into()))),
             ("/watch", "tea coffee", Doing::Watch(vec!["tea".into(), "coffee".into()])),
         ] {
             assert_eq!(parse(name, rest), Some(Ok(meaning)), "{name} {rest}");
@@ -154,6 +189,7 @@ mod tests {
             ("/roll", "0d6"),
             ("/roll", "99999999999d6"),
             ("/announce", ""),
+            ("/help-wanted", "dark |"),
         ] {
             assert!(matches!(parse(name, rest), Some(Err(_))), "{name} {rest}");
         }

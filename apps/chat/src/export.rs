@@ -106,7 +106,7 @@ fn told(session: &SessionSummary, mut messages: Vec<Message>, me: UserId) -> Con
     messages.sort_unstable_by_key(|message| (message.stamp, message.position));
     let mut c = Conversation::new(session.clone(), Vec::new());
     c.on_past(&messages, None, me);
-    c.settle();
+    c.settle(0);
     c
 }
 

@@ -36,6 +36,8 @@ pub struct Kept {
     pub settings: Settings,
     /// Conversations that are listed first.
     pub favourites: BTreeSet<SessionId>,
+    /// Where the person is to be found: kept where the command line finds it too.
+    pub location: Option<String>,
 }
 
 /// What a person can want otherwise.
@@ -125,6 +127,7 @@ impl Keep {
         let favourites = read(&self.folder.join(FAVOURITES)).unwrap_or_default();
         Kept {
             favourites: favourites.lines().filter_map(|session| session.parse().ok()).collect(),
+            location: None,
             drafts: files.filter_map(draft).collect(),
             watched: watched.lines().map(str::to_owned).collect(),
             settings: Settings::read(&read(&self.folder.join(SETTINGS)).unwrap_or_default()),

@@ -14,7 +14,7 @@ pub enum Face {
 }
 
 /// Keys, what they do, and where they do it if not everywhere. What is named by its id is said in the language of the chat.
-const KEYS: [(&str, &str, Option<Face>); 22] = [
+const KEYS: [(&str, &str, Option<Face>); 24] = [
     (text_id!("key-enter"), text_id!("keys-send"), None),
     (text_id!("key-new-line"), text_id!("keys-new-line"), Some(Face::Terminal)),
     (text_id!("key-new-line-window"), text_id!("keys-new-line"), Some(Face::Window)),
@@ -25,6 +25,8 @@ const KEYS: [(&str, &str, Option<Face>); 22] = [
     (text_id!("key-page"), text_id!("keys-scroll"), None),
     (text_id!("key-esc"), text_id!("keys-newest"), None),
     ("F2", text_id!("keys-choose"), None),
+    ("F8", text_id!("keys-call"), None),
+    ("F9", text_id!("keys-come"), None),
     ("Ctrl-K", text_id!("keys-switcher"), None),
     ("Alt-U", text_id!("keys-new"), None),
     ("Alt-A", text_id!("keys-unread"), None),

@@ -216,6 +216,7 @@ impl<P: Fn(Input) + Clone + Send + 'static> Asker<P> {
             | Effect::Copy(_)
             | Effect::KeepDraft(..)
             | Effect::KeepWatched(_)
+            | Effect::KeepLocation(_)
             | Effect::KeepAlways(_)
             | Effect::KeepSettings(_)
             | Effect::KeepFavourites(_)

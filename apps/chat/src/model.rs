@@ -5,6 +5,7 @@
 
 mod attention;
 mod files;
+mod help;
 mod holders;
 mod invitations;
 mod news;
@@ -32,8 +33,9 @@ use crate::{
     keep::Settings,
     t,
 };
+use chalktalk_client::chat::Saying;
 use chalktalk_ipc::{
-    HostId, SessionId,
+    HostId, SessionId, UserId,
     event::{InvitationSummary, Person, SessionSummary, Warning},
     nway::{AppSession, OwnedApp},
     request::Availability,
@@ -107,6 +109,12 @@ pub struct Model {
     sure: Option<Order>,
     /// Words that count as mentions, in lower case.
     pub watched: Vec<String>,
+    /// Where the person is to be found.
+    location: Option<String>,
+    /// A call for help that waits for the lobby to open.
+    calling: Option<Saying>,
+    /// When somebody's call for help rang last.
+    rang: BTreeMap<UserId, u64>,
     /// Where secrets come from, and how many there were.
     chance: [u8; 32],
     drawn: u64,
@@ -154,6 +162,9 @@ impl Model {
             drafts: BTreeMap::new(),
             sure: None,
             watched: Vec::new(),
+            location: None,
+            calling: None,
+            rang: BTreeMap::new(),
             chance: [0; 32],
             drawn: 0,
             thrown: BTreeMap::new(),
@@ -203,6 +214,7 @@ impl Model {
                 self.files.always = kept.always;
                 self.settings = kept.settings;
                 self.favourites = kept.favourites;
+                self.location = kept.location;
                 self.watched = kept.watched.iter().map(|word| word.to_lowercase()).collect();
             }
             Input::Event(event) => self.on_event(event),
@@ -235,7 +247,7 @@ impl Model {
                 self.on_back();
             }
         }
-        self.conversations.iter_mut().for_each(Conversation::settle);
+        self.conversations.iter_mut().for_each(|c| c.settle(now));
         self.seek();
         self.keep_draft();
         self.want_registry();
@@ -330,6 +342,7 @@ impl Model {
                 Line::Say(_) => {}
                 Line::Wrong(why) => self.alarm(&why),
             },
+            Action::Call => self.begin_call(),
             Action::New => self.go_to_new(),
             Action::Unread => self.go_to_unread(),
             Action::Switcher => self.open_switcher(),

@@ -3,13 +3,13 @@
 //! Invariant: what a face need not do itself is done here, and the same for every face.
 
 use crate::{
-    keep::Keep,
+    keep::{Keep, Kept},
     link::Link,
     model::{Effect, Input, Me, Model},
     place::{self, Opening},
     t,
 };
-use chalktalk_client::{Client, ClientError, Events};
+use chalktalk_client::{Client, ClientError, Events, location};
 use chalktalk_ipc::request::{From, Topic};
 use jiff::Timestamp;
 use std::{io, time::Duration};
@@ -58,7 +58,7 @@ impl Sitting {
         let opened = client.open(summary.session, From::Saved)?;
         client.watch(&[Topic::Who, Topic::Sessions, Topic::Invitations, Topic::Warnings])?;
         let keep = Keep::of_user();
-        let kept = keep.as_ref().map(Keep::load).unwrap_or_default();
+        let kept = Kept { location: location::load(), ..keep.as_ref().map(Keep::load).unwrap_or_default() };
         let mut model = Model::new(me);
         model.seed(chance()?);
         model.update(Input::Kept(kept), now());
@@ -82,6 +82,11 @@ impl Sitting {
                 Effect::KeepFavourites(sessions) => self.keep(|keep| keep.favourites(&sessions)),
                 Effect::KeepSettings(settings) => self.keep(|keep| keep.settings(settings)),
                 Effect::KeepWatched(words) => self.keep(|keep| keep.watched(&words)),
+                Effect::KeepLocation(at) => {
+                    if let Err(e) = location::store(&at) {
+                        self.model.update(Input::Failed(t!("location-lost", reason = e.to_string())), now());
+                    }
+                }
                 Effect::Quit | Effect::Copy(_) | Effect::Bell => left.push(effect),
                 other => self.link.carry_out(other),
             }

@@ -4,7 +4,7 @@
 
 use crate::{
     card::{self, Card},
-    conversation::{Body, Conversation, Delivery, Line, Own, Said, Writing, harmless},
+    conversation::{Body, Conversation, Delivery, Line, Own, Said, Standing, Writing, harmless},
     model::{Model, quote},
     t, texts,
     transcript::moment,
@@ -91,6 +91,11 @@ pub fn words(said: &Said, name: &str) -> String {
         _ if said.fate.deleted => t!("deleted"),
         _ if said.action => format!("{topic}{name} {}", said.text),
         Kind::Announce => format!("📢 {topic}{}", said.text),
+        Kind::Call { at, what } => {
+            let said = t!("call-in", at = label(at));
+            let what = if what.is_empty() { String::new() } else { format!(": {}", harmless(what)) };
+            format!("🆘 {topic}{said}{what}")
+        }
         Kind::Poll { question, .. } => format!("📊 {topic}{}", harmless(question)),
         Kind::Unknown(kind) => format!("{topic}{}\n{}", said.text, t!("newer-kind", kind = kind)),
         _ => format!("{topic}{}", said.text),
@@ -131,6 +136,26 @@ pub fn poll(said: &Said, me: UserId) -> Option<(Vec<Answer>, usize)> {
     };
     Some((answers.iter().enumerate().map(answer).collect(), said.fate.votes.len()))
 }
+
+/// How it stands with a call for help, and who comes; nothing of one that another took the place of.
+pub fn call(c: &Conversation, line: &Line) -> Option<(String, Weight)> {
+    let (standing, said) = (c.standing(line)?, line.said()?);
+    let names: Vec<String> = said.fate.coming.iter().take(MAX_NAMES).map(|user| c.name_of(*user)).collect();
+    let (n, others) = (said.fate.coming.len(), said.fate.coming.len() - names.len());
+    let names = names.join(", ");
+    let names = if others > 0 { t!("list-and-more", list = names, n = others) } else { names };
+    Some(match standing {
+        Standing::Replaced => return None,
+        Standing::Over => (t!("call-over"), Weight::Weak),
+        Standing::Helped if n == 0 => (t!("call-helped"), Weight::Weak),
+        Standing::Helped => (t!("call-helped-by", names = names), Weight::Weak),
+        Standing::Open if n == 0 => (t!("call-open"), Weight::Alarm),
+        Standing::Open => (t!("call-coming", n = n, names = names), Weight::Good),
+    })
+}
+
+/// So many of those who come to help are named.
+const MAX_NAMES: usize = 20;
 
 /// Reactions, those of most people first, and how many kinds of them there are no place for.
 pub fn reactions(said: &Said) -> (Vec<(&str, &BTreeSet<UserId>)>, usize) {

@@ -2,6 +2,7 @@
 //!
 //! The doc comments here are the help texts, the man pages and the completions; there is no second list.
 
+use chalktalk_client::location;
 use chalktalk_ipc::{AppId, SessionId, Target, request};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::{path::PathBuf, str::FromStr, time::Duration};
@@ -125,6 +126,11 @@ pub(crate) enum Command {
     /// that does not exist is created. Messages are never dropped: when the network is slower than the input,
     /// reading waits.
     Send(Send),
+    /// Ask everybody on the network to come and help
+    ///
+    /// The call stands in #lobby, with who is coming, until you say there that you were helped, or for an hour. Where you are is read from
+    /// ~/.config/chalktalk/location ($XDG_CONFIG_HOME), else from /etc/chalktalk/location; --at says it once.
+    HelpWanted(HelpWanted),
     /// Show past messages, the oldest first
     ///
     /// On a terminal as text, otherwise one JSON object a line: session, origin, epoch, seq, index, user, name,
@@ -441,6 +447,22 @@ pub(crate) struct Send {
     pub(crate) timeout: Duration,
     #[command(flatten)]
     pub(crate) app: App,
+}
+
+/// With what help is wanted, and where.
+#[derive(Args, Debug)]
+pub(crate) struct HelpWanted {
+    /// With what
+    #[arg(default_value = "", hide_default_value = true)]
+    pub(crate) what: String,
+    /// Where you are
+    #[arg(long, value_name = "ROOM", value_parser = place)]
+    pub(crate) at: Option<String>,
+}
+
+fn place(text: &str) -> Result<String, String> {
+    let wrong = || format!("a location is one line of at most {} bytes", location::MAX_LOCATION);
+    location::read(text).ok_or_else(wrong)
 }
 
 /// How far a message must have come before `send` ends.

@@ -9,6 +9,7 @@ mod sign;
 
 pub use sign::{MAX_READ, Sign};
 
+use crate::location;
 use chalktalk_ipc::{MAX_MESSAGE, OriginId, Position, UserId, text};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::{fmt, str::FromStr};
@@ -126,6 +127,27 @@ pub enum Kind {
         #[serde(default, skip_serializing_if = "String::is_empty")]
         share: String,
     },
+    /// Help is wanted; the text says it.
+    Call {
+        /// Where, see [`crate::location`].
+        at: String,
+        /// With what; nothing: it is seen there.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        what: String,
+    },
+    /// Somebody comes to help, or does not come after all.
+    Coming {
+        /// To this call.
+        of: Place,
+        /// They do not come after all.
+        #[serde(default, skip_serializing_if = "is_false")]
+        off: bool,
+    },
+    /// Who has called for help was helped.
+    Helped {
+        /// With this call.
+        of: Place,
+    },
     /// A kind that this version does not know, by its name: the text is shown as it is, with a mark.
     #[serde(skip)]
     Unknown(String),
@@ -142,8 +164,15 @@ impl Kind {
             | Self::Vote { of, .. }
             | Self::Got { of }
             | Self::Witness { of, .. }
-            | Self::Reveal { of, .. } => Some(*of),
-            Self::Say | Self::Announce | Self::Poll { .. } | Self::Roll { .. } | Self::Unknown(_) => None,
+            | Self::Reveal { of, .. }
+            | Self::Coming { of, .. }
+            | Self::Helped { of } => Some(*of),
+            Self::Say
+            | Self::Announce
+            | Self::Poll { .. }
+            | Self::Roll { .. }
+            | Self::Call { .. }
+            | Self::Unknown(_) => None,
         }
     }
 
@@ -159,6 +188,7 @@ impl Kind {
             Self::Poll { answers, .. } => POLL_ANSWERS.contains(&answers.len()),
             Self::Vote { answer, .. } => answer.is_none_or(|answer| answer < *POLL_ANSWERS.end()),
             Self::Roll { dice, sides, .. } => (1..=100).contains(dice) && (2..=1_000_000).contains(sides),
+            Self::Call { at, .. } => location::read(at).as_ref() == Some(at),
             _ => true,
         }
     }
@@ -335,6 +365,10 @@ mod tests {
             Kind::Roll { dice: 2, sides: 6, witness: Some(UserId([3; 32])), seal: hex() },
             Kind::Witness { of, share: hex() },
             Kind::Reveal { of, secret: hex(), share: hex() },
+            Kind::Call { at: "Room 4".into(), what: "the beamer".into() },
+            Kind::Call { at: "Room 4".into(), what: String::new() },
+            Kind::Coming { of, off: true },
+            Kind::Helped { of },
         ]
     }
 
@@ -385,6 +419,7 @@ mod tests {
             (r#"{"v":2,"kind":"announce","topic":"tea"}"#, "announce of version 2"),
             (r#"{"v":1,"kind":"edit","of":"nonsense"}"#, "edit"),
             (r#"{"v":1,"kind":"edit"}"#, "edit"),
+            (r#"{"v":1,"kind":"call","at":""}"#, "call"),
             (r#"{"v":1,"kind":"roll","dice":4000000000,"sides":6,"seal":""}"#, "roll"),
             (
                 "{\"v\":1,\"kind\":\"react\",\"of\":\"0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f.2.41.0\",\"emoji\":\"a\u{202e}\"}",

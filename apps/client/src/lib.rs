@@ -37,6 +37,7 @@ mod events;
 pub mod files;
 mod fingerprint;
 mod link;
+pub mod location;
 mod message;
 mod outbox;
 pub mod passphrase;

@@ -13,6 +13,7 @@ mod board_window;
 mod chat;
 mod chat_export;
 mod chat_files;
+mod chat_help;
 mod chat_languages;
 mod chat_sight;
 mod chat_signs;
@@ -79,6 +80,7 @@ fn main() -> ExitCode {
         chat_files::TESTS,
         chat_languages::TESTS,
         chat_sight::TESTS,
+        chat_help::TESTS,
         chat_signs::TESTS,
         chat_window::TESTS,
         board::TESTS,

@@ -37,13 +37,16 @@ fn logs(chance: &mut Chance, count: u64) -> Vec<Vec<Message>> {
         let off = chance.below(3) == 0;
         let emoji = ["👍", "🎉"][chance.below(2)].to_owned();
         let text = format!("text {seq}");
-        let saying = match chance.below(9) {
+        let saying = match chance.below(12) {
             0 => Saying::new(text, Kind::Edit { of }),
             1 => Saying::new(text, Kind::Delete { of }),
             2 | 3 => Saying::new(text, Kind::React { of, emoji, off }),
             4 => Saying::new(text, Kind::Pin { of, off }),
             5 => Saying::new(text, Kind::Vote { of, answer: (!off).then(|| chance.below(3)) }),
-            6 => Saying { reply: Some(of), topic: Some("tea".into()), ..Saying::plain(&text) },
+            6 => Saying::new(text, Kind::Call { at: "Room 4".into(), what: String::new() }),
+            7 => Saying::new(text, Kind::Coming { of, off }),
+            8 => Saying::new(text, Kind::Helped { of }),
+            9 => Saying { reply: Some(of), topic: Some("tea".into()), ..Saying::plain(&text) },
             _ => Saying::plain(&text),
         };
         new.payload = saying.payload().unwrap();
@@ -69,13 +72,17 @@ fn seen(logs: &[Vec<Message>], chance: &mut Chance) -> String {
             _ => drop(c.on_delivered(message, UserId::NIL, false)),
         }
         if chance.below(5) == 0 {
-            c.settle();
+            c.settle(0);
         }
     }
-    c.settle();
+    c.settle(1_732_225_860_000);
     let line = |line: &Line| {
         let said = line.said().unwrap();
-        format!("{:?} {:?} {:?} {:?} {:?}\n", line.order, said.user, said.text, said.reply, said.fate)
+        let standing = c.standing(line);
+        format!(
+            "{:?} {:?} {:?} {:?} {:?} {standing:?}\n",
+            line.order, said.user, said.text, said.reply, said.fate
+        )
     };
     c.lines.iter().map(line).collect()
 }
@@ -92,7 +99,8 @@ fn the_same_messages_in_any_order_show_the_same() {
         }
         all.push_str(&first);
     }
-    for fate in ["edited: Some", "deleted: true", "reactions: [(", "pinned: Some", "votes: {UserId"] {
+    let fates = ["edited: Some", "deleted: true", "reactions: [(", "pinned: Some", "votes: {UserId"];
+    for fate in fates.into_iter().chain(["coming: {UserId", "Some(Open)", "Some(Helped)", "Some(Replaced)"]) {
         assert!(all.contains(fate), "no {fate}");
     }
 }
@@ -104,7 +112,7 @@ fn marked(kind: fn(Place) -> Kind, by: u8) -> Said {
     let mut mark = message(1, by, 2, "");
     mark.payload = Saying::new("second", kind(Place(said.position))).payload().unwrap();
     c.on_delivered(&mark, UserId::NIL, false);
-    c.settle();
+    c.settle(0);
     c.lines[0].said().unwrap().clone()
 }
 
@@ -129,7 +137,7 @@ fn ten_thousand_reactions_are_bounded_and_not_slow() {
         mark.payload = Saying::new("", kind).payload().unwrap();
         c.on_delivered(&mark, UserId::NIL, false);
         if n % 512 == 0 {
-            c.settle();
+            c.settle(0);
         }
     }
     assert!(c.marks.count() <= MAX_MARKS + SLACK);

@@ -206,9 +206,16 @@ pub(super) fn deed(saying: &Saying) -> Option<(Position, Deed)> {
         Kind::Pin { off, .. } => Deed::Pin(!off),
         Kind::Vote { answer, .. } => Deed::Vote(*answer),
         Kind::Got { .. } => Deed::Got,
+        Kind::Coming { off, .. } => Deed::Coming(!off),
+        Kind::Helped { .. } => Deed::Helped,
         Kind::Witness { share, .. } => Deed::Witness(share.clone()),
         Kind::Reveal { secret, share, .. } => Deed::Reveal(secret.clone(), share.clone()),
-        Kind::Say | Kind::Announce | Kind::Poll { .. } | Kind::Roll { .. } | Kind::Unknown(_) => return None,
+        Kind::Say
+        | Kind::Announce
+        | Kind::Poll { .. }
+        | Kind::Roll { .. }
+        | Kind::Call { .. }
+        | Kind::Unknown(_) => return None,
     };
     Some((saying.kind.of()?.0, deed))
 }

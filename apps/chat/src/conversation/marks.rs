@@ -33,6 +33,10 @@ pub enum Deed {
     Vote(Option<usize>),
     /// This host has what it offers.
     Got,
+    /// Somebody comes to help, or does not come after all.
+    Coming(bool),
+    /// Who has called for help was helped.
+    Helped,
     /// What the witness of a roll adds.
     Witness(String),
     /// The secret of a roll, and the share that was there.
@@ -54,6 +58,10 @@ pub struct Fate {
     pub votes: BTreeMap<UserId, usize>,
     /// Logs of hosts that have what it offers, besides the author's.
     pub got: BTreeSet<OriginId>,
+    /// Who comes to help.
+    pub coming: BTreeSet<UserId>,
+    /// Who has called for help was helped.
+    pub helped: bool,
     /// Shares to a roll, by who added them.
     pub shares: BTreeSet<(UserId, String)>,
     /// Secrets that the author of a roll told, each with the share that was there; the oldest first.
@@ -103,7 +111,7 @@ impl Marks {
         for (order, (user, deed)) in self.of.get(&target).into_iter().flatten() {
             let own = *user == author;
             match deed {
-                Deed::Edit(_) | Deed::Delete if !own => {}
+                Deed::Edit(_) | Deed::Delete | Deed::Helped if !own => {}
                 Deed::Edit(text) => fate.edited = Some(text.clone()),
                 Deed::Delete => fate.deleted = true,
                 Deed::React(emoji, on) => {
@@ -118,6 +126,9 @@ impl Marks {
                 Deed::Vote(Some(answer)) => drop(fate.votes.insert(*user, *answer)),
                 Deed::Vote(None) => drop(fate.votes.remove(user)),
                 Deed::Got => drop(fate.got.insert(order.position.origin)),
+                Deed::Coming(true) if !own => drop(fate.coming.insert(*user)),
+                Deed::Coming(_) => drop(fate.coming.remove(user)),
+                Deed::Helped => fate.helped = true,
                 Deed::Witness(share) => drop(fate.shares.insert((*user, share.clone()))),
                 Deed::Reveal(secret, share) if own => fate.reveals.push((secret.clone(), share.clone())),
                 Deed::Reveal(..) => {}

@@ -46,6 +46,10 @@ impl Model {
             self.look_at(session);
         }
         say.into_iter().for_each(|text| self.say(text));
+        let lobby = self.conversation_mut(session).is_some_and(|c| c.title() == LOBBY);
+        if let Some(call) = self.calling.take_if(|_| lobby) {
+            self.call_in(session, call);
+        }
     }
 
     /// Who is on the network. Whoever is not any more may be out of sight where one talks.
@@ -85,11 +89,13 @@ impl Model {
         }
         self.on_roll(message);
         self.on_offer(message);
+        let call = self.on_call(message);
         let watched = self.is_watched(&String::from_utf8_lossy(&message.payload));
         let Some(c) = self.conversation_mut(message.session) else { return };
         if watched && !mention {
             c.note_mention(message.position);
         }
+        let is_call = c.line(message.position).is_some_and(|line| c.standing(line).is_some());
         let in_view = looking && focus == Some(message.session);
         let mention = mention || watched || c.summary.scope == Scope::Direct;
         if !in_view || c.scroll.bottom.is_some() {
@@ -97,7 +103,7 @@ impl Model {
         } else if !c.caught_up {
             c.mark_new(Order::of(message));
         }
-        if !in_view && mention && !message.flags.redelivered {
+        if (call || !in_view && mention && !is_call) && !message.flags.redelivered {
             self.ring();
         }
     }

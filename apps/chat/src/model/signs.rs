@@ -42,7 +42,8 @@ impl Model {
     /// When [`super::Input::Tick`] is wanted next, on the clock of [`Model::update`].
     pub fn next_tick(&self) -> Option<u64> {
         let typing = self.current().and_then(Conversation::typing_until);
-        self.signs.due.into_iter().chain(typing).chain(self.attention.due()).min()
+        let over = self.conversations.iter().filter_map(Conversation::next_over);
+        self.signs.due.into_iter().chain(typing).chain(over).chain(self.attention.due()).min()
     }
 
     pub(super) fn on_tick(&mut self) {

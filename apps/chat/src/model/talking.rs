@@ -6,7 +6,7 @@
 use super::{Effect, Mode, Model, OnMessage};
 use crate::{
     command,
-    conversation::{Conversation, Deed, Filter, Line, Order, Said, Scroll, Tone, Writing},
+    conversation::{Conversation, Deed, Filter, Line, Order, Said, Scroll, Standing, Tone, Writing},
     doing::{Doing, Part},
     emoji,
     roll::{self, Outcome},
@@ -65,7 +65,10 @@ impl Model {
         let said = saying.kind.of().is_none();
         let mut mentions = if said { command::mentions(&saying.text, &self.people) } else { Vec::new() };
         let Some(c) = self.conversation_mut(session) else { return false };
-        if said && (matches!(saying.kind, Kind::Announce) || command::mentions_all(&saying.text)) {
+        if said
+            && (matches!(saying.kind, Kind::Announce | Kind::Call { .. })
+                || command::mentions_all(&saying.text))
+        {
             mentions.extend(c.members.iter().map(|member| member.user));
             mentions.sort_unstable();
             mentions.dedup();
@@ -108,6 +111,10 @@ impl Model {
             Doing::Vote(answer) => self.vote_newest(answer),
             Doing::Roll(dice, sides) => self.throw(dice, sides),
             Doing::Announce(text) => drop(self.publish(Saying::new(text, Kind::Announce))),
+            Doing::Call(what, at) => self.call(&what, at),
+            Doing::Come => self.come(),
+            Doing::Thank => self.thank(),
+            Doing::Location(location) => self.set_location(location),
             Doing::WhoHas => {
                 let own = |line: &&Line| line.said().is_some_and(|said| said.own.is_some());
                 match self.current().and_then(|c| c.lines.iter().rev().find(own)).map(|line| line.order) {
@@ -166,6 +173,16 @@ impl Model {
                 let text = if off { t!("said-unpinned") } else { t!("said-pinned") };
                 self.publish(Saying::new(text, Kind::Pin { of: Place(position), off }));
             }
+            (OnMessage::Coming | OnMessage::Helped, Some(position)) => {
+                let open = self.current().and_then(|c| c.standing(c.line(position)?)) == Some(Standing::Open);
+                let own = said.user == me;
+                match (self.focus, open && own == (what == OnMessage::Helped)) {
+                    (Some(here), true) if own => self.thank_for(here, position),
+                    (Some(here), true) => self.come_to(here, position, said.fate.coming.contains(&me)),
+                    _ if what == OnMessage::Helped => self.alarm(&t!("call-none-own")),
+                    _ => self.alarm(&t!("call-none")),
+                }
+            }
             (OnMessage::Get, Some(position)) => self.get_at(position),
             (OnMessage::Original, Some(_)) => self.go_to_original(&said),
         }
@@ -198,6 +215,12 @@ impl Model {
                     false => t!("reacted-in", name = name, emoji = emoji, text = text, title = title),
                 };
                 self.flash = Some((Tone::Quiet, text));
+            }
+            Deed::Coming(on) if message.author.user != me && c.caught_up => {
+                let name = label(&message.author.name);
+                let text = if *on { t!("comes", name = name) } else { t!("comes-not", name = name) };
+                self.flash = Some((Tone::Quiet, text));
+                self.ring();
             }
             Deed::Witness(share) => {
                 let Kind::Roll { dice, sides, witness: Some(witness), seal } = said.kind.clone() else {

@@ -75,6 +75,8 @@ pub enum Action {
     Run(String),
     /// Offers the file or folder at this path.
     Share(String),
+    /// Begins a call for help in the line being written.
+    Call,
     /// To where the new begins.
     New,
     /// To the next conversation in which something is unread.
@@ -106,6 +108,10 @@ pub enum OnMessage {
     Pin,
     /// Go to what it answers.
     Original,
+    /// Come to help, as it asks; or not after all.
+    Coming,
+    /// Say that it has helped: it is one's own call.
+    Helped,
     /// Fetch the file that it offers.
     Get,
     /// Tell how far it has come.
@@ -123,6 +129,8 @@ impl OnMessage {
             'd' => Self::Delete,
             'p' => Self::Pin,
             'o' => Self::Original,
+            'c' => Self::Coming,
+            'h' => Self::Helped,
             'g' => Self::Get,
             'w' => Self::WhoHas,
             't' => Self::Retry,
@@ -363,6 +371,8 @@ pub enum Effect {
     Copy(String),
     /// Keep what is being written there.
     KeepDraft(SessionId, String),
+    /// Keep where the person is to be found.
+    KeepLocation(String),
     /// Keep the words that count as mentions.
     KeepWatched(Vec<String>),
     /// Ring.

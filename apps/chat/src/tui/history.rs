@@ -237,6 +237,7 @@ fn texts(
         ),
     }
     out.extend(file_state(c, line, width, look));
+    out.extend(call(c, line, width, theme));
     out.extend(below(c, said, width, look));
     for failure in said.own.iter().flat_map(|own| &own.failures) {
         let rows = wrap(&format!("✗ {failure}"), width);
@@ -252,6 +253,14 @@ fn file_state(c: &Conversation, line: &Line, width: usize, look: &Look<'_>) -> V
     let coming = look.files.is_coming(&offered);
     let style = if coming { look.theme.accent() } else { look.theme.dim() };
     wrap(&state, width).into_iter().map(|row| vec![Span::styled(row, style)]).collect()
+}
+
+/// How it stands with a call for help.
+fn call(c: &Conversation, line: &Line, width: usize, theme: Theme) -> Vec<Vec<Span<'static>>> {
+    let Some((text, weight)) = telling::call(c, line) else { return Vec::new() };
+    let text = if weight == Weight::Weak { text } else { format!("{text}  {}", t!("call-keys")) };
+    let rows = wrap(&text, width).into_iter();
+    rows.map(|row| vec![Span::styled(row, style(weight, theme))]).collect()
 }
 
 /// A program that is run together: what, who stands how, and what to type.
@@ -330,12 +339,15 @@ const BAR: usize = 10;
 /// How far an own message has come.
 fn tick(c: &Conversation, line: &Line, own: &Own, look: &Look<'_>) -> (String, Style) {
     let (text, weight) = telling::tick(c, line, own, look.me);
-    let style = match weight {
-        Weight::Weak => look.theme.dim(),
-        Weight::Good => look.theme.accent(),
-        Weight::Alarm => look.theme.alarm(),
-    };
-    (text, style)
+    (text, style(weight, look.theme))
+}
+
+fn style(weight: Weight, theme: Theme) -> Style {
+    match weight {
+        Weight::Weak => theme.dim(),
+        Weight::Good => theme.accent(),
+        Weight::Alarm => theme.alarm(),
+    }
 }
 
 fn notice(tone: Tone, text: &str, look: &Look<'_>) -> Vec<Row<'static>> {

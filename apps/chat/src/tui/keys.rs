@@ -93,6 +93,8 @@ fn writing(key: KeyEvent, model: &Model, page: i32) -> Option<Action> {
         KeyCode::Esc => Some(Action::Escape),
         KeyCode::F(1) => Some(Action::Help),
         KeyCode::F(2) => Some(Action::Select),
+        KeyCode::F(8) => Some(Action::Call),
+        KeyCode::F(9) => Some(Action::Run("/coming".into())),
         KeyCode::PageUp => Some(Action::Scroll(page)),
         KeyCode::PageDown => Some(Action::Scroll(-page)),
         KeyCode::Up if alt => Some(Action::Switch(-1)),

@@ -286,10 +286,10 @@ fn a_help_that_is_taller_than_the_screen_scrolls_to_its_end() {
     let mut model = talk();
     act(&mut model, Action::Help);
     let top = screen(&mut model, 100, 24);
-    assert!(top.contains("send") && !top.contains("/quit") && top.contains("more"), "{top}");
+    assert!(top.contains("send") && !top.contains("/stop") && top.contains("more"), "{top}");
     act(&mut model, Action::Scroll(-1000));
     let end = screen(&mut model, 100, 24);
-    assert!(end.contains("/quit") && end.contains("verified") && !end.contains("more "), "{end}");
+    assert!(end.contains("/stop") && end.contains("verified") && !end.contains("more "), "{end}");
     act(&mut model, Action::Up);
     assert_ne!(screen(&mut model, 100, 24), end, "one up from the end, not from beyond it");
 }

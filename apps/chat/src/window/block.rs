@@ -7,7 +7,7 @@ use super::pen::{ACCENT, ALARM, Act, BODY, PLAIN, Pen, SMALL, STRONG, WEAK};
 use crate::{
     card::{Card, Offer},
     code::Token,
-    conversation::{Body, Conversation, Line, Order, Said, Tone, harmless},
+    conversation::{Body, Conversation, Line, Order, Said, Standing, Tone, harmless},
     markdown::{self, Marked},
     model::{Action, Files, Offered, OnMessage, outcome},
     t,
@@ -297,14 +297,7 @@ impl Message<'_> {
         let changed = telling::changed(self.said).map(|text| (text, WEAK));
         let own = self.said.own.as_ref();
         let tick = own.map(|own| telling::tick(self.c, self.line, own, self.scene.me));
-        let tick = tick.map(|(text, weight)| {
-            let look = match weight {
-                Weight::Weak => WEAK,
-                Weight::Good => ACCENT,
-                Weight::Alarm => ALARM,
-            };
-            (text, look)
-        });
+        let tick = tick.map(|(text, weight)| (text, weighed(weight)));
         let mut x = right + 8.0;
         for (text, look) in changed.into_iter().chain(tick) {
             let sheet = pen.set(&text, SMALL - 0.5, look, None);
@@ -342,6 +335,7 @@ impl Message<'_> {
         if let Some(text) = outcome(said, |user| c.name_of(user)) {
             page.text(pen.set(&text, BODY, ACCENT, Some(page.room())));
         }
+        self.call(page, pen);
         if let Some(offered) = Offered::of(self.line) {
             let state = scene.files.state(c, &offered, scene.me);
             page.text(pen.set(&state, SMALL + 0.5, WEAK, Some(page.room())));
@@ -358,6 +352,23 @@ impl Message<'_> {
             let again = Act::On(self.line.order, OnMessage::Retry);
             self.buttons(page, pen, vec![(t!("window-retry"), again)]);
         }
+    }
+
+    /// How it stands with a call for help, and what one can do.
+    fn call(&self, page: &mut Page, pen: &mut Pen<'_>) {
+        let Some((text, weight)) = telling::call(self.c, self.line) else { return };
+        page.text(pen.set(&text, BODY, weighed(weight), Some(page.room())));
+        if self.c.standing(self.line) != Some(Standing::Open) {
+            return;
+        }
+        let (name, what) = match () {
+            () if self.said.user == self.scene.me => (t!("window-helped"), OnMessage::Helped),
+            () if self.said.fate.coming.contains(&self.scene.me) => {
+                (t!("window-not-coming"), OnMessage::Coming)
+            }
+            () => (t!("window-coming"), OnMessage::Coming),
+        };
+        self.buttons(page, pen, vec![(name, Act::On(self.line.order, what))]);
     }
 
     fn reactions(&self, page: &mut Page, pen: &mut Pen<'_>) {
@@ -422,6 +433,14 @@ impl Message<'_> {
             x += width + 6.0;
         }
         page.y += 29.0;
+    }
+}
+
+fn weighed(weight: Weight) -> Look {
+    match weight {
+        Weight::Weak => WEAK,
+        Weight::Good => ACCENT,
+        Weight::Alarm => ALARM,
     }
 }
 

@@ -140,6 +140,8 @@ fn writing_key(key: Key, held: Modifiers, model: &Model, writing: &Writing, page
         Key::Escape => Some(Action::Escape),
         Key::F1 => Some(Action::Help),
         Key::F2 => Some(Action::Select),
+        Key::F8 => Some(Action::Call),
+        Key::F9 => Some(Action::Run("/coming".into())),
         Key::PageUp => Some(Action::Scroll(page)),
         Key::PageDown => Some(Action::Scroll(-page)),
         Key::ArrowUp if held.alt => Some(Action::Switch(-1)),

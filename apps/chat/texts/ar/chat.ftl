@@ -71,6 +71,8 @@ args-search = كلمات { LTR("from:ana") } …
 args-name = [اسم]
 args-part = [جزء]
 args-poll = سؤال | أ | ب
+args-help-wanted = [بماذا] [| أين]
+args-location = [أين]
 args-number = رقم
 args-words = [كلمة …]
 args-path = مسار
@@ -119,6 +121,10 @@ command-roll = ارمِ نردًا لا يستطيع أحد تزويره
 command-announce = قل ما ينبغي أن يراه الجميع
 command-who-has = إلى أين وصلت أحدث رسالة لك
 command-watch = كلمات تُحسب ذكرًا لك
+command-help-wanted = اطلب من كل من على الشبكة أن يأتي للمساعدة
+command-coming = تعال للمساعدة في أحدث نداء، أو تراجع
+command-helped = قل إنك تلقيت المساعدة
+command-location = أين توجد، لنداءات المساعدة
 command-files = ملفات هذه المحادثة
 command-get = اجلب ملفًا أو مجلدًا ({ LTR("F2 g") }: أي ملف)
 command-get-all = من تأتي ملفاته دون سؤال
@@ -142,6 +148,7 @@ wrong-theme = { LTR("/theme") } هو light أو dark أو auto: كما يقول 
 wrong-size = { LTR("/size") } عدد من { $least } إلى { $most }
 wrong-react = { LTR("/react") } يحتاج إلى رمز تعبيري: { LTR("/react :+1:") }
 wrong-vote = { LTR("/vote") } يحتاج إلى رقم جواب: { LTR("/vote 2") }
+wrong-location = المكان سطر واحد لا يتجاوز { $most } بايت: { LTR("/location") } غرفة 4
 wrong-poll = { LTR("/poll") } يحتاج إلى سؤال ومن 2 إلى 12 جوابًا: { LTR("/poll") } شاي؟ | نعم | لا
 wrong-roll = { LTR("/roll") } يرمي من 1 إلى 100 نرد لكل منها من 2 إلى 1,000,000 وجه: { LTR("/roll 2d6") }
 wrong-share = { LTR("/share") } يحتاج إلى مسار: { LTR("/share ~/report.pdf") }
@@ -223,6 +230,9 @@ failed-no-agent = لا أحد مسجّل الدخول هناك؛ الرسالة 
 ## ما تقوله رسائل عن رسائل لبرامج أبسط
 
 said-deleted = (حذف رسالة)
+said-coming = (قادم للمساعدة)
+said-not-coming = (لن يأتي)
+said-helped = (تلقى المساعدة، شكرًا)
 said-pinned = 📌 (ثبّت رسالة)
 said-unpinned = (ألغى تثبيت رسالة)
 said-took-back = (سحب { $emoji })
@@ -243,6 +253,26 @@ watch-words = هذه الكلمات تُحسب ذكرًا لك: { $list }.
 reacted = { $name } { $emoji } على «{ $text }»
 reacted-in = { $name } { $emoji } على «{ $text }» في { $title }
 poll-none = لا استطلاع هنا بعد: { LTR("/poll") } شاي؟ | نعم | لا
+call-in = مطلوب مساعدة في { $at }
+call-comes = يطلب { $name } مساعدة في { $at } ({ LTR("F9") }: أنا قادم). { $what }
+call-open = لا أحد قادم بعد.
+call-coming = { $n ->
+    [one] شخص واحد قادم: { $names }
+    [two] شخصان قادمان: { $names }
+    [few] { $n } أشخاص قادمون: { $names }
+   *[other] { $n } شخصًا قادمون: { $names }
+}
+call-helped = تمت المساعدة، شكرًا.
+call-helped-by = تمت المساعدة، شكرًا: { $names }
+call-over = لم يعد مفتوحًا.
+call-keys = ({ LTR("F9") } أو { LTR("/coming") }: أنا قادم؛ { LTR("/helped") }: تمت المساعدة)
+call-none = لا أحد غيرك يطلب المساعدة.
+call-none-own = ليس لك نداء مفتوح.
+comes = { $name } قادم للمساعدة.
+comes-not = لن يأتي { $name }.
+location-none = لن يجدك أحد: قل أين أنت بـ { LTR("/location") } غرفة 4، أو مرة واحدة بـ { LTR("/help-wanted") } بماذا | غرفة 4
+location-told = توجد في { $at }.
+location-lost = يبقى مكانك حتى تنتهي هذه المحادثة؛ لم يمكن حفظه: { $reason }
 poll-answers = { $n ->
     [one] لهذا الاستطلاع جواب واحد.
     [two] لهذا الاستطلاع جوابان.
@@ -508,6 +538,8 @@ keys-place = محادثة حسب مكانها
 keys-scroll = تمرير
 keys-newest = العودة إلى أحدث سطر
 keys-choose = اختيار رسالة وفعل شيء بها
+keys-call = طلب المساعدة من كل من على الشبكة
+keys-come = القدوم للمساعدة
 keys-switcher = انتقال سريع إلى أي مكان ببضعة أحرف
 keys-new = حيث يبدأ الجديد
 keys-unread = المحادثة التالية التي فيها غير مقروء
@@ -574,6 +606,9 @@ window-below = ‏{ $n } جديدة
 window-cut = طويلة؛ Ctrl C ينسخها كاملة
 window-votes = ‏{ $answer }: { $votes } من { $all }
 window-get = إحضار
+window-coming = أنا قادم
+window-not-coming = لن آتي
+window-helped = تمت المساعدة، شكرًا
 window-retry = إعادة المحاولة
 window-take-part = المشاركة
 window-look-on = المشاهدة
