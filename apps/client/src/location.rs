@@ -5,8 +5,8 @@
 use chalktalk_ipc::text;
 use std::{env, fs, io, path::PathBuf};
 
-/// The longest location, in bytes.
-pub const MAX_LOCATION: usize = 128;
+/// The longest location, in bytes: a label's.
+pub const MAX_LOCATION: usize = 64;
 
 /// What holds for everybody at this host who has not said otherwise.
 const OF_HOST: &str = "/etc/chalktalk/location";
@@ -31,8 +31,9 @@ pub fn store(location: &str) -> io::Result<()> {
 
 /// A location as it is shown and sent; nothing if there is none in this text, or a novel.
 pub fn read(text: &str) -> Option<String> {
-    let line = text::label(text.lines().next()?);
-    (!line.is_empty() && line.len() <= MAX_LOCATION).then_some(line)
+    let line = text.lines().next()?.trim();
+    let label = text::label(line);
+    (!label.is_empty() && line.len() <= MAX_LOCATION).then_some(label)
 }
 
 fn of_user() -> Option<PathBuf> {
