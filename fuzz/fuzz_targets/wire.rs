@@ -15,7 +15,8 @@ fuzz_target!(|data: &[u8]| {
     bare(data);
     if let Some((first, body)) = data.split_first() {
         // Bodies get a header that is right, so that what is behind it is looked at too.
-        let kinds = [Kind::Entry, Kind::Volatile, Kind::Nack, Kind::Report, Kind::Vector, Kind::Failure, Kind::Host];
+        let kinds =
+            [Kind::Entry, Kind::Volatile, Kind::Nack, Kind::Report, Kind::Vector, Kind::Failure, Kind::Host];
         let mut header = Header::new(kinds[usize::from(first % 7)], chalktalk_ipc::SessionId([1; 16]));
         header.flags = first / 7;
         bare(&header.datagram(&body[..body.len().min(1_400)]));

@@ -655,7 +655,7 @@ pub(crate) enum BoardCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Draw a file onto a board: an Excalidraw drawing, SVG, a picture, or a board's JSON
+    /// Draw a file onto a board: an Excalidraw drawing, SVG, PDF, a picture, or a board's JSON
     ///
     /// Ends when the drawing is on this host's disk. What cannot be taken over is said.
     Draw {
