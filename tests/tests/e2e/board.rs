@@ -294,7 +294,7 @@ fn who_waits_sees_how_far_it_is_and_who_stops_leaves_nothing_half_done() {
     let (lab, _daemons) = Lab::talking(1);
     let host = lab.host(1);
     ok(&host.chalktalk(&["board", "new", "plans"]));
-    fs::write(host.dir().join("large.json"), drawing("large", 20_000)).unwrap();
+    fs::write(host.dir().join("large.json"), drawing("large", 40_000)).unwrap();
     // Its exit status is what the terminal shows at last.
     let run = |name, arguments: &str| {
         let program = binaries::path("chalktalk-whiteboard");
@@ -309,7 +309,7 @@ fn who_waits_sees_how_far_it_is_and_who_stops_leaves_nothing_half_done() {
         seen.contains(&&parts[1])
     });
     draws.keys(&["C-c"]);
-    wait::until(SAME, "its end", || draws.screen().contains("ended 130"));
+    wait::until(2 * SAME, "its end", || draws.screen().contains("ended 130"));
     assert!(seen.contains(&&parts[0]) && draws.screen().contains("stopped"), "{seen:?} {}", draws.screen());
     assert!(!exported(host, "#plans").contains("\"kind\""), "what was on the board already is taken back");
 

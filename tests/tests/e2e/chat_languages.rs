@@ -49,5 +49,5 @@ fn a_language_is_chosen_in_the_chat_and_stays() {
     let host = lab.host(1);
     let mut no_terminal = host.spawn("chat", host.program("chalktalk-chat", &["#lobby"]));
     assert_eq!(no_terminal.await_end(SOON).code(), Some(1));
-    assert!(no_terminal.log().contains("das ist kein Terminal"), "{}", no_terminal.log());
+    assert!(no_terminal.log().contains("weder ein Bildschirm noch ein Terminal"), "{}", no_terminal.log());
 }
