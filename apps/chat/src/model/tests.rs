@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::conversation::tests::{message, summary};
+use chalktalk_client::chat::Saying;
 use chalktalk_ipc::{
     AppId, Event, FailReason, HostId, InstanceId, UserId, event::Scope, request::HistoryPoint,
 };
@@ -63,6 +64,22 @@ pub(crate) fn act(model: &mut Model, action: Action) {
 /// What is to be done, but for keeping what is being written.
 pub(crate) fn effects(model: &mut Model) -> Vec<Effect> {
     model.take_effects().into_iter().filter(|effect| !matches!(effect, Effect::KeepDraft(..))).collect()
+}
+
+/// Types a line, and takes what is published for it.
+pub(crate) fn run(model: &mut Model, line: &str) -> Vec<Saying> {
+    typed(model, line);
+    act(model, Action::Send);
+    published(model)
+}
+
+/// What is published, out of all that is to be done.
+pub(crate) fn published(model: &mut Model) -> Vec<Saying> {
+    let saying = |effect| match effect {
+        Effect::Publish { payload, .. } => Some(Saying::read(&payload)),
+        _ => None,
+    };
+    model.take_effects().into_iter().filter_map(saying).collect()
 }
 
 fn rooms() -> Model {

@@ -4,7 +4,7 @@ use crate::{
     conversation::{OPEN_FOR, Standing, tests::message},
     model::{
         Action, Effect, Input, Model,
-        tests::{act, ana, effects, open, typed},
+        tests::{act, ana, effects, open, published, run, typed},
     },
     telling::{self, Weight},
 };
@@ -19,20 +19,6 @@ fn lobby() -> Model {
     open(&mut model, 1, "#lobby", Scope::Open);
     model.take_effects();
     model
-}
-
-fn run(model: &mut Model, line: &str) -> Vec<Saying> {
-    typed(model, line);
-    act(model, Action::Send);
-    published(model)
-}
-
-fn published(model: &mut Model) -> Vec<Saying> {
-    let saying = |effect| match effect {
-        Effect::Publish { payload, .. } => Some(Saying::read(&payload)),
-        _ => None,
-    };
-    model.take_effects().into_iter().filter_map(saying).collect()
 }
 
 fn comes(model: &mut Model, n: u8, stamp: u64, kind: Kind) -> Position {

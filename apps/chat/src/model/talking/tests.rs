@@ -5,7 +5,7 @@ use crate::{
     conversation::tests::message,
     model::{
         Action, Input,
-        tests::{act, ana, deliver, open, person, typed},
+        tests::{act, ana, deliver, open, person, published, run, typed},
     },
 };
 use chalktalk_ipc::{
@@ -29,21 +29,6 @@ fn lobby() -> Model {
     model.update(Input::Event(Event::Roster { session: SessionId([1; 16]), members: members.to_vec() }), 0);
     model.take_effects();
     model
-}
-
-/// Types a line, and takes what is published for it.
-fn run(model: &mut Model, line: &str) -> Vec<Saying> {
-    typed(model, line);
-    act(model, Action::Send);
-    published(model)
-}
-
-fn published(model: &mut Model) -> Vec<Saying> {
-    let saying = |effect| match effect {
-        Effect::Publish { payload, .. } => Some(Saying::read(&payload)),
-        _ => None,
-    };
-    model.take_effects().into_iter().filter_map(saying).collect()
 }
 
 /// What user `n` says comes.
