@@ -7,6 +7,11 @@ use crate::{
     wait,
 };
 use std::{path::Path, process::Command, time::Duration};
+use x11rb::{
+    connection::Connection,
+    protocol::xproto::{ConnectionExt, ImageFormat},
+    rust_connection::RustConnection,
+};
 
 /// Windows take seconds to open without a graphics card, and more on a busy machine.
 pub const OPEN: Duration = Duration::from_secs(60);
@@ -100,6 +105,11 @@ impl Desktop {
         self.id = id;
     }
 
+    /// Makes the window the topmost, where pointer and keyboard go. There is no window manager that would.
+    pub fn raise(&self, id: &str) {
+        self.does(&format!("windowraise {id} windowfocus --sync {id}"));
+    }
+
     /// Leaves the window open, so that another one can be shown beside it.
     pub fn leave_open(&mut self) -> Process {
         self.others.push(std::mem::take(&mut self.id));
@@ -142,5 +152,23 @@ impl Desktop {
         let mut command = self.host.command("import");
         command.args(["-window", "root"]).arg(file).env("DISPLAY", &self.display);
         self.host.spawn("import", command).await_end(OPEN).success()
+    }
+
+    /// The colours on this part of the display, row by row.
+    ///
+    /// # Panics
+    /// When the display does not answer.
+    pub fn colours(&self, [x, y]: [i16; 2], [width, height]: [u16; 2]) -> Vec<[u8; 3]> {
+        let (connection, screen) = self
+            .host
+            .inside(|| RustConnection::connect(Some(&self.display)))
+            .expect("the display takes one more program");
+        let root = connection.setup().roots[screen].root;
+        let picture = connection
+            .get_image(ImageFormat::Z_PIXMAP, root, x, y, width, height, u32::MAX)
+            .expect("the display listens")
+            .reply()
+            .expect("a part of the display");
+        picture.data.chunks_exact(4).map(|pixel| [pixel[2], pixel[1], pixel[0]]).collect()
     }
 }

@@ -22,14 +22,14 @@ pub(crate) const TESTS: &[Test] = tests![
 ];
 
 /// A display of ordinary size.
-const SCREEN: [u32; 2] = [1280, 800];
+pub(crate) const SCREEN: [u32; 2] = [1280, 800];
 
 /// Draws from one place to another with the tool of this key, until it is on the board as a new object.
-fn draws(desktop: &Desktop, key: &str, kind: &str) {
+pub(crate) fn draws(desktop: &Desktop, key: &str, kind: &str) {
     draws_at(desktop, key, kind, [500, 300]);
 }
 
-fn draws_at(desktop: &Desktop, key: &str, kind: &str, [x, y]: [i32; 2]) {
+pub(crate) fn draws_at(desktop: &Desktop, key: &str, kind: &str, [x, y]: [i32; 2]) {
     let before = count(&desktop.host, kind);
     // The first frames of a window hear nothing yet.
     wait::until(OPEN, &format!("a {kind} on the board"), || {
@@ -46,7 +46,7 @@ fn draws_at(desktop: &Desktop, key: &str, kind: &str, [x, y]: [i32; 2]) {
     });
 }
 
-fn wait_a_moment(done: impl Fn() -> bool) -> bool {
+pub(crate) fn wait_a_moment(done: impl Fn() -> bool) -> bool {
     let started = std::time::Instant::now();
     while started.elapsed() < Duration::from_secs(5) {
         if done() {
@@ -58,13 +58,17 @@ fn wait_a_moment(done: impl Fn() -> bool) -> bool {
 }
 
 /// How many objects of a kind a host's board has.
-fn count(host: &Host, kind: &str) -> usize {
-    let output = host.chalktalk(&["board", "export", "#plans", "-"]);
+pub(crate) fn count(host: &Host, kind: &str) -> usize {
+    count_on(host, "#plans", kind)
+}
+
+pub(crate) fn count_on(host: &Host, board: &str, kind: &str) -> usize {
+    let output = host.chalktalk(&["board", "export", board, "-"]);
     assert_eq!(output.code(), 0, "{}", output.log);
     output.out.join("\n").matches(&format!("\"kind\":\"{kind}\"")).count()
 }
 
-fn enter(lab: &Lab) {
+pub(crate) fn enter(lab: &Lab) {
     for host in lab.hosts() {
         assert_eq!(host.chalktalk(&["board", "new", "#plans"]).code(), 0);
     }
@@ -144,7 +148,7 @@ fn people_talk_beside_the_board() {
 }
 
 /// Where the newest object of a kind lies on a host's board, and how large it is.
-fn box_of(host: &Host, kind: &str) -> Option<[[f64; 2]; 2]> {
+pub(crate) fn box_of(host: &Host, kind: &str) -> Option<[[f64; 2]; 2]> {
     let output = host.chalktalk(&["board", "export", "#plans", "-"]);
     let board: serde_json::Value = serde_json::from_str(&output.out.join("\n")).ok()?;
     let newest = board["objects"].as_array()?.iter().rfind(|object| object["kind"] == kind)?;
@@ -152,7 +156,7 @@ fn box_of(host: &Host, kind: &str) -> Option<[[f64; 2]; 2]> {
     Some([both("at")?, both("size")?])
 }
 
-fn place(host: &Host, kind: &str) -> Option<[f64; 2]> {
+pub(crate) fn place(host: &Host, kind: &str) -> Option<[f64; 2]> {
     box_of(host, kind).map(|[at, _]| at)
 }
 
@@ -368,7 +372,7 @@ impl Bench {
 }
 
 /// A pull with the button down.
-fn dragged([x, y]: [i32; 2], [to_x, to_y]: [i32; 2]) -> String {
+pub(crate) fn dragged([x, y]: [i32; 2], [to_x, to_y]: [i32; 2]) -> String {
     let (half_x, half_y) = ((x + to_x) / 2, (y + to_y) / 2);
     format!(
         "mousemove {x} {y} sleep 0.05 mousedown 1 sleep 0.05 mousemove {half_x} {half_y} sleep 0.05 \
@@ -377,7 +381,7 @@ fn dragged([x, y]: [i32; 2], [to_x, to_y]: [i32; 2]) -> String {
 }
 
 /// Letters and blanks, key by key.
-fn typed(text: &str) -> String {
+pub(crate) fn typed(text: &str) -> String {
     let keys: Vec<String> =
         text.chars().map(|c| if c == ' ' { "key space".into() } else { format!("key {c}") }).collect();
     keys.join(" ")

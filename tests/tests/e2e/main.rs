@@ -10,6 +10,7 @@ mod blobs;
 mod board;
 mod board_roles;
 mod board_window;
+mod board_windows;
 mod chat;
 mod chat_export;
 mod chat_files;
@@ -86,6 +87,7 @@ fn main() -> ExitCode {
         board::TESTS,
         board_roles::TESTS,
         board_window::TESTS,
+        board_windows::TESTS,
         trust::TESTS,
     ];
     chalktalk_tests::runner::run(&chapters.concat())

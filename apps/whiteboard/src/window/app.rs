@@ -351,7 +351,7 @@ impl App {
             }
         }
         let mut damage = match &mut self.replay {
-            Some(replay) => replay.board.take_damage(),
+            Some(replay) => replay.take_damage(),
             // What is not shown yet looks different only when it is.
             None if self.changed => Vec::new(),
             None => self.sitting.board.take_damage(),

@@ -169,6 +169,8 @@ fn faces(app: &mut App, ui: &mut Ui) {
             shown.push((member.user.0, member.name.clone(), member.instances.first().copied()));
         }
     }
+    // Oneself first, and the others by name.
+    shown.sort_by_key(|(user, name, _)| (*user != me, name.to_lowercase()));
     let more = shown.len().saturating_sub(6);
     for (user, name, instance) in shown.into_iter().take(6) {
         let followed = app.people.followed() == Some(&name);

@@ -288,7 +288,10 @@ impl App {
         match (past, what) {
             (Err(why), _) => self.say(why),
             (Ok(past), ForWhat::Replay) => {
-                self.say(format!("{} changes; Escape ends the replay", past.moments().len()));
+                self.say(format!(
+                    "{} changes; blank and arrows play them, Escape ends the replay",
+                    past.moments().len()
+                ));
                 self.finish_writing();
                 self.desk.take(Tool::Hand);
                 self.end_replay();

@@ -21,6 +21,11 @@ impl App {
         for event in ctx.input(|input| input.events.clone()) {
             match event {
                 egui::Event::Key { key: Key::Escape, pressed: true, modifiers, .. } => self.escape(modifiers),
+                egui::Event::Key { key, pressed: true, modifiers: egui::Modifiers::NONE, .. }
+                    if self.replay.as_mut().is_some_and(|replay| replay.on_key(key)) =>
+                {
+                    self.changed = true;
+                }
                 egui::Event::Key { key, physical_key, pressed: true, modifiers, .. } => {
                     if let Some(action) = Action::of_key(key, physical_key, modifiers) {
                         self.act(action, ctx);

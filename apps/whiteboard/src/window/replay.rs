@@ -3,8 +3,8 @@
 //! Invariant: the board shown is that of the first `shown` moments.
 
 use super::app::App;
-use crate::model::{Actor, Board, Past};
-use eframe::egui::{self, Align2, Context, RichText, Slider, Ui, WidgetInfo, vec2};
+use crate::model::{Actor, Board, Bounds, Past};
+use eframe::egui::{self, Align2, Context, Id, Key, RichText, Slider, Ui, WidgetInfo, vec2};
 use std::time::{Duration, Instant};
 
 /// Speeds to choose from.
@@ -16,6 +16,8 @@ pub(super) struct Replay {
     beats: Vec<Duration>,
     /// The board at this moment.
     pub(super) board: Board,
+    /// Where the boards lay that were given up for an earlier one.
+    gone: Vec<Bounds>,
     shown: usize,
     at: Duration,
     speed: f32,
@@ -31,6 +33,7 @@ impl Replay {
             past,
             beats,
             board: Board::new(Actor(0)),
+            gone: Vec::new(),
             shown: 0,
             at: Duration::ZERO,
             speed: 4.0,
@@ -52,11 +55,46 @@ impl Replay {
         (self.playing, self.shown != before)
     }
 
+    /// Goes on, or stays; from the beginning where it was at the end.
+    fn toggle(&mut self) {
+        self.playing ^= true;
+        self.ticked = Instant::now();
+        if self.playing && self.shown == self.beats.len() {
+            self.go_to(Duration::ZERO);
+        }
+    }
+
+    /// What a key means here: blank, arrows, Home and End. False: nothing.
+    pub(super) fn on_key(&mut self, key: Key) -> bool {
+        let now = self.shown.checked_sub(1).map_or(Duration::ZERO, |last| self.beats[last]);
+        let to = match key {
+            Key::ArrowLeft => self.beats.iter().rfind(|beat| **beat < now).copied().unwrap_or_default(),
+            Key::ArrowRight => self.beats.get(self.shown).copied().unwrap_or(self.length()),
+            Key::Home => Duration::ZERO,
+            Key::End => self.length(),
+            Key::Space => {
+                self.toggle();
+                return true;
+            }
+            Key::ArrowUp | Key::ArrowDown => {
+                let at = SPEEDS.iter().position(|speed| *speed == self.speed).unwrap_or_default();
+                let next = if key == Key::ArrowUp { at + 1 } else { at.saturating_sub(1) };
+                self.speed = SPEEDS[next.min(SPEEDS.len() - 1)];
+                return true;
+            }
+            _ => return false,
+        };
+        self.playing = false;
+        self.go_to(to);
+        true
+    }
+
     /// To a time from the beginning.
     fn go_to(&mut self, at: Duration) {
         self.at = at.min(self.length());
         let wanted = self.beats.partition_point(|beat| *beat <= self.at);
         if wanted < self.shown {
+            self.gone.extend(self.board.bounds());
             self.board = Board::new(Actor(0));
             self.shown = 0;
         }
@@ -64,9 +102,23 @@ impl Replay {
         self.shown = wanted;
     }
 
+    /// Where the board looks different than when this was last asked.
+    pub(super) fn take_damage(&mut self) -> Vec<Bounds> {
+        let mut damage = std::mem::take(&mut self.gone);
+        damage.extend(self.board.take_damage());
+        damage
+    }
+
     fn length(&self) -> Duration {
         self.beats.last().copied().unwrap_or_default()
     }
+}
+
+/// How far the bar stands above the window's edge: where it would touch the panel of the view, above that.
+pub(super) fn above(ctx: &Context) -> f32 {
+    let width = |name: &str| ctx.memory(|m| m.area_rect(Id::unique(name))).map_or(0.0, |rect| rect.width());
+    let fits = ctx.content_rect().width() >= width("replay") + 2.0 * (width("view") + 24.0);
+    if fits { 12.0 } else { 68.0 }
 }
 
 /// The bar with which the past is played.
@@ -75,7 +127,7 @@ pub(super) fn show(app: &mut App, ctx: &Context) {
         return;
     }
     let mut close = false;
-    super::bars::floating(ctx, "replay", Align2::CENTER_BOTTOM, vec2(0.0, -12.0), |ui| {
+    super::bars::floating(ctx, "replay", Align2::CENTER_BOTTOM, vec2(0.0, -above(ctx)), |ui| {
         close = bar(app, ui);
     });
     if close {
@@ -89,14 +141,11 @@ fn bar(app: &mut App, ui: &mut Ui) -> bool {
         let Some(replay) = &mut app.replay else { return };
         ui.set_min_height(34.0);
         ui.add_space(4.0);
-        let end = replay.shown == replay.beats.len();
-        if ui.button(if replay.playing { "Pause" } else { "Play" }).clicked() {
-            replay.playing ^= true;
-            replay.ticked = Instant::now();
-            if replay.playing && end {
-                replay.go_to(Duration::ZERO);
-                app.changed = true;
-            }
+        // Of one width whatever is said: the bar stands still under the pointer.
+        let play = egui::Button::new(if replay.playing { "Pause" } else { "Play" });
+        if ui.add_sized(vec2(58.0, 30.0), play).on_hover_text("Blank").clicked() {
+            replay.toggle();
+            app.changed = true;
         }
         let mut at = replay.at.as_secs_f32();
         ui.spacing_mut().slider_width = 260.0;
@@ -108,7 +157,10 @@ fn bar(app: &mut App, ui: &mut Ui) -> bool {
             replay.go_to(Duration::from_secs_f32(at.max(0.0)));
             app.changed = true;
         }
-        ui.label(RichText::new(format!("{} of {}", replay.shown, replay.beats.len())).small().weak());
+        let all = replay.beats.len();
+        let count = RichText::new(format!("{} of {all}", replay.shown)).small().weak();
+        let digits = all.to_string().len() as f32;
+        ui.add_sized(vec2(24.0 + 14.0 * digits, 30.0), egui::Label::new(count));
         for speed in SPEEDS {
             if ui.add(egui::Button::selectable(replay.speed == speed, format!("{speed}×"))).clicked() {
                 replay.speed = speed;
@@ -152,5 +204,31 @@ mod tests {
         assert_eq!((replay.board.len(), replay.shown), (10, 10));
         assert_eq!(replay.tick(start + Duration::from_secs(9)), (false, false), "it has ended");
         assert_eq!(Replay::new(Past::default()).tick(Instant::now()), (false, false), "no past, no trouble");
+    }
+
+    #[test]
+    fn keys_go_from_change_to_change() {
+        let mut replay = Replay::new(past(4));
+        let mut after = |key| {
+            assert!(replay.on_key(key), "{key:?}");
+            (replay.shown, replay.playing, replay.speed)
+        };
+        assert_eq!(after(Key::Home), (1, false, 4.0));
+        assert_eq!(after(Key::ArrowRight), (2, false, 4.0));
+        assert_eq!(after(Key::End), (4, false, 4.0));
+        assert_eq!(after(Key::ArrowRight), (4, false, 4.0));
+        let all = replay.board.bounds();
+        replay.take_damage();
+        let mut after = |key| {
+            assert!(replay.on_key(key), "{key:?}");
+            (replay.shown, replay.playing, replay.speed)
+        };
+        assert_eq!(after(Key::ArrowLeft), (3, false, 4.0));
+        assert_eq!(after(Key::ArrowUp), (3, false, 16.0));
+        assert_eq!(after(Key::Space), (3, true, 16.0));
+        assert!(replay.take_damage().contains(&all.unwrap()), "what is not there any more is drawn anew");
+        let mut none = Replay::new(Past::default());
+        let keys = [Key::ArrowLeft, Key::ArrowRight, Key::Home, Key::End, Key::Space];
+        assert!(keys.into_iter().all(|key| none.on_key(key)) && !none.on_key(Key::P));
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Invariant: Escape closes each of them.
 
-use super::{action::Action, app::App, bars::floating, canvas, theme, writing::writing_id};
+use super::{action::Action, app::App, bars::floating, canvas, replay, theme, writing::writing_id};
 use crate::model::{Kind, Property};
 use eframe::egui::{
     self, Align, Align2, Area, Color32, Context, FontId, Id, Key, Layout, Order, RichText, ScrollArea,
@@ -65,7 +65,7 @@ fn said(app: &App, ctx: &Context) {
         ctx,
         "said",
         Align2::CENTER_BOTTOM,
-        vec2(0.0, if app.replay.is_some() { -74.0 } else { -18.0 }),
+        vec2(0.0, app.replay.as_ref().map_or(-18.0, |_| -62.0 - replay::above(ctx))),
         |ui| {
             ui.set_max_width(460.0);
             ui.label(what);

@@ -2,7 +2,7 @@
 //!
 //! Invariant: what was stopped is not shown any more, and changes nothing.
 
-use super::{app::App, bars::floating, gallery::Work};
+use super::{app::App, bars::floating, gallery::Work, replay};
 use eframe::egui::{Align2, Button, Context, ProgressBar, Role, WidgetInfo, vec2};
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ pub(super) fn show(app: &mut App, ctx: &Context) {
         return;
     }
     let mut stopped = None;
-    let up = if app.replay.is_some() { -124.0 } else { -68.0 };
+    let up = if app.replay.is_some() { -112.0 - replay::above(ctx) } else { -68.0 };
     floating(ctx, "works", Align2::CENTER_BOTTOM, vec2(0.0, up), |ui| {
         ui.set_width(380.0);
         for work in works {
