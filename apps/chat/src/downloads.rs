@@ -2,9 +2,11 @@
 //!
 //! Invariant: nothing of this comes from the network.
 
+use crate::{link::spawn, t, window};
 use std::{
-    env, fs,
+    env, fs, io,
     path::{Path, PathBuf},
+    process::{Command, Stdio},
 };
 
 /// The file in which a desktop says where it keeps what.
@@ -38,6 +40,24 @@ pub fn shown(path: &Path) -> String {
         Ok(rest) => format!("~/{}", rest.display()),
         Err(_) => path.display().to_string(),
     }
+}
+
+/// Shows the folder in which a file or folder is, or what is in that folder, by the desktop's program for it; the path as people read it.
+///
+/// # Errors
+/// There is no desktop, or it has no such program.
+pub fn open_folder_of(path: &str) -> io::Result<()> {
+    if !window::has_display() {
+        return Err(io::Error::other(t!("folder-no-display", path = path)));
+    }
+    let path = typed(path);
+    let folder = if path.is_dir() { &*path } else { path.parent().unwrap_or(&path) };
+    let mut opener = Command::new("xdg-open");
+    opener.arg(folder).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child =
+        opener.spawn().map_err(|e| io::Error::other(t!("folder-no-program", reason = e.to_string())))?;
+    // Some go on as long as the folder is shown.
+    spawn("folder", move || drop(child.wait()))
 }
 
 fn home() -> PathBuf {

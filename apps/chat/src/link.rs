@@ -147,6 +147,9 @@ impl<P: Fn(Input) + Clone + Send + 'static> Asker<P> {
             Effect::Find(typed) => self.find(typed),
             Effect::Fetch { id, session, offer, from } => self.transfers.fetch(id, session, offer, from),
             Effect::Share { id, session, path } => self.transfers.share(id, session, path),
+            Effect::SharePicture { id, session, name, pixels } => {
+                self.transfers.share_picture(id, session, name, pixels)
+            }
             Effect::Export(summary, path) => self.transfers.export(summary, path),
             Effect::StopTransfer(id) => {
                 self.transfers.stop(id);
@@ -217,6 +220,7 @@ impl<P: Fn(Input) + Clone + Send + 'static> Asker<P> {
             | Effect::KeepDraft(..)
             | Effect::KeepWatched(_)
             | Effect::KeepLocation(_)
+            | Effect::OpenFolder(_)
             | Effect::KeepAlways(_)
             | Effect::KeepSettings(_)
             | Effect::KeepFavourites(_)

@@ -24,7 +24,7 @@ pub use files::{Files, Offered};
 pub use searching::Finding;
 pub use switcher::{Goal, Switcher};
 pub use talking::{PALETTE, outcome, quote};
-pub use words::{Action, Effect, Input, Me, Mode, OnMessage, TransferNews};
+pub use words::{Action, Effect, Input, Me, Mode, OnMessage, Pixels, TransferNews};
 
 use crate::{
     command::{self, Command, Completions, Line, Setting},
@@ -337,6 +337,7 @@ impl Model {
             Action::Pick(order) => self.mode = Mode::Selecting(order),
             Action::React(order, emoji) => self.react(order, &emoji),
             Action::Share(path) => self.share(path),
+            Action::SharePicture(pixels) => self.share_picture(pixels),
             Action::Run(line) => match command::parse(&line) {
                 Line::Run(command) => self.run(command),
                 Line::Say(_) => {}

@@ -3,6 +3,7 @@
 //! Invariant: what a face need not do itself is done here, and the same for every face.
 
 use crate::{
+    downloads,
     keep::{Keep, Kept},
     link::Link,
     model::{Effect, Input, Me, Model},
@@ -85,6 +86,11 @@ impl Sitting {
                 Effect::KeepLocation(at) => {
                     if let Err(e) = location::store(&at) {
                         self.model.update(Input::Failed(t!("location-lost", reason = e.to_string())), now());
+                    }
+                }
+                Effect::OpenFolder(path) => {
+                    if let Err(e) = downloads::open_folder_of(&path) {
+                        self.model.update(Input::Failed(e.to_string()), now());
                     }
                 }
                 Effect::Quit | Effect::Copy(_) | Effect::Bell => left.push(effect),

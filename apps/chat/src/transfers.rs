@@ -5,7 +5,7 @@
 use crate::{
     downloads, export,
     link::spawn,
-    model::{Input, TransferNews},
+    model::{Input, Pixels, TransferNews},
     t,
 };
 use chalktalk_client::{
@@ -14,6 +14,7 @@ use chalktalk_client::{
     files::{FileError, Offer},
 };
 use chalktalk_ipc::{BlobId, OriginId, SessionId, event::SessionSummary, text::printable};
+use chalktalk_look::picture;
 use jiff::Zoned;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -69,6 +70,23 @@ impl<P: Fn(Input) + Clone + Send + 'static> Transfers<P> {
             let shared = client.share(session, &downloads::typed(&path), progress)?;
             let left_out = shared.left_out.iter().map(|path| printable(&downloads::shown(path))).collect();
             Ok(TransferNews::Shared(shared.offer, left_out))
+        })
+    }
+
+    /// Makes a picture something to offer.
+    pub(crate) fn share_picture(
+        &mut self,
+        id: u64,
+        session: SessionId,
+        name: String,
+        pixels: Pixels,
+    ) -> Result<(), ClientError> {
+        self.begin(id, move |client, _| {
+            let Some(file) = picture::png(pixels.width, pixels.height, pixels.rgba.to_vec()) else {
+                return Ok(TransferNews::Failed(t!("file-no-picture")));
+            };
+            let blob = client.put_bytes(session, &file)?;
+            Ok(TransferNews::Shared(Offer::file(&name, blob), Vec::new()))
         })
     }
 

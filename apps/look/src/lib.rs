@@ -8,6 +8,7 @@ mod atlas;
 mod faces;
 pub mod fonts;
 mod glyph;
+pub mod picture;
 mod sheet;
 pub mod theme;
 mod typesetter;

@@ -10,6 +10,7 @@ use crate::{
 };
 use chalktalk_client::{Blob, Client, ClientError};
 use chalktalk_ipc::{BlobId, SessionId};
+use chalktalk_look::picture;
 use std::{
     collections::BTreeMap,
     io::Read,
@@ -83,7 +84,7 @@ fn fetch_file(
     image: &ImageRef,
     patience: Duration,
 ) -> Result<Vec<u8>, ClientError> {
-    let limit = crate::render::MAX_FILE as u64;
+    let limit = picture::MAX_FILE as u64;
     let blob = Blob { id: BlobId(image.hash), size: image.length.min(limit) };
     let mut moved = Instant::now();
     let mut before = 0;

@@ -3,7 +3,7 @@
 use crate::terminal::Terminal;
 use chalktalk_tests::{
     desktop::{Desktop, OPEN},
-    lab::{Host, Lab},
+    lab::{Host, Lab, require},
     offer::Offer,
     runner::Test,
     tests, wait,
@@ -15,6 +15,7 @@ pub(crate) const TESTS: &[Test] = tests![
     one_conversation_is_the_same_in_every_face,
     without_a_display_there_is_the_terminal,
     files_are_dropped_onto_the_window_and_pasted,
+    pictures_are_pasted_and_shown,
     the_keyboard_alone_suffices,
     a_window_shows_what_chats_are_made_of,
 ];
@@ -148,6 +149,43 @@ fn files_are_dropped_onto_the_window_and_pasted() {
     let found = std::fs::read_to_string(lab.host(2).dir().join("Downloads/plan.txt"));
     assert_eq!(found.unwrap(), "what plan.txt says");
     picture(&window, "chat-dropped");
+}
+
+fn pictures_are_pasted_and_shown() {
+    require("convert", "imagemagick");
+    let (lab, _daemons) = Lab::talking(2);
+    let host = lab.host(1);
+    let ben = Terminal::chat_in(lab.host(2), "of-ben", "#lobby");
+    let window = Desktop::open_chat(host, &[], SCREEN);
+    says(&window, "a picture for you");
+    let file = host.dir().join("plain.png");
+    let mut convert = host.command("convert");
+    convert.args(["-size", "300x200", "xc:#ff00c8"]).arg(&file);
+    assert!(host.spawn("convert", convert).await_end(OPEN).success(), "no picture");
+    let shown = |what: &str, least: usize, most: usize| {
+        wait::until(OPEN, what, || {
+            let display = window.colours([0, 0], SCREEN.map(|side| side as u16));
+            (least..=most).contains(&display.iter().filter(|colour| **colour == [255, 0, 200]).count())
+        });
+    };
+    shown("nothing pink", 0, 0);
+    Offer::new(&window, "image/png", std::fs::read(&file).unwrap()).on_clipboard(|| {
+        window.does("key ctrl+v");
+        picture(&window, "chat-pasted");
+        shown("what is about to be sent", 55_000, 60_000);
+    });
+    assert!(!is_in(host, "#lobby", "Picture"), "it is sent before one says so");
+    window.does("key Return");
+    ben.await_text("📎 Picture 20");
+    // In the talk it is as large as it is; its corners are round.
+    shown("the picture in the talk", 55_000, 60_000);
+    picture(&window, "chat-preview");
+    ben.type_line("/get");
+    ben.await_text("here: ~/Downloads/Picture 20");
+    let folder = std::fs::read_dir(lab.host(2).dir().join("Downloads")).unwrap();
+    let [fetched] = &folder.map(|entry| entry.unwrap().path()).collect::<Vec<_>>()[..] else { panic!() };
+    let fetched = std::fs::read(fetched).unwrap();
+    assert!(fetched.starts_with(b"\x89PNG"), "{:?}", &fetched[..8]);
 }
 
 fn the_keyboard_alone_suffices() {

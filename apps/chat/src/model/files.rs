@@ -4,12 +4,13 @@
 //!
 //! Invariant: every name and reason kept here is fit for display.
 
-use super::{Effect, Model, TransferNews};
+use super::{Effect, Model, Pixels, TransferNews};
 use crate::{
     command::Completions,
     conversation::{Conversation, Fate, Line, Tone},
     filing::Filing,
     t,
+    transcript::moment,
 };
 use chalktalk_client::{
     Message, Transferred,
@@ -20,6 +21,7 @@ use chalktalk_ipc::{
     BlobId, Position, SessionId, UserId,
     text::{label, printable},
 };
+use jiff::tz::TimeZone;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Transfers at once: the daemon takes 64 of a program, and nobody can follow more.
@@ -88,10 +90,7 @@ impl Files {
     /// How it stands with something that was offered, and what to do about it.
     pub fn state(&self, c: &Conversation, offered: &Offered, me: UserId) -> String {
         let (blob, name) = (offered.offer.blob.id, &offered.offer.name);
-        let place = |transfer: &Transfer| transfer.offered.as_ref().map(|fetched| fetched.place);
-        if let Some(transfer) =
-            self.transfers.values().find(|transfer| place(transfer) == Some(offered.place))
-        {
+        if let Some(transfer) = self.moving(offered.place) {
             return t!("file-moving", state = transfer.so_far(), name = name);
         }
         let hosts = on_hosts(c, offered);
@@ -104,15 +103,29 @@ impl Files {
         }
     }
 
-    /// Whether it is on its way, or was written.
-    pub fn is_coming(&self, offered: &Offered) -> bool {
-        let place = |transfer: &Transfer| transfer.offered.as_ref().map(|fetched| fetched.place);
-        let moving = self.transfers.values().any(|transfer| place(transfer) == Some(offered.place));
-        moving || self.saved.contains_key(&offered.place)
+    /// Where it was written, if it was.
+    pub fn saved(&self, offered: &Offered) -> Option<&str> {
+        self.saved.get(&offered.place).map(String::as_str)
     }
 
-    fn is_here(&self, session: SessionId, blob: BlobId) -> bool {
+    /// Whether it is on its way, or was written.
+    pub fn is_coming(&self, offered: &Offered) -> bool {
+        self.moving(offered.place).is_some() || self.saved.contains_key(&offered.place)
+    }
+
+    /// Whether it is whole on this host.
+    pub fn is_here(&self, session: SessionId, blob: BlobId) -> bool {
         self.here.get(&session).is_some_and(|here| here.contains(&blob))
+    }
+
+    /// Whether it is being fetched.
+    pub fn is_moving(&self, offered: &Offered) -> bool {
+        self.moving(offered.place).is_some()
+    }
+
+    fn moving(&self, place: Position) -> Option<&Transfer> {
+        let fetched = |transfer: &&Transfer| transfer.offered.as_ref().is_some_and(|it| it.place == place);
+        self.transfers.values().find(fetched)
     }
 }
 
@@ -346,8 +359,7 @@ impl Model {
     /// Fetches it, unless it is on its way; false: too much is.
     fn fetch_in(&mut self, session: SessionId, offered: Offered) -> bool {
         let (offer, from) = (offered.offer.clone(), offered.place.origin);
-        let place = |transfer: &Transfer| transfer.offered.as_ref().map(|other| other.place);
-        if self.files.transfers.values().any(|transfer| place(transfer) == Some(offered.place)) {
+        if self.files.moving(offered.place).is_some() {
             return true;
         }
         self.files.failed.remove(&offered.place);
@@ -361,6 +373,23 @@ impl Model {
         let name = label(path.trim_end_matches('/').rsplit('/').next().unwrap_or(&path));
         if let Some(id) = self.begin(session, name, None) {
             self.effects.push(Effect::Share { id, session, path });
+        }
+    }
+
+    pub(super) fn share_picture(&mut self, pixels: Pixels) {
+        let Some(session) = self.focus else { return };
+        let time = moment(self.now).to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H.%M.%S");
+        let name = format!("{} {time}.png", t!("file-picture"));
+        if let Some(id) = self.begin(session, name.clone(), None) {
+            self.effects.push(Effect::SharePicture { id, session, name, pixels });
+        }
+    }
+
+    /// Shows the folder of what the message at this place offers.
+    pub(super) fn open_folder(&mut self, place: Position) {
+        match self.files.saved.get(&place) {
+            Some(path) => self.effects.push(Effect::OpenFolder(path.clone())),
+            None => self.alarm(&t!("file-not-here")),
         }
     }
 

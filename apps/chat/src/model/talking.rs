@@ -184,6 +184,7 @@ impl Model {
                 }
             }
             (OnMessage::Get, Some(position)) => self.get_at(position),
+            (OnMessage::Folder, Some(position)) => self.open_folder(position),
             (OnMessage::Original, Some(_)) => self.go_to_original(&said),
         }
     }

@@ -13,7 +13,7 @@ use chalktalk_ipc::{
     request::{Availability, HistoryPoint, Mark},
 };
 use chalktalk_search::Hit;
-use std::{collections::BTreeSet, ops::RangeInclusive};
+use std::{collections::BTreeSet, fmt, ops::RangeInclusive, sync::Arc};
 
 /// Who is writing.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -75,6 +75,8 @@ pub enum Action {
     Run(String),
     /// Offers the file or folder at this path.
     Share(String),
+    /// Offers a picture that is in no file.
+    SharePicture(Pixels),
     /// Begins a call for help in the line being written.
     Call,
     /// To where the new begins.
@@ -91,6 +93,23 @@ pub enum Action {
     Interrupt,
     /// Ends the chat.
     Quit,
+}
+
+/// A picture that is in no file.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Pixels {
+    /// In pixels.
+    pub width: u32,
+    /// In pixels.
+    pub height: u32,
+    /// Red, green, blue, opacity for each pixel, row by row, not premultiplied.
+    pub rgba: Arc<[u8]>,
+}
+
+impl fmt::Debug for Pixels {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Pixels({} × {})", self.width, self.height)
+    }
 }
 
 /// What can be done with a chosen message.
@@ -114,6 +133,8 @@ pub enum OnMessage {
     Helped,
     /// Fetch the file that it offers.
     Get,
+    /// Open the folder in which the file is that it offers.
+    Folder,
     /// Tell how far it has come.
     WhoHas,
     /// Publish it again.
@@ -132,6 +153,7 @@ impl OnMessage {
             'c' => Self::Coming,
             'h' => Self::Helped,
             'g' => Self::Get,
+            'f' => Self::Folder,
             'w' => Self::WhoHas,
             't' => Self::Retry,
             c => Self::Digit(c.to_digit(10)?.checked_sub(1)? as usize),
@@ -307,6 +329,19 @@ pub enum Effect {
         /// Where it is, as it was typed.
         path: String,
     },
+    /// Make a picture something to offer in a session.
+    SharePicture {
+        /// Which transfer it is.
+        id: u64,
+        /// In which session.
+        session: SessionId,
+        /// What the file is called.
+        name: String,
+        /// The picture.
+        pixels: Pixels,
+    },
+    /// Show the folder in which this is, as it was told where.
+    OpenFolder(String),
     /// Write a conversation into a file, as it was typed; nothing: one in the person's folder.
     Export(SessionSummary, Option<String>),
     /// End a transfer.

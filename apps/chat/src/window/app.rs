@@ -2,7 +2,10 @@
 //!
 //! Invariant: whatever waits is taken in before a frame is drawn, but for no longer than one can feel.
 
-use super::view::View;
+use super::{
+    preview::{Found, Wanted},
+    view::View,
+};
 use crate::{
     model::{Effect, Input},
     sitting::{Sitting, now},
@@ -10,7 +13,7 @@ use crate::{
 };
 use eframe::egui::{Context, Ui, UserAttentionType, ViewportCommand};
 use std::{
-    sync::mpsc::Receiver,
+    sync::mpsc::{Receiver, Sender},
     time::{Duration, Instant},
 };
 
@@ -23,6 +26,8 @@ const LONGEST: u64 = 60_000;
 /// Something that the window is told.
 pub(super) enum Happening {
     Input(Box<Input>),
+    /// A file was looked into.
+    Found(Wanted, Found),
     Ended,
 }
 
@@ -31,12 +36,14 @@ pub(super) struct App {
     sitting: Sitting,
     happenings: Receiver<Happening>,
     view: View,
+    /// To the thread that looks into files.
+    looks: Sender<Wanted>,
     title: String,
 }
 
 impl App {
-    pub(super) fn new(sitting: Sitting, happenings: Receiver<Happening>) -> Self {
-        Self { sitting, happenings, view: View::default(), title: String::new() }
+    pub(super) fn new(sitting: Sitting, happenings: Receiver<Happening>, looks: Sender<Wanted>) -> Self {
+        Self { sitting, happenings, view: View::default(), looks, title: String::new() }
     }
 
     fn update(&mut self, input: Input) {
@@ -49,6 +56,7 @@ impl App {
         loop {
             match self.happenings.try_recv() {
                 Ok(Happening::Input(input)) => self.update(*input),
+                Ok(Happening::Found(wanted, found)) => self.view.previews.put(&wanted, found, ctx),
                 Ok(Happening::Ended) => return ctx.send_viewport_cmd(ViewportCommand::Close),
                 Err(_) => break,
             }
@@ -94,6 +102,10 @@ impl eframe::App for App {
 
     fn ui(&mut self, ui: &mut Ui, _frame: &mut eframe::Frame) {
         self.view.show(ui, &mut self.sitting.model);
+        for wanted in self.view.previews.take_wanted() {
+            // Without the thread there are no previews, and all else is as it was.
+            let _ = self.looks.send(wanted);
+        }
         self.carry_out(ui.ctx());
     }
 

@@ -4,6 +4,7 @@
 
 use super::icon::Icon;
 use super::pen::{ACCENT, ALARM, Act, BODY, PLAIN, Pen, SMALL, STRONG, WEAK};
+use super::preview::{self, Shown};
 use crate::{
     card::{Card, Offer},
     code::Token,
@@ -14,10 +15,10 @@ use crate::{
     telling::{self, Weight},
     transcript::moment,
 };
-use chalktalk_client::chat::Kind;
-use chalktalk_ipc::{UserId, nway::AppSession};
+use chalktalk_client::{chat::Kind, files};
+use chalktalk_ipc::{SessionId, UserId, nway::AppSession};
 use chalktalk_look::{Ink, Look, Sheet, is_emoji};
-use eframe::egui::{Rect, Vec2, pos2, vec2};
+use eframe::egui::{Rect, TextureHandle, Vec2, pos2, vec2};
 use jiff::tz::TimeZone;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -104,6 +105,14 @@ pub(super) enum What {
         text: String,
         act: Act,
     },
+    /// A picture that was offered, to be enlarged.
+    Picture {
+        texture: TextureHandle,
+        session: SessionId,
+        offer: files::Offer,
+    },
+    /// How a text begins that was offered.
+    Sample(Rc<Sheet>),
 }
 
 /// What was said, to be selected in.
@@ -339,10 +348,8 @@ impl Message<'_> {
         if let Some(offered) = Offered::of(self.line) {
             let state = scene.files.state(c, &offered, scene.me);
             page.text(pen.set(&state, SMALL + 0.5, WEAK, Some(page.room())));
-            if offered.user != scene.me {
-                let get = Act::On(self.line.order, OnMessage::Get);
-                self.buttons(page, pen, vec![(t!("window-get"), get)]);
-            }
+            self.preview(page, &offered.offer, pen);
+            self.buttons(page, pen, self.about_file(&offered));
         }
         self.reactions(page, pen);
         for failure in said.own.iter().flat_map(|own| &own.failures) {
@@ -351,6 +358,51 @@ impl Message<'_> {
         if said.own.as_ref().is_some_and(|own| !own.failures.is_empty()) {
             let again = Act::On(self.line.order, OnMessage::Retry);
             self.buttons(page, pen, vec![(t!("window-retry"), again)]);
+        }
+    }
+
+    /// What is in a file that is on this host.
+    fn preview(&self, page: &mut Page, offer: &files::Offer, pen: &mut Pen<'_>) {
+        let session = self.c.session();
+        if !self.scene.files.is_here(session, offer.blob.id) {
+            return;
+        }
+        match pen.previews.of(session, offer, false) {
+            Some(Shown::Picture(texture, size)) => {
+                let size = preview::fitted(size, preview::in_talk(page.room()));
+                page.y += 4.0;
+                page.put(INDENT, size, What::Picture { texture, session, offer: offer.clone() });
+                page.y += size.y + 4.0;
+            }
+            Some(Shown::Text(text)) if !text.is_empty() => {
+                let mono = Look { mono: true, ..WEAK };
+                let sheet = pen.set(&text, SMALL + 0.5, mono, Some(page.room() - 20.0));
+                let size = vec2(page.room(), sheet.size().y + 12.0);
+                page.y += 4.0;
+                page.put(INDENT, size, What::Sample(sheet));
+                page.y += size.y + 4.0;
+            }
+            Some(Shown::Nothing(why)) => {
+                let text = t!("preview-none", why = why);
+                page.text(pen.set(&text, SMALL + 0.5, WEAK, Some(page.room())));
+            }
+            Some(Shown::Text(_) | Shown::Waits) | None => {}
+        }
+    }
+
+    /// What one can do with a file that was offered.
+    fn about_file(&self, offered: &Offered) -> Vec<(String, Act)> {
+        let (files, order) = (self.scene.files, self.line.order);
+        match () {
+            () if files.is_moving(offered) => {
+                let stop = Act::Do(Action::Run(format!("/stop {}", offered.offer.name)));
+                vec![(t!("window-stop"), stop)]
+            }
+            () if files.saved(offered).is_some() => {
+                vec![(t!("window-folder"), Act::On(order, OnMessage::Folder))]
+            }
+            () if offered.user == self.scene.me => Vec::new(),
+            () => vec![(t!("window-get"), Act::On(order, OnMessage::Get))],
         }
     }
 

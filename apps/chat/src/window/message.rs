@@ -6,6 +6,7 @@ use super::{
     block::{Block, INDENT, Piece, Tool, What, Words},
     icon::{self, Icon},
     pen::{Act, Pen, SMALL},
+    pictures,
     transcript::Picked,
 };
 use crate::{
@@ -136,6 +137,19 @@ fn paint(
             if response.on_hover_text(name).clicked() {
                 pen.acts.push(Act::Do(Action::React(block.order, emoji.clone())));
             }
+        }
+        What::Picture { texture, session, offer } => {
+            let name = t!("window-show", name = &offer.name);
+            let response = pen.place(ui, area, id, Role::Button, &name, false);
+            pictures::paint(ui, area, texture, pen);
+            if response.clicked() {
+                pen.acts.push(Act::Enlarge(*session, offer.clone()));
+            }
+        }
+        What::Sample(sheet) => {
+            let edge = Stroke::new(1.0, pen.palette.rule);
+            ui.painter().rect(area, 6.0, pen.palette.code, edge, StrokeKind::Inside);
+            pen.paint(ui, area.min + vec2(10.0, 6.0), sheet);
         }
         What::Button { text, act } => {
             if pen.button(ui, area.min, id, text, text, false).clicked() {

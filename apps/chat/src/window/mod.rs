@@ -13,6 +13,8 @@ mod overlay;
 mod palette;
 mod pen;
 mod people;
+mod pictures;
+mod preview;
 mod sidebar;
 #[cfg(test)]
 mod tests;
@@ -21,6 +23,7 @@ mod view;
 mod writing;
 
 use crate::{
+    link::spawn,
     place::Opening,
     sitting::{Sitting, SittingError},
     t,
@@ -29,7 +32,11 @@ use app::{App, Happening};
 use chalktalk_client::{Client, ClientError, Events};
 use chalktalk_look::{Waker, theme};
 use eframe::egui::ViewportBuilder;
-use std::{env, io, sync::mpsc::sync_channel};
+use preview::Wanted;
+use std::{
+    env, io,
+    sync::mpsc::{Receiver, SyncSender, channel, sync_channel},
+};
 
 /// Happenings that may wait for the window: beyond, whoever makes them waits, and the daemon keeps its messages.
 const WAITING: usize = 256;
@@ -70,6 +77,8 @@ pub fn run(client: &Client, events: Events, opening: &Opening) -> Result<(), Win
     let (sender, happenings) = sync_channel(WAITING);
     let waker = Waker::default();
     let (woken, ended, ending) = (waker.clone(), sender.clone(), waker.clone());
+    let (looks, wanted) = channel();
+    spawn("previews", look_into(client.clone(), wanted, sender.clone(), waker.clone()))?;
     let put = move |input| {
         // A window that is gone wants nothing any more.
         let _ = sender.send(Happening::Input(Box::new(input)));
@@ -93,8 +102,26 @@ pub fn run(client: &Client, events: Events, opening: &Opening) -> Result<(), Win
         cc.egui_ctx.options_mut(|options| options.zoom_with_keyboard = false);
         view::dress(&cc.egui_ctx, sitting.model.settings);
         waker.set(&cc.egui_ctx);
-        Ok(Box::new(App::new(sitting, happenings)) as Box<dyn eframe::App>)
+        Ok(Box::new(App::new(sitting, happenings, looks)) as Box<dyn eframe::App>)
     };
     eframe::run_native("chalktalk-chat", options, Box::new(start))
         .map_err(|e| WindowError::Display(e.to_string()))
+}
+
+/// Looks into one file after another.
+fn look_into(
+    client: Client,
+    wanted: Receiver<Wanted>,
+    put: SyncSender<Happening>,
+    waker: Waker,
+) -> impl FnOnce() {
+    move || {
+        for wanted in wanted {
+            let found = preview::look(&client, &wanted);
+            if put.send(Happening::Found(wanted, found)).is_err() {
+                return;
+            }
+            waker.wake();
+        }
+    }
 }

@@ -189,7 +189,7 @@ pub(super) fn reactions(ui: &mut Ui, whole: Rect, (order, at): (Order, Pos2), pe
 }
 
 /// A panel with a title, over everything; where its content goes. `None`: it was just closed.
-fn panel(ui: &mut Ui, whole: Rect, size: Vec2, title: &str, pen: &mut Pen<'_>) -> Option<Rect> {
+pub(super) fn panel(ui: &mut Ui, whole: Rect, size: Vec2, title: &str, pen: &mut Pen<'_>) -> Option<Rect> {
     let beside = ui.interact(whole, Id::unique("beside"), Sense::click());
     if beside.clicked() {
         pen.acts.push(Act::Do(Action::Escape));

@@ -2,10 +2,11 @@
 //!
 //! Invariant: what can be clicked has a name in the accessibility tree.
 
-use super::palette::Palette;
+use super::{palette::Palette, preview::Previews};
 use crate::conversation::Order;
 use crate::model::{Action, OnMessage};
-use chalktalk_ipc::UserId;
+use chalktalk_client::files::Offer;
+use chalktalk_ipc::{SessionId, UserId};
 use chalktalk_look::{Inks, Look, Sheet, Typesetter};
 use eframe::egui::{
     Align2, Color32, CornerRadius, CursorIcon, Id, Pos2, Rect, Response, Role, Sense, Stroke, StrokeKind, Ui,
@@ -45,12 +46,15 @@ pub(super) enum Act {
     Copy(String),
     /// Open what can be reacted with, beside this place.
     Palette(Order, Pos2),
+    /// Show a picture that was offered as large as there is room.
+    Enlarge(SessionId, Offer),
 }
 
 /// What one draws with.
 pub(super) struct Pen<'a> {
     pub(super) setter: &'a mut Typesetter,
     pub(super) palette: Palette,
+    pub(super) previews: &'a mut Previews,
     /// What was done in this frame.
     pub(super) acts: Vec<Act>,
 }

@@ -1,15 +1,21 @@
 //! The window without a screen: what it tells screen readers, what keys do, and what bad input costs.
 
-use super::view::View;
+use super::{preview::Found, view::View};
 use crate::model::{
     Action, Effect, Input, Mode, Model,
     tests::{act, ana, deliver, open, person},
 };
-use chalktalk_ipc::{SessionId, event::Scope, request::Availability};
+use chalktalk_client::{Blob, files::Offer};
+use chalktalk_ipc::{BlobId, SessionId, event::Scope, request::Availability};
 use eframe::egui::{
-    Context, Event as Press, Key, Modifiers, Pos2, RawInput, Rect, Role, accesskit::Node, vec2,
+    Color32, ColorImage, Context, Event as Press, Key, Modifiers, PointerButton, Pos2, RawInput, Rect, Role,
+    accesskit::Node, pos2, vec2,
 };
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeSet,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 /// A window of ordinary size, and the chat in it.
 struct Window {
@@ -65,6 +71,29 @@ impl Window {
     /// All roles and names, for messages of failure.
     fn all(&self) -> Vec<(Role, &str)> {
         self.nodes.iter().filter_map(|node| Some((node.role(), node.label().or(node.value())?))).collect()
+    }
+
+    /// Clicks on the button of this name.
+    fn click(&mut self, name: &str) {
+        let node = self.nodes.iter().find(|node| node.role() == Role::Button && node.label() == Some(name));
+        let bounds = node.and_then(Node::bounds).unwrap_or_else(|| panic!("no {name:?}: {:?}", self.all()));
+        let pos = pos2((bounds.x0 + bounds.x1) as f32 / 2.0, (bounds.y0 + bounds.y1) as f32 / 2.0);
+        let button = |pressed| Press::PointerButton {
+            pos,
+            button: PointerButton::Primary,
+            pressed,
+            modifiers: Modifiers::NONE,
+        };
+        self.frame(&[Press::PointerMoved(pos)]);
+        self.frame(&[button(true)]);
+        self.press(&[button(false)]);
+    }
+
+    /// How high the line is in which this stands.
+    fn height_of(&self, name: &str) -> f64 {
+        let line =
+            |node: &&Node| node.role() == Role::ListItem && node.label().is_some_and(|it| it.contains(name));
+        self.nodes.iter().find(line).and_then(Node::bounds).map_or(0.0, |bounds| bounds.height())
     }
 
     fn has(&self, role: Role, name: &str) -> bool {
@@ -199,6 +228,81 @@ fn bad_input_is_harmless_and_not_slow() {
         let spent = start.elapsed();
         assert!(spent < Duration::from_secs(5), "{what} where one writes: {spent:?}");
     }
+}
+
+/// Somebody else has offered a file, which is on this host.
+fn offered(model: &mut Model, name: &str) -> Offer {
+    let blob = Blob { id: BlobId([7; 32]), size: 2000 };
+    let offer = Offer::file(name, blob);
+    says(model, 1, &offer.to_string());
+    let here = BTreeSet::from([blob.id]);
+    model.update(Input::Files { session: SessionId([1; 16]), found: Vec::new(), here }, 0);
+    offer
+}
+
+#[test]
+fn pictures_are_shown_that_are_here() {
+    let mut model = rooms();
+    act(&mut model, Action::Go(SessionId([1; 16])));
+    offered(&mut model, "garden.png");
+    let mut window = Window::new(model);
+    let wanted = window.view.previews.take_wanted();
+    let [wanted] = &wanted[..] else { panic!("{wanted:?}") };
+    assert!(!window.has(Role::Button, "garden.png"), "nothing is known of it yet");
+    let pixels = ColorImage::filled([300, 200], Color32::GREEN);
+    window.view.previews.put(wanted, Found::Picture(pixels, [3000, 2000]), &window.ctx);
+    window.press(&[]);
+    assert!(window.has(Role::Button, "Show garden.png large"), "{:?}", window.all());
+    window.click("Show garden.png large");
+    let large = window.view.previews.take_wanted();
+    assert_eq!(large.len(), 1, "it is looked at once more, for the larger one");
+    window.view.previews.put(&large[0], Found::Nothing("it is damaged".into()), &window.ctx);
+    window.press(&[]);
+    assert!(window.has(Role::Window, "garden.png"), "{:?}", window.all());
+    window.key(Key::Escape, Modifiers::NONE);
+    assert!(!window.has(Role::Window, "garden.png"), "{:?}", window.all());
+}
+
+#[test]
+fn what_cannot_be_shown_says_why_and_nothing_is_fetched_to_show_it() {
+    let mut model = rooms();
+    act(&mut model, Action::Go(SessionId([1; 16])));
+    let offer = Offer::file("elsewhere.png", Blob { id: BlobId([8; 32]), size: 2000 });
+    says(&mut model, 2, &offer.to_string());
+    offered(&mut model, "bomb.png");
+    let mut window = Window::new(model);
+    let wanted = window.view.previews.take_wanted();
+    assert_eq!(wanted.len(), 1, "only what is here: {wanted:?}");
+    let before = window.height_of("bomb.png");
+    window.view.previews.put(&wanted[0], Found::Nothing("too large".into()), &window.ctx);
+    window.press(&[]);
+    assert!(window.height_of("bomb.png") > before, "it says why");
+}
+
+#[test]
+fn what_is_pasted_is_sent_when_one_says_so() {
+    let mut model = rooms();
+    act(&mut model, Action::Go(SessionId([1; 16])));
+    let mut window = Window::new(model);
+    let shared = |window: &mut Window| {
+        let shared = |effect: &Effect| matches!(effect, Effect::SharePicture { .. });
+        window.model.take_effects().into_iter().filter(shared).collect::<Vec<_>>()
+    };
+    let paste = Press::PasteImage(Arc::new(ColorImage::filled([40, 30], Color32::RED)));
+    window.press(std::slice::from_ref(&paste));
+    assert!(window.has(Role::Window, "Send this picture to #lobby?"), "{:?}", window.all());
+    window.key(Key::Escape, Modifiers::NONE);
+    assert!(!window.has(Role::Window, "Send this picture"), "{:?}", window.all());
+    assert!(shared(&mut window).is_empty());
+    window.press(std::slice::from_ref(&paste));
+    window.key(Key::Enter, Modifiers::NONE);
+    let [Effect::SharePicture { name, pixels, .. }] = &shared(&mut window)[..] else { panic!("not sent") };
+    assert!(name.starts_with("Picture ") && name.ends_with(".png"), "{name}");
+    assert_eq!((pixels.width, pixels.height, &pixels.rgba[..4]), (40, 30, &[255, 0, 0, 255][..]));
+    window.press(&[paste]);
+    window.click("Do not send");
+    assert!(!window.has(Role::Window, "Send this picture"), "{:?}", window.all());
+    assert!(shared(&mut window).is_empty());
 }
 
 #[test]

@@ -6,7 +6,10 @@ use super::{
     files, header, keys, overlay,
     palette::Palette,
     pen::{Act, Pen},
-    people, sidebar,
+    people,
+    pictures::{self, Pasted},
+    preview::Previews,
+    sidebar,
     transcript::Transcript,
     writing::Writing,
 };
@@ -16,6 +19,8 @@ use crate::{
     model::{Action, Input, Mode, Model, OnMessage},
     sitting::now,
 };
+use chalktalk_client::files::Offer;
+use chalktalk_ipc::SessionId;
 use chalktalk_look::Typesetter;
 use eframe::egui::{Context, Event, Id, Key, OpenUrl, Pos2, Rect, ThemePreference, Ui, pos2};
 use jiff::tz::TimeZone;
@@ -32,10 +37,20 @@ pub(super) struct View {
     writing: Writing,
     transcript: Transcript,
     zone: TimeZone,
-    /// Which message is reacted to, and where one chooses with what.
-    reacting: Option<(Order, Pos2)>,
+    pub(super) previews: Previews,
+    over: Option<Over>,
     /// What a page scrolls.
     page: i32,
+}
+
+/// What lies over the window until one is done with it.
+enum Over {
+    /// What this message can be reacted with, beside this place.
+    Reactions(Order, Pos2),
+    /// A picture that was offered.
+    Picture(SessionId, Offer),
+    /// A picture that was pasted, and is not sent yet.
+    Pasted(Pasted),
 }
 
 /// Makes everything as dark and as large as is wanted.
@@ -58,7 +73,8 @@ impl Default for View {
             writing: Writing::default(),
             transcript: Transcript::default(),
             zone: TimeZone::system(),
-            reacting: None,
+            previews: Previews::default(),
+            over: None,
             page: 400,
         }
     }
@@ -91,9 +107,18 @@ impl View {
 
     fn keys(&mut self, ctx: &Context, model: &mut Model) {
         for event in ctx.input(|input| input.events.clone()) {
-            if matches!(event, Event::Key { key: Key::Escape, pressed: true, .. })
-                && self.reacting.take().is_some()
+            if let Event::PasteImage(image) = &event
+                && model.current().is_some()
             {
+                self.over = Some(Over::Pasted(Pasted::new(ctx, image)));
+                continue;
+            }
+            if let Event::Key { key: key @ (Key::Escape | Key::Enter), pressed: true, .. } = event
+                && let Some(over) = self.over.take()
+            {
+                if let (Over::Pasted(pasted), Key::Enter) = (over, key) {
+                    model.update(Input::Act(pasted.action()), now());
+                }
                 continue;
             }
             if matches!(event, Event::Copy)
@@ -123,7 +148,8 @@ impl View {
             }
             Act::Visit(target) => ctx.open_url(OpenUrl::new_tab(target)),
             Act::Copy(text) => ctx.copy_text(text),
-            Act::Palette(order, at) => self.reacting = Some((order, at)),
+            Act::Palette(order, at) => self.over = Some(Over::Reactions(order, at)),
+            Act::Enlarge(session, offer) => self.over = Some(Over::Picture(session, offer)),
         }
     }
 
@@ -132,7 +158,8 @@ impl View {
         let whole = ui.max_rect();
         let palette = Palette::of(ui.style());
         self.setter.begin_frame(ui.pixels_per_point());
-        let mut pen = Pen { setter: &mut self.setter, palette, acts: Vec::new() };
+        let mut pen =
+            Pen { setter: &mut self.setter, palette, previews: &mut self.previews, acts: Vec::new() };
         ui.painter().rect_filled(whole, 0.0, palette.paper);
         let mut area = whole;
         if whole.width() >= LEFT_FROM {
@@ -159,7 +186,11 @@ impl View {
         let above =
             Rect::from_min_max(pos2(talk.left() + 14.0, talk.top()), pos2(talk.right() - 14.0, line.top()));
         overlay::show(ui, whole, above, model, &self.zone, &mut pen);
-        self.reacting.take_if(|of| overlay::reactions(ui, whole, *of, &mut pen));
+        self.over.take_if(|over| match over {
+            Over::Reactions(order, at) => overlay::reactions(ui, whole, (*order, *at), &mut pen),
+            Over::Picture(session, offer) => pictures::enlarged(ui, whole, *session, offer, &mut pen),
+            Over::Pasted(pasted) => pictures::pasted(ui, whole, pasted, model, &mut pen),
+        });
         if reached_top {
             model.want_past();
         }

@@ -16,8 +16,9 @@ pub use svg::from_svg;
 use crate::{
     model::{Body, Kind, Shape},
     progress::{Progress, Stopped},
-    render::{ImageError, Images},
+    render::Images,
 };
+use chalktalk_look::picture::PictureError;
 use std::{
     fs::File,
     io::{self, Read},
@@ -62,7 +63,7 @@ pub enum ReadError {
     Broken(String),
     /// A picture.
     #[error(transparent)]
-    Image(#[from] ImageError),
+    Image(#[from] PictureError),
     /// Nobody wants it any more.
     #[error(transparent)]
     Stopped(#[from] Stopped),

@@ -9,7 +9,7 @@ mod picture;
 mod raster;
 mod svg;
 
-pub use images::{Decoded, ImageError, Images, MAX_FILE};
+pub use images::{Decoded, Images};
 pub use letters::{Block, Letters};
 pub use pdf::{PdfError, pdf};
 pub use picture::{Mark, Painter, Picture, freehand};

@@ -167,7 +167,8 @@ pub fn png(
         }
     }
     progress.begin("Compressing", None)?;
-    Ok(encode(rgba, [width, height]))
+    // As many bytes as it has pixels, into memory: cannot fail.
+    Ok(chalktalk_look::picture::png(width.into(), height.into(), rgba).unwrap_or_default())
 }
 
 /// Around all that a picture marks; none: it marks nothing.
@@ -185,19 +186,9 @@ fn around(picture: &Picture) -> Option<Rect> {
 
 /// Pixels (red, green, blue, opacity each, row by row) as a PNG file; none if there are too few or too many of them.
 pub fn to_png([width, height]: [usize; 2], rgba: Vec<u8>) -> Option<Vec<u8>> {
-    let size = [u16::try_from(width).ok()?, u16::try_from(height).ok()?];
+    let size = [u16::try_from(width).ok()?, u16::try_from(height).ok()?].map(u32::from);
     let whole = width > 0 && height > 0 && rgba.len() == width * height * 4;
-    whole.then(|| encode(rgba, size))
-}
-
-fn encode(rgba: Vec<u8>, [width, height]: [u16; 2]) -> Vec<u8> {
-    let mut out = std::io::Cursor::new(Vec::new());
-    let picture = image::RgbaImage::from_raw(width.into(), height.into(), rgba);
-    if let Some(picture) = picture {
-        // Into memory, with a size that was checked: cannot fail.
-        let _written = picture.write_to(&mut out, image::ImageFormat::Png);
-    }
-    out.into_inner()
+    whole.then(|| chalktalk_look::picture::png(size[0], size[1], rgba)).flatten()
 }
 
 fn paint(Colour([r, g, b, a]): Colour) -> AlphaColor<Srgb> {

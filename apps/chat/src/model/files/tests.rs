@@ -138,6 +138,23 @@ fn what_is_shared_is_offered_once_it_is_kept() {
 }
 
 #[test]
+fn the_folder_is_shown_of_what_was_written() {
+    let mut model = offered();
+    let place = model.offers()[0].place;
+    act(&mut model, Action::Select);
+    let folder = |model: &mut Model| {
+        model.open_folder(place);
+        effects(model)
+    };
+    assert_eq!(folder(&mut model), []);
+    assert_eq!(model.flash.as_ref().unwrap().1, "It is not in your folder; g fetches it.");
+    assert!(matches!(&run(&mut model, "/get report.pdf")[..], [Effect::Fetch { id: 1, .. }]));
+    model.update(Input::Transfer(1, TransferNews::Saved("~/Downloads/report.pdf".into(), vec![])), 0);
+    effects(&mut model);
+    assert_eq!(folder(&mut model), [Effect::OpenFolder("~/Downloads/report.pdf".into())]);
+}
+
+#[test]
 fn who_is_trusted_once_is_not_asked_about_again() {
     let mut model = offered();
     let ben = UserId([2; 32]);
