@@ -2,8 +2,10 @@
 //!
 //! Invariant: reading a file gives shapes that a board takes, and says what it left out; it opens nothing else.
 
+mod clip;
 mod excalidraw;
 mod json;
+mod lettering;
 mod pdf;
 mod shade;
 mod svg;

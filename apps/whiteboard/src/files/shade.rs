@@ -24,6 +24,13 @@ pub(super) struct Area {
     pub(super) even_odd: bool,
 }
 
+impl Area {
+    /// The smallest box around it.
+    pub(super) fn around(&self) -> Rect {
+        self.path.bounding_box()
+    }
+}
+
 /// Makes pictures of areas.
 #[derive(Debug, Default)]
 pub(super) struct Shade {
@@ -39,7 +46,7 @@ impl Shade {
         areas: &[Area],
         colour: impl Fn(Point) -> [f32; 4],
     ) -> Option<Shape> {
-        let around = areas.iter().map(|area| area.path.bounding_box()).reduce(|a, b| a.intersect(b))?;
+        let around = areas.iter().map(Area::around).reduce(|a, b| a.intersect(b))?;
         if !around.is_finite() || around.area() <= 0.0 {
             return None;
         }

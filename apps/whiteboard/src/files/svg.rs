@@ -1,4 +1,5 @@
-//! SVG files as outlines: each filled or stroked path becomes an object. Areas and lines with gradients become pictures.
+//! SVG files: each filled or stroked path becomes an outline, and each piece of text a text where that looks the same. Areas and lines with
+//! gradients, and those of which a clip shows a part, become pictures.
 //!
 //! Scripts, animations and links mean nothing here. A reference to anything outside of the file is not followed: no file is opened and
 //! nothing is asked for on the network.
@@ -7,23 +8,33 @@
 
 use super::{
     Drawing, MAX_OBJECTS, OBJECTS, ReadError,
+    clip::{self, Lies},
+    lettering,
     shade::{Area, Shade},
     sound,
 };
 use crate::{
     model::{Body, Colour, Dash, Flaw, Kind, Outline, Shape, Verb},
     progress::{Progress, Stopped},
-    render::Images,
+    render::{Images, Letters},
 };
-use kurbo::{Affine, BezPath, StrokeOpts};
+use kurbo::{Affine, BezPath, Rect, StrokeOpts};
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
 use usvg::{
     BaseGradient, FillRule, Group, ImageHrefResolver, ImageKind, Node, Options, Paint, Path, SpreadMethod,
-    Stop, Tree,
+    Stop, Text, Tree,
+    roxmltree::{Document, ParsingOptions},
     tiny_skia_path::{PathSegment, Point, Transform},
 };
 
 /// Longest SVG file: reading one takes a hundred times its length in memory.
 const MAX_SVG: usize = 16 << 20;
+
+/// Most pieces of clips that are looked at for one file.
+const MAX_LOOKED_AT: usize = 20_000_000;
 
 /// Reads an SVG file.
 ///
@@ -35,7 +46,14 @@ pub fn from_svg(file: &[u8], images: &mut Images, progress: &Progress) -> Result
     }
     let text =
         std::str::from_utf8(file).map_err(|_| ReadError::Broken("the SVG file is not UTF-8".into()))?;
+    let broken = |e: String| ReadError::Broken(format!("this is no SVG file that can be read: {e}"));
+    let allow_entities = ParsingOptions { allow_dtd: true, ..ParsingOptions::default() };
+    let document = Document::parse_with_options(text, allow_entities).map_err(|e| broken(e.to_string()))?;
+    let allowance = lettering::allowance(&document);
+    let layouts_left = AtomicUsize::new(allowance);
     let options = Options {
+        fontdb: Arc::new(lettering::database()),
+        font_resolver: lettering::resolver(&layouts_left),
         image_href_resolver: ImageHrefResolver {
             // Pictures within the file are pictures; drawings in it are not, and nothing else is looked for.
             resolve_data: Box::new(|_, data, _| match data.as_slice() {
@@ -49,14 +67,18 @@ pub fn from_svg(file: &[u8], images: &mut Images, progress: &Progress) -> Result
         },
         ..Options::default()
     };
-    let tree = Tree::from_str(text, &options)
-        .map_err(|e| ReadError::Broken(format!("this is no SVG file that can be read: {e}")))?;
+    let tree = Tree::from_xmltree(&document, &options).map_err(|e| broken(e.to_string()))?;
     let mut import = Import {
         drawn: images,
         shade: Shade::default(),
         drawing: Drawing::default(),
+        letters: Letters::default(),
+        clips: Vec::new(),
+        looked_at: 0,
+        texts: 0,
         images: 0,
-        clipped: 0,
+        unclipped: 0,
+        masked: 0,
         gradients: 0,
         refused: Vec::new(),
     };
@@ -65,16 +87,17 @@ pub fn from_svg(file: &[u8], images: &mut Images, progress: &Progress) -> Result
     if import.drawing.shapes.len() > MAX_OBJECTS {
         return Err(ReadError::TooMany(import.drawing.shapes.len()));
     }
-    import.remark(text);
+    import.remark(layouts_left.load(Ordering::Relaxed) == 0);
     Ok(sound(import.drawing))
 }
 
-/// How many paths there are to be seen.
+/// How many paths and texts there are to be seen.
 fn paths(group: &Group) -> usize {
     let count = |node: &Node| match node {
         Node::Group(inner) => paths(inner),
         Node::Path(path) => usize::from(path.is_visible()),
-        Node::Image(_) | Node::Text(_) => 0,
+        Node::Text(_) => 1,
+        Node::Image(_) => 0,
     };
     group.children().iter().map(count).sum()
 }
@@ -84,8 +107,15 @@ struct Import<'a> {
     drawn: &'a mut Images,
     shade: Shade,
     drawing: Drawing,
+    letters: Letters,
+    /// What is being read must lie in all of these.
+    clips: Vec<Area>,
+    looked_at: usize,
+    /// Those of several pieces.
+    texts: u64,
     images: usize,
-    clipped: usize,
+    unclipped: usize,
+    masked: usize,
     gradients: usize,
     refused: Vec<Flaw>,
 }
@@ -93,7 +123,13 @@ struct Import<'a> {
 impl Import<'_> {
     fn group(&mut self, group: &Group, opacity: f32, progress: &Progress) -> Result<(), Stopped> {
         let opacity = opacity * group.opacity().get();
-        self.clipped += usize::from(group.clip_path().is_some() || group.mask().is_some());
+        self.masked += usize::from(group.mask().is_some());
+        let outer = self.clips.len();
+        match group.clip_path().map(|clip| clip::areas(clip, group.abs_transform())) {
+            Some(Some(areas)) => self.clips.extend(areas),
+            Some(None) => self.unclipped += 1,
+            None => {}
+        }
         for node in group.children() {
             match node {
                 Node::Group(inner) => self.group(inner, opacity, progress)?,
@@ -101,31 +137,81 @@ impl Import<'_> {
                     progress.step(1)?;
                     self.path(path, opacity);
                 }
+                Node::Text(text) => {
+                    progress.step(1)?;
+                    self.text(text, opacity, progress)?;
+                }
                 Node::Image(image) if image.is_visible() => self.image(image, opacity),
-                Node::Path(_) | Node::Image(_) | Node::Text(_) => {}
+                Node::Path(_) | Node::Image(_) => {}
             }
         }
+        self.clips.truncate(outer);
         Ok(())
+    }
+
+    /// Pieces that would look the same become texts, the others outlines; those of one text are a group.
+    fn text(&mut self, text: &Text, opacity: f32, progress: &Progress) -> Result<(), Stopped> {
+        let first = self.drawing.shapes.len();
+        match lettering::pieces(text) {
+            None => self.group(text.flattened(), opacity, progress)?,
+            Some(pieces) => {
+                for piece in pieces.iter().filter(|piece| piece.path.is_visible()) {
+                    let seen = self.lies(seen_box(piece.path));
+                    match piece.as_text(&mut self.letters).filter(|_| seen == Lies::Whole) {
+                        Some(mut shape) => {
+                            shape.style.opacity = percent(opacity);
+                            self.drawing.shapes.push(shape);
+                        }
+                        None => self.path(piece.path, opacity),
+                    }
+                }
+            }
+        }
+        if let Some(several @ [_, _, ..]) = self.drawing.shapes.get_mut(first..) {
+            self.texts += 1;
+            several.iter_mut().for_each(|shape| shape.groups = vec![self.texts]);
+        }
+        Ok(())
+    }
+
+    /// How what fills this box lies to all clips.
+    fn lies(&mut self, filled: Rect) -> Lies {
+        self.looked_at += self.clips.iter().map(|area| area.path.elements().len()).sum::<usize>();
+        if self.looked_at > MAX_LOOKED_AT {
+            self.unclipped += 1;
+            return Lies::Whole;
+        }
+        let all = self.clips.iter().map(|area| clip::lies(filled, area));
+        all.fold(Lies::Whole, |so_far, next| match (so_far, next) {
+            (Lies::Away, _) | (_, Lies::Away) => Lies::Away,
+            (Lies::Whole, Lies::Whole) => Lies::Whole,
+            _ => Lies::Across,
+        })
     }
 
     fn path(&mut self, path: &Path, opacity: f32) {
         let place = path.abs_transform();
         let even_odd = path.fill().is_some_and(|fill| fill.rule() == FillRule::EvenOdd);
+        let lies = self.lies(seen_box(path));
+        if lies == Lies::Away {
+            return;
+        }
+        let cut = lies == Lies::Across;
         let (outline, corner) = match Outline::new(&verbs(path, place), even_odd) {
             Ok(made) => made,
             Err(flaw) => return self.refused.push(flaw),
         };
         let mut shape = Shape::with_body(Kind::Outline, Body::Outline(outline), corner);
-        shape.style.opacity = (opacity * 100.0).round().clamp(0.0, 100.0) as u8;
+        shape.style.opacity = percent(opacity);
         shape.style.ink = Colour::NONE;
         shape.style.width = 0.0;
         if let Some(fill) = path.fill() {
             let area = || Area { path: kurbo_path(path, place), even_odd };
-            shape.style.fill = self.paint(fill.paint(), fill.opacity().get(), opacity, place, area);
+            shape.style.fill = self.paint(fill.paint(), fill.opacity().get(), opacity, place, cut, area);
         }
         if let Some(stroke) = path.stroke() {
             let area = || Area { path: lines(path, stroke, place), even_odd: false };
-            shape.style.ink = self.paint(stroke.paint(), stroke.opacity().get(), opacity, place, area);
+            shape.style.ink = self.paint(stroke.paint(), stroke.opacity().get(), opacity, place, cut, area);
             shape.style.width = stroke.width().get() * scale(place);
             if stroke.dasharray().is_some() {
                 shape.style.dash = Dash::Dashed;
@@ -153,23 +239,46 @@ impl Import<'_> {
         let at = [middle.x as f32 - size[0] / 2.0, middle.y as f32 - size[1] / 2.0];
         let mut shape = Shape::with_body(Kind::Image, Body::Image(known), at);
         (shape.size, shape.angle) = (size, (right - top).atan2() as f32);
-        shape.style.opacity = (opacity * 100.0).round().clamp(0.0, 100.0) as u8;
+        shape.style.opacity = percent(opacity);
+        let around = shape.bounds();
+        let [low, high] = [around.min, around.max].map(|[x, y]| kurbo::Point::new(x.into(), y.into()));
+        match self.lies(Rect::from_points(low, high)) {
+            Lies::Away => return,
+            Lies::Across => self.unclipped += 1,
+            Lies::Whole => {}
+        }
         self.drawing.shapes.push(shape);
     }
 
-    /// The colour of an area; none where it has a gradient, and is a picture now.
+    /// The colour of an area; none where it has a gradient or is cut, and is a picture now.
     fn paint(
         &mut self,
         paint: &Paint,
         own: f32,
         opacity: f32,
         place: Transform,
+        cut: bool,
         area: impl FnOnce() -> Area,
     ) -> Colour {
-        let shaded = Gradient::new(paint, place).and_then(|gradient| {
-            let colour = |at| gradient.colour(at, own * opacity);
-            self.shade.paint(self.drawn, &[area()], colour)
-        });
+        let gradient = Gradient::new(paint, place);
+        if !cut && gradient.is_none() {
+            return self.colour(paint, own);
+        }
+        let mut areas = vec![area()];
+        areas.extend(self.clips.iter().filter(|_| cut).cloned());
+        if cut
+            && areas.iter().map(Area::around).reduce(|a, b| a.intersect(b)).is_some_and(|b| b.area() <= 0.0)
+        {
+            return Colour::NONE;
+        }
+        let shaded = match gradient {
+            Some(gradient) => self.shade.paint(self.drawn, &areas, |at| gradient.colour(at, own * opacity)),
+            None => {
+                let [r, g, b, a] = self.colour(paint, own).0.map(|c| f32::from(c) / 255.0);
+                self.shade.paint(self.drawn, &areas, |_| [r, g, b, a * opacity])
+            }
+        };
+        self.unclipped += usize::from(cut && shaded.is_none());
         match shaded {
             Some(picture) => {
                 self.drawing.shapes.push(picture);
@@ -200,22 +309,23 @@ impl Import<'_> {
         Colour(channels.map(|c| c.round() as u8))
     }
 
-    fn remark(&mut self, text: &str) {
+    fn remark(&mut self, too_many_letters: bool) {
         let mut say = |count: usize, what: &str| {
             if count > 0 {
                 self.drawing.remarks.push(format!("{count} {what}"));
             }
         };
         say(self.images, "pictures in the drawing cannot be read and were left out");
-        say(self.clipped, "groups are shown without their clipping or mask");
+        say(self.masked, "groups are shown without their mask");
+        say(self.unclipped, "areas, pictures and groups are shown without their clipping");
         say(self.gradients, "gradients and patterns were made plain colours");
-        say(
-            text.matches("<text").count(),
-            "texts were left out; convert them to paths where the drawing was made",
-        );
         let flaw =
             self.refused.first().map(|flaw| format!("paths were left out: {flaw}")).unwrap_or_default();
         say(self.refused.len(), &flaw);
+        if too_many_letters {
+            let most = lettering::MAX_LETTERS;
+            self.drawing.remarks.push(format!("texts were left out: a file may have {most} letters"));
+        }
     }
 }
 
@@ -314,11 +424,21 @@ fn lines(path: &Path, stroke: &usvg::Stroke, place: Transform) -> BezPath {
     affine(place) * kurbo::stroke(line.iter(), &style, &StrokeOpts::default(), 0.05)
 }
 
-fn affine(t: Transform) -> Affine {
+/// What a path fills, lines and all, on the board.
+fn seen_box(path: &Path) -> Rect {
+    let seen = path.abs_stroke_bounding_box();
+    Rect::new(seen.left().into(), seen.top().into(), seen.right().into(), seen.bottom().into())
+}
+
+fn percent(opacity: f32) -> u8 {
+    (opacity * 100.0).round().clamp(0.0, 100.0) as u8
+}
+
+pub(super) fn affine(t: Transform) -> Affine {
     Affine::new([t.sx, t.ky, t.kx, t.sy, t.tx, t.ty].map(f64::from))
 }
 
-fn kurbo_path(path: &Path, place: Transform) -> BezPath {
+pub(super) fn kurbo_path(path: &Path, place: Transform) -> BezPath {
     let point = |p: Point| (f64::from(p.x), f64::from(p.y));
     let mut out = BezPath::new();
     for segment in path.data().segments() {
@@ -371,6 +491,6 @@ fn verbs(path: &Path, place: Transform) -> Vec<Verb> {
 }
 
 /// How much lengths grow.
-fn scale(place: Transform) -> f32 {
+pub(super) fn scale(place: Transform) -> f32 {
     (place.sx * place.sy - place.kx * place.ky).abs().sqrt()
 }

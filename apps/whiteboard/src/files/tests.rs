@@ -100,6 +100,7 @@ fn our_own_files_are_the_same_after_reading_and_writing() {
 fn svg_drawings_come_in() {
     for (name, file) in drawings("svg") {
         let drawing = read(&file, &mut Images::default(), &Progress::default()).unwrap();
+        assert!(drawing.remarks.is_empty(), "{name}: {:?}", drawing.remarks);
         let shown = board(&drawing.shapes);
         assert!(!shown.is_empty(), "{name}");
         let (rgba, _) = pixels(&shown, &Images::default());
@@ -374,4 +375,152 @@ fn pictures_in_an_svg_come_in_where_they_are() {
     let shown = plain(&drawing.shapes, &images, [200, 100], 1.0);
     let at = |x: usize, y: usize| &shown[(y * 200 + x) * 4..][..3];
     assert_eq!([at(60, 40), at(10, 10), at(100, 70)], [&[200, 30, 30][..], &[255; 3], &[255; 3]]);
+}
+
+/// What an SVG file's words and paths look like, by their outlines alone.
+fn outlines_of(file: &str, size: [u16; 2]) -> Vec<u8> {
+    fn marks(group: &usvg::Group, out: &mut Picture) {
+        for node in group.children() {
+            match node {
+                usvg::Node::Group(inner) => marks(inner, out),
+                usvg::Node::Text(text) => marks(text.flattened(), out),
+                usvg::Node::Path(path) => {
+                    let Some(usvg::Paint::Color(c)) = path.fill().map(|fill| fill.paint()) else { continue };
+                    let (colour, even_odd) = (Colour::rgb(c.red, c.green, c.blue), false);
+                    let path = svg::kurbo_path(path, path.abs_transform());
+                    out.push(crate::render::Mark::Fill { path, colour, even_odd });
+                }
+                usvg::Node::Image(_) => {}
+            }
+        }
+    }
+    let options =
+        usvg::Options { fontdb: std::sync::Arc::new(lettering::database()), ..usvg::Options::default() };
+    let tree = usvg::Tree::from_str(file, &options).unwrap();
+    let mut picture = Picture::default();
+    marks(tree.root(), &mut picture);
+    Raster::default().draw([&picture], &Images::default(), [0.0, 0.0], 1.0, size, WHITE)
+}
+
+#[test]
+fn words_of_an_svg_become_texts_where_they_were() {
+    let file = r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 400 300" width="400" height="300">
+        <style>.red { fill: #c00 } @font-face { font-family: x; src: url(file:///etc/passwd) }</style>
+        <text x="20" y="40" font-size="24" font-family="x">Plain words</text>
+        <text x="380" y="40" font-size="20" text-anchor="end" class="red">at the end</text>
+        <text x="200" y="80" font-size="20" text-anchor="middle" fill-opacity="0.5">in the middle</text>
+        <text font-size="16"><tspan x="20" y="120">one line,</tspan><tspan x="20" dy="1.2em" fill="#00c">and another</tspan></text>
+        <text transform="translate(250 120) rotate(30) scale(2)" font-size="10">turned and twice</text>
+        <text x="20" y="200" font-size="18">שלום עולם</text>
+        <text x="20" y="240" font-size="18" font-weight="bold">bold</text>
+        <text x="120" y="240" font-size="18" letter-spacing="6">apart</text>
+        <text x="220" y="240" font-size="18" transform="skewX(20)">slanting</text>
+        <text x="20" y="280" font-size="18"><tspan>half </tspan><tspan font-weight="bold">heavy</tspan></text></svg>"##;
+    let mut images = Images::default();
+    let drawing = read(file.as_bytes(), &mut images, &Progress::default()).unwrap();
+    assert!(drawing.remarks.is_empty(), "{:?}", drawing.remarks);
+    let texts: Vec<&str> = drawing.shapes.iter().map(|shape| &*shape.text).collect();
+    let expected = [
+        "Plain words",
+        "at the end",
+        "in the middle",
+        "one line,",
+        "and another",
+        "turned and twice",
+        "שלום עולם",
+        "",
+        "",
+        "",
+        "half",
+        "",
+    ];
+    assert_eq!(texts, expected);
+    let outlines = drawing.shapes.iter().filter(|shape| shape.kind == Kind::Outline).count();
+    assert_eq!(outlines, 4, "what a board's text cannot be is still seen");
+    let [_, end, middle, one, another, turned, ..] = &drawing.shapes[..] else { panic!() };
+    assert_eq!((end.font.align, end.style.ink), (crate::model::Align::Right, Colour::rgb(0xcc, 0, 0)));
+    assert!((end.at[0] + end.size[0] - 380.0).abs() < 1.0, "{end:?}");
+    assert!((middle.at[0] + middle.size[0] / 2.0 - 200.0).abs() < 1.0, "{middle:?}");
+    assert_eq!(middle.style.ink.0[3], 128);
+    assert!(one.groups == another.groups && one.groups.len() == 1, "lines of one text move together");
+    assert!((turned.angle.to_degrees() - 30.0).abs() < 0.1 && (turned.font.size - 20.0).abs() < 0.1);
+    let plain_file = file.replace("fill-opacity=\"0.5\"", "");
+    let drawing = read(plain_file.as_bytes(), &mut images, &Progress::default()).unwrap();
+    let (seen, meant) =
+        (plain(&drawing.shapes, &images, [400, 300], 1.0), outlines_of(&plain_file, [400, 300]));
+    let off = difference(&seen, &meant);
+    assert!(off < 0.4, "differs by {off}");
+    assert!(difference(&meant, &vec![255; meant.len()]) > 4.0, "there is something to be seen");
+}
+
+#[test]
+fn of_what_an_svg_cuts_a_part_is_seen() {
+    let file = r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 300 100" width="300" height="100"><defs>
+        <clipPath id="c"><circle cx="50" cy="50" r="40"/></clipPath>
+        <clipPath id="both" clip-path="url(#c)"><rect x="0" y="0" width="50" height="100"/></clipPath></defs>
+        <g clip-path="url(#c)"><rect x="10" y="10" width="80" height="80" fill="#c00"/>
+            <rect x="45" y="45" width="10" height="10" fill="#00c"/>
+            <rect x="0" y="0" width="9" height="9" fill="#0c0"/>
+            <text x="35" y="40" font-size="12">whole</text></g>
+        <g transform="translate(100)"><g clip-path="url(#both)"><rect x="10" y="10" width="80" height="80" fill="#c00"/></g></g>
+        <g transform="translate(200)" clip-path="url(#c)"><path d="M0 50h100" stroke="#00c" stroke-width="20"/></g></svg>"##;
+    let mut images = Images::default();
+    let drawing = read(file.as_bytes(), &mut images, &Progress::default()).unwrap();
+    assert!(drawing.remarks.is_empty(), "{:?}", drawing.remarks);
+    let kinds: Vec<Kind> = drawing.shapes.iter().map(|shape| shape.kind).collect();
+    assert_eq!(
+        kinds,
+        [Kind::Image, Kind::Outline, Kind::Text, Kind::Image, Kind::Image],
+        "a piece only where something is cut"
+    );
+    let mut seen = plain(&drawing.shapes, &images, [300, 100], 1.0);
+    let mut meant = Vec::new();
+    for y in 0..100 {
+        for x in 0..300 {
+            let (column, x, y) = (x / 100, (x % 100) as f32 + 0.5, y as f32 + 0.5);
+            let round = (x - 50.0).hypot(y - 50.0) < 40.0;
+            let colour = match column {
+                0 if (45.0..55.0).contains(&x) && (45.0..55.0).contains(&y) => [0, 0, 204],
+                0 if round => [204, 0, 0],
+                1 if round && x < 50.0 => [204, 0, 0],
+                2 if round && (40.0..60.0).contains(&y) => [0, 0, 204],
+                _ => [255; 3],
+            };
+            meant.extend(colour.into_iter().chain([255]));
+        }
+    }
+    // The words are looked at elsewhere.
+    for y in 25..45 {
+        for x in 30..80 {
+            let at = (y * 300 + x) * 4;
+            seen[at..at + 4].copy_from_slice(&meant[at..at + 4]);
+        }
+    }
+    let off = difference(&seen, &meant);
+    assert!(off < 0.8, "differs by {off}");
+}
+
+#[test]
+fn words_that_would_fill_the_memory_are_left_out_and_it_is_said() {
+    let started = std::time::Instant::now();
+    // A long text, shown 4^8 times.
+    let mut uses = format!("<text id=\"u0\" x=\"0\" y=\"20\">{}</text>", "words ".repeat(2_000));
+    for n in 1..9 {
+        let inner = format!("<use href=\"#u{}\"/>", n - 1).repeat(4);
+        uses += &format!("<g id=\"u{n}\">{inner}</g>");
+    }
+    let many = format!("<text>{}</text>", "word ".repeat(60_000));
+    for words in [uses, many] {
+        let file = format!(
+            "<svg xmlns=\"http://www.w3.org/2000/svg\"><rect width=\"9\" height=\"9\"/>{words}</svg>"
+        );
+        let drawing = read(file.as_bytes(), &mut Images::default(), &Progress::default()).unwrap();
+        assert!(drawing.shapes.iter().any(|shape| shape.kind == Kind::Outline), "the rest comes in");
+        assert!(
+            drawing.remarks.iter().any(|remark| remark.contains("200000 letters")),
+            "{:?}",
+            drawing.remarks
+        );
+    }
+    assert!(started.elapsed().as_secs() < 60, "took {:?}", started.elapsed());
 }
