@@ -384,6 +384,7 @@ impl Caller<'_> {
             Request::CancelTransfer { transfer } => world.blobs.cancel(self.connection, transfer)?,
             Request::Blobs { session } => Answer::Blobs(world.blobs.list(node, user, session)),
             Request::DropBlob { session, blob } => world.blobs.remove(user, session, blob)?,
+            Request::PauseBlob { session, blob, paused } => world.blobs.pause(user, session, blob, paused)?,
             Request::SetAvailability { availability } => {
                 node.set_availability(now, user, availability);
                 Answer::Done

@@ -464,6 +464,9 @@ pub struct BlobSummary {
     pub mine: bool,
     /// Since when, in ms since 1970.
     pub time: u64,
+    /// Whether this host gives it to nobody for now.
+    #[serde(default)]
+    pub paused: bool,
 }
 
 /// Who may enter a session.

@@ -352,6 +352,15 @@ pub enum Request {
         /// Which blob.
         blob: BlobId,
     },
+    /// Give a blob that is kept on this host to nobody, or give it again. It stays so when the daemon is restarted. Answer: `done`.
+    PauseBlob {
+        /// The session.
+        session: SessionId,
+        /// Which blob.
+        blob: BlobId,
+        /// Whether it is given to nobody.
+        paused: bool,
+    },
     /// Say how available the user is. Answer: `done`.
     SetAvailability {
         /// Shown to others as `status` by `who`.

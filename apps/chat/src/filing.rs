@@ -19,16 +19,20 @@ pub enum Filing {
     Export(Option<String>),
     /// End the transfer of this name; nothing: the only one.
     Stop(Option<String>),
+    /// Give what was offered under this name to nobody, or again; nothing: the newest of one's own.
+    Pause(Option<String>, bool),
 }
 
 /// Name, arguments and purpose, in the order in which they are offered.
-pub const COMMANDS: [(&str, &str, &str); 6] = [
+pub const COMMANDS: [(&str, &str, &str); 8] = [
     ("/files", "", text_id!("command-files")),
     ("/get", text_id!("args-name"), text_id!("command-get")),
     ("/get-all", text_id!("args-user-or-none"), text_id!("command-get-all")),
     ("/share", text_id!("args-path"), text_id!("command-share")),
     ("/export", text_id!("args-file"), text_id!("command-export")),
     ("/stop", text_id!("args-name"), text_id!("command-stop")),
+    ("/pause", text_id!("args-name"), text_id!("command-pause")),
+    ("/resume", text_id!("args-name"), text_id!("command-resume")),
 ];
 
 /// Reads a command of these; nothing if it is another's.
@@ -41,6 +45,8 @@ pub fn parse(name: &str, rest: &str) -> Option<Result<Filing, String>> {
         "/share" => named().map(Filing::Share).ok_or_else(|| t!("wrong-share")),
         "/export" => Ok(Filing::Export(named())),
         "/stop" => Ok(Filing::Stop(named())),
+        "/pause" => Ok(Filing::Pause(named(), true)),
+        "/resume" => Ok(Filing::Pause(named(), false)),
         _ => return None,
     })
 }
@@ -60,6 +66,8 @@ mod tests {
             ("/share", "~/a b", Filing::Share("~/a b".into())),
             ("/export", "a.json", Filing::Export(named("a.json"))),
             ("/stop", "", Filing::Stop(None)),
+            ("/pause", "a b", Filing::Pause(named("a b"), true)),
+            ("/resume", "", Filing::Pause(None, false)),
         ] {
             assert_eq!(parse(name, rest), Some(Ok(meaning)), "{name} {rest}");
         }

@@ -155,6 +155,7 @@ impl<P: Fn(Input) + Clone + Send + 'static> Asker<P> {
                 self.transfers.stop(id);
                 Ok(())
             }
+            Effect::Pause(session, offer, paused) => self.transfers.pause(session, offer, paused),
             Effect::Files(session, look_back) => self.transfers.list(session, look_back),
             Effect::Who => self.client.who().map(|people| (self.put)(Input::People(people))),
             Effect::Sessions => self.client.sessions().map(|all| (self.put)(Input::Sessions(all))),

@@ -17,7 +17,7 @@ use chalktalk_ipc::{BlobId, OriginId, SessionId, event::SessionSummary, text::pr
 use chalktalk_look::picture;
 use jiff::Zoned;
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     fs,
     ops::ControlFlow,
     sync::{
@@ -109,6 +109,18 @@ impl<P: Fn(Input) + Clone + Send + 'static> Transfers<P> {
         spawn("listing", work).map_err(ClientError::Io)
     }
 
+    /// Gives something that was offered to nobody from this host, or again; then tells which files are here.
+    pub(crate) fn pause(&self, session: SessionId, offer: Offer, paused: bool) -> Result<(), ClientError> {
+        let (client, put) = (self.client.clone(), self.put.clone());
+        let work = move || {
+            put(match pause(&client, session, &offer, paused) {
+                Ok((found, here)) => Input::Files { session, found, here },
+                Err(e) => Input::Failed(e.to_string()),
+            });
+        };
+        spawn("pausing", work).map_err(ClientError::Io)
+    }
+
     /// Writes everything that was said in a session into a file.
     pub(crate) fn export(&self, session: SessionSummary, path: Option<String>) -> Result<(), ClientError> {
         let (client, put) = (self.client.clone(), self.put.clone());
@@ -156,11 +168,18 @@ fn failed(error: FileError) -> TransferNews {
     if error.is_cancelled() { TransferNews::Stopped } else { TransferNews::Failed(error.to_string()) }
 }
 
-type Listed = (Vec<Message>, BTreeSet<BlobId>);
+type Listed = (Vec<Message>, BTreeMap<BlobId, bool>);
+
+fn pause(client: &Client, session: SessionId, offer: &Offer, paused: bool) -> Result<Listed, FileError> {
+    for blob in client.kept_of(session, offer)? {
+        client.pause_blob(session, blob, paused)?;
+    }
+    Ok(list(client, session, false)?)
+}
 
 fn list(client: &Client, session: SessionId, look_back: bool) -> Result<Listed, ClientError> {
     let kept = client.blobs(Some(session))?.into_iter().filter(|blob| blob.whole);
-    let here = kept.map(|blob| blob.blob).collect();
+    let here = kept.map(|blob| (blob.blob, blob.paused)).collect();
     let (mut found, mut before) = (Vec::new(), None);
     for _ in 0..if look_back { PAGES } else { 0 } {
         let (page, next) = client.history(session, before, PAGE)?;

@@ -600,6 +600,24 @@ pub(crate) enum FileCommand {
         #[command(flatten)]
         format: Format,
     },
+    /// Give a file or folder to nobody from this host, until `resume`
+    ///
+    /// Who is just being given it waits, and has what came; others who have it go on giving it. It stays so when the daemon is restarted.
+    Pause {
+        /// #room, @user or a session's GUID
+        target: Target,
+        /// Its name (of several, the last one), or the first digits of its id
+        #[arg(value_name = "NAME|ID")]
+        what: String,
+    },
+    /// Give a file or folder again that was paused
+    Resume {
+        /// #room, @user or a session's GUID
+        target: Target,
+        /// Its name (of several, the last one), or the first digits of its id
+        #[arg(value_name = "NAME|ID")]
+        what: String,
+    },
     /// Keep a file or folder no longer on this host
     ///
     /// Others who have it go on having it, and while one of them is there it can be fetched again.
@@ -765,6 +783,8 @@ mod tests {
             "chalktalk file send #ops a.txt b --json",
             "chalktalk file list @ana --json",
             "chalktalk file get #ops report.pdf /tmp --timeout 5",
+            "chalktalk file pause #ops report.pdf",
+            "chalktalk file resume #ops report.pdf",
             "chalktalk file drop #ops report.pdf",
             "chalktalk chat",
             "chalktalk chat @ana --tui",

@@ -19,7 +19,7 @@ use chalktalk_client::{Client, Message, files::Offer};
 use chalktalk_ipc::{AppId, BlobId, Position, SessionId, Target, UserId, event::BlobSummary};
 use jiff::{Timestamp, tz::TimeZone};
 use serde::Serialize;
-use std::{collections::BTreeSet, path::Path};
+use std::path::Path;
 
 /// Does what was asked.
 pub(crate) fn run(command: FileCommand, socket: Option<&Path>, screen: &mut Screen) -> Result<(), Failure> {
@@ -30,7 +30,9 @@ pub(crate) fn run(command: FileCommand, socket: Option<&Path>, screen: &mut Scre
             let get = get::Get { what: &what, folder: &folder, patience: timeout };
             get.run(&target, format, socket, screen)
         }
-        FileCommand::Drop { target, what } => forget(&target, &what, socket, screen),
+        FileCommand::Pause { target, what } => change(&target, &what, Change::Paused(true), socket, screen),
+        FileCommand::Resume { target, what } => change(&target, &what, Change::Paused(false), socket, screen),
+        FileCommand::Drop { target, what } => change(&target, &what, Change::Dropped, socket, screen),
     }
 }
 
@@ -50,6 +52,8 @@ struct Offered {
     time: Timestamp,
     /// Whether this host has it.
     here: bool,
+    /// Whether this host gives it to nobody for now.
+    paused: bool,
     #[serde(skip)]
     offer: Offer,
     #[serde(skip)]
@@ -59,7 +63,7 @@ struct Offered {
 impl Offered {
     fn of(message: &Message, kept: &[BlobSummary]) -> Option<Self> {
         let offer = Offer::read(std::str::from_utf8(&message.payload).ok()?)?;
-        let here = kept.iter().any(|blob| blob.blob == offer.blob.id && blob.whole);
+        let own = kept.iter().find(|blob| blob.blob == offer.blob.id);
         Some(Self {
             session: message.session,
             name: offer.name.clone(),
@@ -70,7 +74,8 @@ impl Offered {
             user: message.author.user,
             from: message.author.name.clone(),
             time: moment(message.time),
-            here,
+            here: own.is_some_and(|blob| blob.whole),
+            paused: own.is_some_and(|blob| blob.paused),
             place: message.position,
             offer,
         })
@@ -107,25 +112,42 @@ fn choose(what: &str, target: &Target, offers: &[Offered]) -> Result<Offered, Fa
     }
 }
 
-/// Keeps what was offered no longer on this host; of a folder, what its list names.
-fn forget(target: &Target, what: &str, socket: Option<&Path>, screen: &mut Screen) -> Result<(), Failure> {
+/// What becomes of something that is kept on this host.
+#[derive(Clone, Copy)]
+enum Change {
+    Dropped,
+    Paused(bool),
+}
+
+/// Changes what is kept here of an offer: of a folder, what its list names too.
+fn change(
+    target: &Target,
+    what: &str,
+    change: Change,
+    socket: Option<&Path>,
+    screen: &mut Screen,
+) -> Result<(), Failure> {
     let app = AppId::chat();
     let connection = Connection::observer(socket, app.clone())?;
     let session = connection.look_up(target, &app)?;
     let client = &connection.client;
     let offered = choose(what, target, &offers(client, session)?)?;
-    let kept: BTreeSet<BlobId> = client.blobs(Some(session))?.iter().map(|blob| blob.blob).collect();
-    if !kept.contains(&offered.blob) {
+    let blobs = client.kept_of(session, &offered.offer)?;
+    if blobs.is_empty() {
         return Err(Failure::Failed(format!("{} is not kept on this host", offered.name)));
     }
-    if offered.folder && offered.here {
-        let manifest = client.files_of(session, &offered.offer)?;
-        let blobs = manifest.entries().values().map(|entry| entry.blob.id);
-        let blobs: BTreeSet<BlobId> = blobs.filter(|id| kept.contains(id)).collect();
-        blobs.into_iter().try_for_each(|id| client.drop_blob(session, id))?;
+    for blob in blobs {
+        match change {
+            Change::Dropped => client.drop_blob(session, blob)?,
+            Change::Paused(paused) => client.pause_blob(session, blob, paused)?,
+        }
     }
-    client.drop_blob(session, offered.blob)?;
-    screen.line(&format!("dropped {}", offered.offer.for_people()))
+    let done = match change {
+        Change::Dropped => "dropped",
+        Change::Paused(true) => "nobody gets from this host for now:",
+        Change::Paused(false) => "this host gives again:",
+    };
+    screen.line(&format!("{done} {}", offered.offer.for_people()))
 }
 
 fn list(target: &Target, format: Format, socket: Option<&Path>, screen: &mut Screen) -> Result<(), Failure> {
@@ -139,7 +161,11 @@ fn list(target: &Target, format: Format, socket: Option<&Path>, screen: &mut Scr
     let mut table = Table::new(["NAME", "SIZE", "FROM", "TIME", "HERE", "ID"]);
     for offered in &offers {
         let time = offered.time.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M").to_string();
-        let here = if offered.here { Cell::new("yes", Style::Good) } else { "".into() };
+        let here = match (offered.here, offered.paused) {
+            (_, true) => Cell::new("paused", Style::Quiet),
+            (true, false) => Cell::new("yes", Style::Good),
+            (false, false) => "".into(),
+        };
         let name = if offered.folder { format!("{}/", offered.name) } else { offered.name.clone() };
         let id: String = offered.blob.to_string().chars().take(8).collect();
         let from = Cell::new(visible_name(&offered.from), Style::Name);

@@ -123,6 +123,14 @@ impl Client {
         self.request(Request::DropBlob { session, blob }).map(drop)
     }
 
+    /// Gives a blob that is kept on this host to nobody, or gives it again; also when the daemon is restarted.
+    ///
+    /// # Errors
+    /// As [`Client::drop_blob`].
+    pub fn pause_blob(&self, session: SessionId, blob: BlobId, paused: bool) -> Result<(), ClientError> {
+        self.request(Request::PauseBlob { session, blob, paused }).map(drop)
+    }
+
     /// Begins a transfer and waits for its end; begins again when the connection broke.
     fn transfer(
         &self,

@@ -230,6 +230,12 @@ impl Engine {
                     log::warn("files", format_args!("a file that was dropped cannot be removed: {e}"));
                 }
             }
+            Order::Pause { session, blob } => {
+                // Who is being given it is let go in their next turn.
+                if let Err(e) = self.tools.files.keep_pause(session, blob) {
+                    log::warn("files", format_args!("whether a file is paused will be forgotten: {e}"));
+                }
+            }
             Order::Finished { fetch, result } => {
                 let outcome = result.map_err(taking::disk);
                 self.end(fetch, outcome);

@@ -5,6 +5,7 @@
 //! blobs/SESSION/ID        the bytes, all of them
 //! blobs/SESSION/ID.part   the bytes, as far as they are here
 //! blobs/SESSION/ID.tree   "CTBT" | version u32 | size u64 | user 32 | time u64 | the hashes of the pieces
+//! blobs/SESSION/ID.paused empty: it is given to nobody for now
 //! blobs/new/N             being taken in; removed at the next start
 //! ```
 //! Nothing says which pieces of a part are there: they are hashed when they are needed again, so that no order of writes
@@ -42,6 +43,7 @@ const STALE_MS: u64 = 14 * 24 * 3600 * 1000;
 const MAGIC: [u8; 8] = *b"CTBT\x01\0\0\0";
 const HEAD: usize = 56;
 const NEW: &str = "new";
+const PAUSED: &str = ".paused";
 
 /// What is known of a blob that is kept.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -54,6 +56,8 @@ pub(super) struct Kept {
     pub(super) time: u64,
     /// Whether all of it is here.
     pub(super) whole: bool,
+    /// Whether it is given to nobody for now.
+    pub(super) paused: bool,
 }
 
 /// Every blob of a daemon.
@@ -122,7 +126,8 @@ impl Files {
             let whole = self.path(session, blob, "").is_file();
             match head.filter(|head| whole || head.time.saturating_add(STALE_MS) > now) {
                 Some(head) => {
-                    self.index().kept.insert((session, blob), Kept { whole, ..head });
+                    let paused = self.path(session, blob, PAUSED).is_file();
+                    self.index().kept.insert((session, blob), Kept { whole, paused, ..head });
                 }
                 None => self.remove(session, blob)?,
             }
@@ -179,7 +184,7 @@ impl Files {
 
     /// Begins to keep a blob that is fetched; it counts as this user's from now on.
     pub(super) fn expect(&self, session: SessionId, blob: Blob, user: UserId) {
-        let kept = Kept { size: blob.size, user, time: now_ms(), whole: false };
+        let kept = Kept { size: blob.size, user, time: now_ms(), whole: false, paused: false };
         self.index().kept.entry((session, blob.id)).or_insert(kept);
     }
 
@@ -278,7 +283,8 @@ impl Files {
     ) -> io::Result<()> {
         let blob = tree.blob();
         let (path, file) = fresh;
-        if self.find(session, blob.id).is_some_and(|kept| kept.whole) {
+        let before = self.find(session, blob.id);
+        if before.is_some_and(|kept| kept.whole) {
             return fs::remove_file(path);
         }
         file.sync_data()?;
@@ -286,9 +292,32 @@ impl Files {
         self.write_tree(session, tree, user)?;
         fs::rename(path, self.path(session, blob.id, ""))?;
         File::open(self.folder_of(session))?.sync_all()?;
-        let kept = Kept { size: blob.size, user, time: now_ms(), whole: true };
+        let paused = before.is_some_and(|kept| kept.paused);
+        let kept = Kept { size: blob.size, user, time: now_ms(), whole: true, paused };
         self.index().kept.insert((session, blob.id), kept);
         Ok(())
+    }
+
+    /// From now on a blob is given to nobody, or given again, until the daemon ends.
+    pub(super) fn pause(&self, session: SessionId, blob: BlobId, paused: bool) {
+        if let Some(kept) = self.index().kept.get_mut(&(session, blob)) {
+            kept.paused = paused;
+        }
+    }
+
+    /// Makes what was said of pausing last.
+    ///
+    /// # Errors
+    /// The disk refuses.
+    pub(super) fn keep_pause(&self, session: SessionId, blob: BlobId) -> io::Result<()> {
+        let Some(kept) = self.find(session, blob) else { return Ok(()) };
+        let path = self.path(session, blob, PAUSED);
+        if kept.paused {
+            OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)?;
+        } else {
+            remove_file(&path)?;
+        }
+        File::open(self.folder_of(session))?.sync_all()
     }
 
     /// Keeps a blob no longer.
@@ -298,11 +327,8 @@ impl Files {
     pub(super) fn remove(&self, session: SessionId, blob: BlobId) -> io::Result<()> {
         self.index().kept.remove(&(session, blob));
         self.index().trees.remove(&(session, blob));
-        for ending in ["", ".part", ".tree"] {
-            match fs::remove_file(self.path(session, blob, ending)) {
-                Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
-                _ => {}
-            }
+        for ending in ["", ".part", ".tree", PAUSED] {
+            remove_file(&self.path(session, blob, ending))?;
         }
         // Only if it is empty, and only then it matters.
         let _ = fs::remove_dir(self.folder_of(session));
@@ -381,7 +407,15 @@ fn read_head(file: &mut File) -> Option<Kept> {
     let sound = head[..8] == MAGIC && size <= chalktalk_ipc::MAX_BLOB;
     let length = HEAD as u64 + u64::from(tree::leaves(size)) * size_of::<Leaf>() as u64;
     let whole = sound && file.metadata().is_ok_and(|meta| meta.size() == length);
-    whole.then_some(Kept { size, user, time, whole: false })
+    whole.then_some(Kept { size, user, time, whole: false, paused: false })
+}
+
+/// Removes a file, if there is one.
+fn remove_file(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
+        _ => Ok(()),
+    }
 }
 
 fn make_folder(path: &Path) -> io::Result<()> {

@@ -1,6 +1,6 @@
 //! The end that gives: learns what is wanted, and whether who wants it may have it, then sends what is asked for.
 //!
-//! Invariant: who cannot show the session's key, and who asks for what is not here, are answered by the same: nothing.
+//! Invariant: who cannot show the session's key, and who asks for what is not here or is paused, are answered by the same: nothing.
 
 use super::{fetching::Part, files::Files, pipe::Pipe};
 use chalktalk_ipc::SessionId;
@@ -125,6 +125,9 @@ impl Giver {
             self.stage = Stage::Giving(Box::new(giving));
         }
         if let Stage::Giving(giving) = &mut self.stage {
+            if files.find(giving.session, giving.blob.id).is_none_or(|kept| kept.paused) {
+                return Err(io::ErrorKind::NotFound.into());
+            }
             giving.listen(now, pipe)?;
             if pipe.is_written() {
                 let part = giving.told.is_some().then(|| part(giving.session, giving.blob));
@@ -187,8 +190,9 @@ impl Giving {
         part: Option<Part<'_>>,
         pipe: &mut Pipe,
     ) -> io::Result<Self> {
-        let whole = files.find(session, blob.id).is_some_and(|kept| kept.whole);
-        if !whole && part.is_none() {
+        let kept = files.find(session, blob.id);
+        let whole = kept.is_some_and(|kept| kept.whole);
+        if !whole && part.is_none() || kept.is_some_and(|kept| kept.paused) {
             return Err(io::ErrorKind::NotFound.into());
         }
         let (tree, file) = files.open(session, blob.id)?;

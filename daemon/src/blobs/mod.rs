@@ -78,6 +78,8 @@ enum Order {
     Cancel(u64),
     /// Keep this no longer.
     Drop { session: SessionId, blob: BlobId },
+    /// Give this to nobody, or again, as its index says.
+    Pause { session: SessionId, blob: BlobId },
     /// A blob is on the disk.
     Finished { fetch: u64, result: io::Result<()> },
     /// The daemon ends.
@@ -231,6 +233,7 @@ impl Blobs {
             whole: kept.whole,
             mine: kept.user == user,
             time: kept.time,
+            paused: kept.paused,
         };
         kept.map(summary).collect()
     }
@@ -240,13 +243,32 @@ impl Blobs {
     /// # Errors
     /// It is not kept, or for somebody else.
     pub fn remove(&self, user: UserId, session: SessionId, blob: BlobId) -> Result<Answer, Refusal> {
-        match self.files.find(session, blob) {
-            Some(kept) if kept.user == user => {
-                self.order(Order::Drop { session, blob });
-                Ok(Answer::Done)
-            }
-            _ => Err(Refusal::new(RefusalCode::Unknown, "you keep no such file here")),
-        }
+        self.own(user, session, blob)?;
+        self.order(Order::Drop { session, blob });
+        Ok(Answer::Done)
+    }
+
+    /// Gives a blob to nobody, or gives it again.
+    ///
+    /// # Errors
+    /// It is not kept, or for somebody else.
+    pub fn pause(
+        &self,
+        user: UserId,
+        session: SessionId,
+        blob: BlobId,
+        paused: bool,
+    ) -> Result<Answer, Refusal> {
+        self.own(user, session, blob)?;
+        self.files.pause(session, blob, paused);
+        self.order(Order::Pause { session, blob });
+        Ok(Answer::Done)
+    }
+
+    /// Something that is kept for this user.
+    fn own(&self, user: UserId, session: SessionId, blob: BlobId) -> Result<(), Refusal> {
+        let own = self.files.find(session, blob).is_some_and(|kept| kept.user == user);
+        own.then_some(()).ok_or_else(|| Refusal::new(RefusalCode::Unknown, "you keep no such file here"))
     }
 
     /// A connection has ended, and its transfers with it.

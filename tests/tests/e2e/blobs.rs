@@ -24,6 +24,7 @@ use std::{
 pub(crate) const TESTS: &[Test] = tests![
     a_blob_comes_to_all_who_are_in_the_session_and_late_takers_have_it_of_any_holder,
     a_transfer_goes_on_after_either_daemon_was_killed,
+    what_is_paused_is_given_to_nobody_until_it_is_resumed,
     who_is_not_in_a_session_gets_nothing_of_it,
     what_several_fetch_at_once_is_sent_once,
     who_hears_no_cast_has_the_file_all_the_same,
@@ -154,6 +155,48 @@ fn a_transfer_goes_on_after_either_daemon_was_killed() {
     assert!(got.unwrap() == bytes);
     let left: Vec<_> = fs::read_dir(folder(lab.host(2), ben.session)).unwrap().flatten().collect();
     assert_eq!(left.len(), 2, "the bytes and what proves them: {left:?}");
+}
+
+fn what_is_paused_is_given_to_nobody_until_it_is_resumed() {
+    let (lab, mut daemons) = Lab::talking(2);
+    lab.rate(50);
+    let [ana, ben] = [1, 2].map(|n| Program::join(lab.host(n), "#files"));
+    let bytes = noise(8, 16 * MIB);
+    let blob = ana.put(&bytes);
+    let refused = ben.client.pause_blob(ben.session, blob.id, true).unwrap_err();
+    assert!(matches!(refused, ClientError::Refused(_)), "it is not ben's: {refused:?}");
+    let done = AtomicUsize::new(0);
+    let here = || done.load(Ordering::Relaxed);
+    let got = thread::scope(|scope| {
+        let fetching = scope.spawn(|| {
+            ben.fetch_while(blob, |progress| {
+                done.store(progress.done as usize, Ordering::Relaxed);
+                true
+            })
+        });
+        wait::until(ENOUGH, "a quarter of it", || here() > bytes.len() / 4);
+        ana.client.pause_blob(ana.session, blob.id, true).unwrap();
+        let stays = |what: &str| {
+            // What is on the wire still comes.
+            thread::sleep(Duration::from_millis(1500));
+            let before = here();
+            thread::sleep(Duration::from_secs(6));
+            assert!(here() == before && before < bytes.len(), "{what}: {before}, then {}", here());
+        };
+        stays("paused while it is given");
+        daemons[0].kill();
+        daemons[0].restart();
+        wait::until(ENOUGH, "what the daemon kept", || ana.client.blobs(None).is_ok_and(|all| all[0].paused));
+        stays("paused before the restart");
+        let before = lab.host(1).sent();
+        ana.client.pause_blob(ana.session, blob.id, false).unwrap();
+        let got = fetching.join().unwrap();
+        let sent = (lab.host(1).sent() - before).bytes;
+        assert!(sent < blob.size * 4 / 5, "what had come is not sent again: {sent} bytes");
+        got
+    });
+    assert!(got.unwrap() == bytes);
+    assert!(!ana.client.blobs(None).unwrap()[0].paused);
 }
 
 fn who_is_not_in_a_session_gets_nothing_of_it() {

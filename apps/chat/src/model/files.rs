@@ -46,8 +46,8 @@ pub struct Files {
     pub always: BTreeSet<UserId>,
     transfers: BTreeMap<u64, Transfer>,
     begun: u64,
-    /// What is whole on this host, by session.
-    here: BTreeMap<SessionId, BTreeSet<BlobId>>,
+    /// What is whole on this host, by session; and whether it is given to nobody for now.
+    here: BTreeMap<SessionId, BTreeMap<BlobId, bool>>,
     /// Where fetched ones were written.
     saved: BTreeMap<Position, String>,
     /// Why others could not be fetched.
@@ -95,6 +95,7 @@ impl Files {
         }
         let hosts = on_hosts(c, offered);
         match (self.saved.get(&offered.place), self.failed.get(&offered.place)) {
+            _ if self.is_paused(c.session(), blob) => t!("file-paused", hosts = hosts, name = name),
             (Some(path), _) => t!("file-here", path = path, hosts = hosts),
             (None, Some(why)) => t!("file-failed", why = why, name = name),
             _ if offered.user == me => hosts,
@@ -115,7 +116,12 @@ impl Files {
 
     /// Whether it is whole on this host.
     pub fn is_here(&self, session: SessionId, blob: BlobId) -> bool {
-        self.here.get(&session).is_some_and(|here| here.contains(&blob))
+        self.here.get(&session).is_some_and(|here| here.contains_key(&blob))
+    }
+
+    /// Whether this host gives it to nobody for now.
+    pub fn is_paused(&self, session: SessionId, blob: BlobId) -> bool {
+        self.here.get(&session).and_then(|here| here.get(&blob)) == Some(&true)
     }
 
     /// Whether it is being fetched.
@@ -145,6 +151,17 @@ impl Offered {
         let name = label(&author.name);
         Some(Self { place: message.position, offer, user: author.user, name, hosts: 1 })
     }
+}
+
+/// What was offered last under this name, or by the digits of its id.
+fn named<'a>(offers: &'a [Offered], name: &str) -> Option<&'a Offered> {
+    let lower = name.to_lowercase();
+    let fits: [&dyn Fn(&Offered) -> bool; 3] = [
+        &|offered| offered.offer.name == name,
+        &|offered| offered.offer.name.to_lowercase() == lower,
+        &|offered| lower.len() >= 8 && offered.offer.blob.id.to_string().starts_with(&lower),
+    ];
+    fits.iter().find_map(|fits| offers.iter().rev().find(|offered| fits(offered)))
 }
 
 /// The host of who offered it, and those that say that they have it.
@@ -191,6 +208,7 @@ impl Model {
                 self.effects.extend(summary.map(|summary| Effect::Export(summary, path)));
             }
             Filing::Stop(name) => self.stop(name.as_deref()),
+            Filing::Pause(name, paused) => self.pause(name.as_deref(), paused),
         }
     }
 
@@ -240,7 +258,7 @@ impl Model {
                 self.tell(session, t!("file-not-written"), failed);
             }
             (TransferNews::Shared(offer, left_out), _) => {
-                self.files.here.entry(session).or_default().insert(offer.blob.id);
+                self.files.here.entry(session).or_default().insert(offer.blob.id, false);
                 self.flash = None;
                 self.publish_in(session, Saying::plain(&offer.to_string()));
                 self.tell(session, t!("file-left-out"), left_out);
@@ -268,14 +286,15 @@ impl Model {
         self.files.failed.remove(&offered.place);
         self.files.saved.insert(offered.place, path);
         // Others learn by it from whom else to have it; once is enough.
-        if self.files.here.entry(session).or_default().insert(blob) && offered.user != self.me.user {
+        let before = self.files.here.entry(session).or_default().insert(blob, false);
+        if before.is_none() && offered.user != self.me.user {
             let got = Kind::Got { of: Place(offered.place) };
             self.publish_in(session, Saying::new(t!("said-has-file"), got));
         }
     }
 
     /// What is here, and what was offered long ago.
-    pub(super) fn on_files(&mut self, session: SessionId, found: &[Message], here: BTreeSet<BlobId>) {
+    pub(super) fn on_files(&mut self, session: SessionId, found: &[Message], here: BTreeMap<BlobId, bool>) {
         self.files.here.insert(session, here);
         let Some(c) = self.conversation_mut(session) else { return };
         c.take_marks(found);
@@ -317,6 +336,21 @@ impl Model {
                 let here = self.files.transfers.values().filter(|t| Some(t.session) == self.focus);
                 here.map(|transfer| (transfer.name.clone(), transfer.so_far())).collect()
             }
+            "/pause" | "/resume" => {
+                let session = self.focus?;
+                let wanted = command == "/resume";
+                let kept = |one: &&Offered| {
+                    let blob = one.offer.blob.id;
+                    self.files.is_here(session, blob) && self.files.is_paused(session, blob) == wanted
+                };
+                let offers = self.offers();
+                offers
+                    .iter()
+                    .rev()
+                    .filter(kept)
+                    .map(|one| (one.offer.name.clone(), one.offer.about.clone()))
+                    .collect()
+            }
             _ => return None,
         };
         let lower = rest.to_lowercase();
@@ -337,15 +371,26 @@ impl Model {
                 None => self.alarm(&t!("file-nobody-offers")),
             };
         };
-        let lower = name.to_lowercase();
-        let fits: [&dyn Fn(&Offered) -> bool; 3] = [
-            &|offered| offered.offer.name == name,
-            &|offered| offered.offer.name.to_lowercase() == lower,
-            &|offered| lower.len() >= 8 && offered.offer.blob.id.to_string().starts_with(&lower),
-        ];
-        match fits.iter().find_map(|fits| offers.iter().rev().find(|offered| fits(offered))) {
+        match named(&offers, name) {
             Some(offered) => self.fetch(offered.clone()),
             None => self.alarm(&t!("file-unknown", name = label(name))),
+        }
+    }
+
+    /// Gives it to nobody from this host, or again; nothing: the newest of one's own that is not so yet.
+    fn pause(&mut self, name: Option<&str>, paused: bool) {
+        let Some(session) = self.focus else { return };
+        let (offers, me) = (self.offers(), self.me.user);
+        let other = |offered: &&Offered| {
+            offered.user == me && self.files.is_paused(session, offered.offer.blob.id) != paused
+        };
+        let meant = match name.map(|name| name.trim_end_matches('/')) {
+            Some(name) => named(&offers, name),
+            None => offers.iter().rev().find(other),
+        };
+        match meant.filter(|offered| self.files.is_here(session, offered.offer.blob.id)) {
+            Some(offered) => self.effects.push(Effect::Pause(session, offered.offer.clone(), paused)),
+            None => self.alarm(&t!("file-not-given")),
         }
     }
 

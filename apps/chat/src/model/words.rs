@@ -13,7 +13,12 @@ use chalktalk_ipc::{
     request::{Availability, HistoryPoint, Mark},
 };
 use chalktalk_search::Hit;
-use std::{collections::BTreeSet, fmt, ops::RangeInclusive, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    ops::RangeInclusive,
+    sync::Arc,
+};
 
 /// Who is writing.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -236,8 +241,8 @@ pub enum Input {
         session: SessionId,
         /// Messages that offer files, and that say who has them; empty if they were not looked for.
         found: Vec<Message>,
-        /// What is on this host.
-        here: BTreeSet<BlobId>,
+        /// What is on this host, and whether it is given to nobody for now.
+        here: BTreeMap<BlobId, bool>,
     },
     /// What is wrong with the network or the set-up.
     Warnings(Vec<Warning>),
@@ -346,6 +351,8 @@ pub enum Effect {
     Export(SessionSummary, Option<String>),
     /// End a transfer.
     StopTransfer(u64),
+    /// Give something that was offered to nobody from this host, or again.
+    Pause(SessionId, Offer, bool),
     /// Ask which files of a session are here; and look for what was offered long ago.
     Files(SessionId, bool),
     /// Keep which conversations are listed first.

@@ -401,8 +401,19 @@ impl Message<'_> {
             () if files.saved(offered).is_some() => {
                 vec![(t!("window-folder"), Act::On(order, OnMessage::Folder))]
             }
-            () if offered.user == self.scene.me => Vec::new(),
+            () if offered.user == self.scene.me => self.giving(offered),
             () => vec![(t!("window-get"), Act::On(order, OnMessage::Get))],
+        }
+    }
+
+    /// What one can do with a file of one's own: others are given it, or not.
+    fn giving(&self, offered: &Offered) -> Vec<(String, Act)> {
+        let (session, blob, name) = (self.c.session(), offered.offer.blob.id, &offered.offer.name);
+        let act = |command: &str| Act::Do(Action::Run(format!("{command} {name}")));
+        match () {
+            () if !self.scene.files.is_here(session, blob) => Vec::new(),
+            () if self.scene.files.is_paused(session, blob) => vec![(t!("window-resume"), act("/resume"))],
+            () => vec![(t!("window-pause"), act("/pause"))],
         }
     }
 

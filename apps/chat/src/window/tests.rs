@@ -12,7 +12,7 @@ use eframe::egui::{
     accesskit::Node, pos2, vec2,
 };
 use std::{
-    collections::BTreeSet,
+    collections::BTreeMap,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -235,7 +235,7 @@ fn offered(model: &mut Model, name: &str) -> Offer {
     let blob = Blob { id: BlobId([7; 32]), size: 2000 };
     let offer = Offer::file(name, blob);
     says(model, 1, &offer.to_string());
-    let here = BTreeSet::from([blob.id]);
+    let here = BTreeMap::from([(blob.id, false)]);
     model.update(Input::Files { session: SessionId([1; 16]), found: Vec::new(), here }, 0);
     offer
 }

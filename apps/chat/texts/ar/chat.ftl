@@ -131,6 +131,8 @@ command-get-all = من تأتي ملفاته دون سؤال
 command-share = اعرض ملفًا أو مجلدًا
 command-export = اكتب كل شيء في ملف: { LTR(".txt .json .html") }
 command-stop = أوقف نقلًا؛ { LTR("/get") } يكمله
+command-pause = لا تعطِ ملفًا من هذا الجهاز لأحد الآن
+command-resume = أعطه من جديد
 
 ## الأوامر: ما الخطأ فيها
 
@@ -358,6 +360,8 @@ preview-none = لا توجد معاينة: { $why }
 preview-no-text = ليس نصًا
 file-failed = ✗ { $why } · { LTR("/get", $name) } يحاول مرة أخرى
 file-kept = موجود على هذا الجهاز · { $hosts } · { LTR("/get", $name) } يكتبه في مجلدك
+file-paused = متوقف: لا يحصل عليه أحد من هنا · { $hosts } · { LTR("/resume", $name) }
+file-not-given = لا شيء بهذا الاسم على هذا الجهاز.
 file-offered = { $hosts } · { LTR("/get", $name) } يجلبه
 file-hosts = { $all ->
     [one] على { $n } من { $all } جهاز
@@ -614,6 +618,8 @@ window-cut = طويلة؛ Ctrl C ينسخها كاملة
 window-votes = ‏{ $answer }: { $votes } من { $all }
 window-get = إحضار
 window-stop = إيقاف
+window-pause = إيقاف مؤقت
+window-resume = استئناف
 window-folder = افتح المجلد
 window-show = اعرض { $name } كبيرة
 window-pasted = أترسل هذه الصورة إلى { $title }؟

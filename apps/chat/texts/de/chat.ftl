@@ -125,6 +125,8 @@ command-get-all = wessen Dateien ungefragt kommen
 command-share = eine Datei oder einen Ordner anbieten
 command-export = alles in eine Datei schreiben: .txt, .json oder .html
 command-stop = eine Übertragung anhalten; /get setzt sie fort
+command-pause = eine Datei dieses Rechners vorerst niemandem geben
+command-resume = sie wieder geben
 
 ## Befehle: was daran nicht stimmt
 
@@ -336,6 +338,8 @@ preview-none = keine Vorschau: { $why }
 preview-no-text = kein Text
 file-failed = ✗ { $why } · /get { $name } versucht es noch einmal
 file-kept = auf diesem Rechner vorhanden · { $hosts } · /get { $name } schreibt es in deinen Ordner
+file-paused = angehalten: von hier bekommt es niemand · { $hosts } · /resume { $name }
+file-not-given = Nichts mit diesem Namen ist auf diesem Rechner.
 file-offered = { $hosts } · /get { $name } holt es
 file-hosts = { $all ->
     [one] auf { $n } von { $all } Rechner
@@ -588,6 +592,8 @@ window-cut = lang; Strg C kopiert alles
 window-votes = { $answer }: { $votes } von { $all }
 window-get = Holen
 window-stop = Anhalten
+window-pause = Pausieren
+window-resume = Fortsetzen
 window-folder = Ordner öffnen
 window-show = { $name } groß zeigen
 window-pasted = Dieses Bild an { $title } senden?

@@ -126,6 +126,8 @@ command-get-all = whose files come without asking
 command-share = offer a file or a folder
 command-export = write all of it: .txt, .json or .html
 command-stop = stop a transfer; /get goes on
+command-pause = give a file of this host to nobody for now
+command-resume = give it again
 
 ## Commands: what is wrong with them
 
@@ -337,6 +339,8 @@ preview-none = no preview: { $why }
 preview-no-text = it is not text
 file-failed = ✗ { $why } · /get { $name } tries again
 file-kept = kept on this host · { $hosts } · /get { $name } writes it into your folder
+file-paused = paused: nobody gets it from here · { $hosts } · /resume { $name }
+file-not-given = Nothing of that name is on this host.
 file-offered = { $hosts } · /get { $name } fetches it
 file-hosts = { $all ->
     [one] on { $n } of { $all } host
@@ -589,6 +593,8 @@ window-cut = long; Ctrl C copies all of it
 window-votes = { $answer }: { $votes } of { $all }
 window-get = Get
 window-stop = Stop
+window-pause = Pause
+window-resume = Resume
 window-folder = Open folder
 window-show = Show { $name } large
 window-pasted = Send this picture to { $title }?

@@ -8,8 +8,9 @@ use crate::{
     blobs::{Blob, Transferred},
     client::Client,
 };
-use chalktalk_ipc::{OriginId, SessionId};
+use chalktalk_ipc::{BlobId, OriginId, SessionId};
 use std::{
+    collections::{BTreeMap, BTreeSet},
     fs::{self, File, OpenOptions},
     io::{self, Read},
     ops::ControlFlow,
@@ -61,6 +62,23 @@ impl Client {
             }
         }
         Ok(Saved { path: top, failed })
+    }
+
+    /// What is kept on this host of something that was offered: its blob, and before it those of its files if it is a folder.
+    ///
+    /// # Errors
+    /// As [`Client::blobs`].
+    pub fn kept_of(&self, session: SessionId, offer: &Offer) -> Result<Vec<BlobId>, FileError> {
+        let kept: BTreeMap<BlobId, bool> =
+            self.blobs(Some(session))?.iter().map(|blob| (blob.blob, blob.whole)).collect();
+        let mut all = Vec::new();
+        if offer.folder && kept.get(&offer.blob.id) == Some(&true) {
+            let blobs: BTreeSet<BlobId> =
+                self.files_of(session, offer)?.entries().values().map(|entry| entry.blob.id).collect();
+            all.extend(blobs.into_iter().filter(|blob| kept.contains_key(blob)));
+        }
+        all.extend(kept.contains_key(&offer.blob.id).then_some(offer.blob.id));
+        Ok(all)
     }
 
     /// The list of the files of a folder that was offered.

@@ -138,6 +138,33 @@ fn what_is_shared_is_offered_once_it_is_kept() {
 }
 
 #[test]
+fn what_is_here_can_be_given_to_nobody_and_again() {
+    let mut model = offered();
+    assert_eq!(run(&mut model, "/pause"), [], "nothing of one's own is here");
+    let report = model.offers()[0].offer.clone();
+    assert_eq!(run(&mut model, "/pause report.pdf"), []);
+    let told = |model: &mut Model, paused: bool| {
+        let here = BTreeMap::from([(report.blob.id, paused)]);
+        model.update(Input::Files { session: LOBBY, found: vec![], here }, 0);
+    };
+    told(&mut model, false);
+    assert_eq!(run(&mut model, "/pause report.pdf"), [Effect::Pause(LOBBY, report.clone(), true)]);
+    told(&mut model, true);
+    assert!(states(&model)[0].starts_with("paused: nobody gets it from here"), "{:?}", states(&model));
+    typed(&mut model, "/resume ");
+    assert_eq!(model.completions().unwrap().items[0].0, "report.pdf");
+    act(&mut model, Action::Edit(crate::editor::Edit::Insert("report.pdf".into())));
+    act(&mut model, Action::Send);
+    assert_eq!(effects(&mut model), [Effect::Pause(LOBBY, report.clone(), false)]);
+    let mine = offer("mine.txt", 9, 10);
+    deliver(&mut model, 1, 1, 30, &mine.to_string());
+    effects(&mut model);
+    let here = BTreeMap::from([(mine.blob.id, false)]);
+    model.update(Input::Files { session: LOBBY, found: vec![], here }, 0);
+    assert_eq!(run(&mut model, "/pause"), [Effect::Pause(LOBBY, mine, true)]);
+}
+
+#[test]
 fn the_folder_is_shown_of_what_was_written() {
     let mut model = offered();
     let place = model.offers()[0].place;
@@ -175,7 +202,7 @@ fn files_from_long_ago_are_found_and_names_that_deceive_are_shown_as_they_are_us
     let evil = format!("📎 ../../-rf\u{202e}gpj.exe (1 B) blob:{}:10", BlobId([8; 32]));
     let mut old = message(1, 3, 5, &evil);
     old.position.seq = 77;
-    let here = BTreeSet::from([BlobId([1; 32])]);
+    let here = BTreeMap::from([(BlobId([1; 32]), false)]);
     model.update(Input::Files { session: LOBBY, found: vec![old], here }, 0);
     let names: Vec<String> = model.offers().into_iter().map(|offered| offered.offer.name).collect();
     assert_eq!(names, ["_._.._-rfgpj.exe", "report.pdf", "notes one.txt", "photos"]);
