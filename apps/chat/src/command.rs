@@ -16,6 +16,7 @@ use chalktalk_ipc::{
 use chalktalk_search::{BadQuery, Query};
 use jiff::{Zoned, civil::Time};
 use std::collections::{BTreeMap, BTreeSet};
+use unicode_security::skeleton;
 
 /// A command.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -410,13 +411,20 @@ pub fn mentions_all(text: &str) -> bool {
     text.match_indices('@').any(|(at, _)| starts_with_name(&text[at + 1..], "here"))
 }
 
-/// Names that several people have.
+/// Names that several people have, or that are easily taken for another's.
 pub fn shared_names(people: &[Person]) -> BTreeSet<String> {
-    let mut users: BTreeMap<&str, BTreeSet<UserId>> = BTreeMap::new();
+    let mut alike: BTreeMap<String, BTreeMap<UserId, &str>> = BTreeMap::new();
     for person in people {
-        users.entry(&person.name).or_default().insert(person.user);
+        alike.entry(seen(&person.name)).or_default().insert(person.user, &person.name);
     }
-    users.into_iter().filter(|(_, users)| users.len() > 1).map(|(name, _)| name.to_owned()).collect()
+    let shared = alike.into_values().filter(|users| users.len() > 1);
+    shared.flat_map(BTreeMap::into_values).map(str::to_owned).collect()
+}
+
+/// What a name looks like: the same for all that are easily confused (Unicode Technical Standard #39, section 4), in capitals or not.
+fn seen(name: &str) -> String {
+    let small = skeleton(name).collect::<String>().to_lowercase();
+    skeleton(&small).collect()
 }
 
 fn starts_with_name(text: &str, name: &str) -> bool {

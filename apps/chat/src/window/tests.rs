@@ -1,12 +1,17 @@
 //! The window without a screen: what it tells screen readers, what keys do, and what bad input costs.
 
 use super::{preview::Found, view::View};
+use crate::conversation::tests::message;
 use crate::model::{
     Action, Effect, Input, Mode, Model,
     tests::{act, ana, deliver, open, person},
 };
-use chalktalk_client::{Blob, files::Offer};
-use chalktalk_ipc::{BlobId, SessionId, event::Scope, request::Availability};
+use chalktalk_client::{
+    Author, Blob, Message,
+    chat::{Kind, Place, Saying},
+    files::Offer,
+};
+use chalktalk_ipc::{BlobId, SessionId, UserId, event::Scope, request::Availability};
 use eframe::egui::{
     Color32, ColorImage, Context, Event as Press, Key, Modifiers, PointerButton, Pos2, RawInput, Rect, Role,
     accesskit::Node, pos2, vec2,
@@ -227,6 +232,60 @@ fn bad_input_is_harmless_and_not_slow() {
         window.key(Key::Z, Modifiers::COMMAND);
         let spent = start.elapsed();
         assert!(spent < Duration::from_secs(5), "{what} where one writes: {spent:?}");
+    }
+}
+
+#[test]
+fn ten_thousand_reactions_are_counted_and_cost_little() {
+    let mut model = rooms();
+    act(&mut model, Action::Go(SessionId([1; 16])));
+    let said = message(1, 2, 1, "who likes beans?");
+    let react = |n: u32| {
+        let emoji =
+            ["👍", "🎉", "🫘"].get(n as usize % 4).map_or_else(|| format!("e{n}"), |it| (*it).to_owned());
+        let kind = Kind::React { of: Place(said.position), emoji, off: false };
+        let mut message = message(1, 3, u64::from(n) + 2, "");
+        message.payload = Saying::new("👍", kind).payload().unwrap();
+        let mut author = (*message.author).clone();
+        author.user = UserId(*blake3::hash(&n.to_le_bytes()).as_bytes());
+        Message { author: Arc::new(author), ..message }
+    };
+    let start = Instant::now();
+    model.update(Input::Delivered(vec![said.clone()]), 0);
+    (0..100).for_each(|part| {
+        model.update(Input::Delivered((0..100).map(|n| react(part * 100 + n)).collect()), 0)
+    });
+    let taken = start.elapsed();
+    let start = Instant::now();
+    let mut window = Window::new(model);
+    (0..20).for_each(|_| window.frame(&[]));
+    let shown = start.elapsed();
+    assert!(taken < Duration::from_secs(5) && shown < Duration::from_secs(5), "{taken:?}, then {shown:?}");
+    let chips: Vec<&str> =
+        window.names(Role::Button).into_iter().filter(|name| name.contains("and ")).collect();
+    assert!(chips.iter().any(|name| name.starts_with("👍")), "{chips:?}");
+    assert!(window.names(Role::Button).len() < 60, "not one for each: {}", window.names(Role::Button).len());
+}
+
+#[test]
+fn who_looks_like_another_is_told_apart() {
+    // The first letter of the second is Cyrillic; the third is written in capitals.
+    let mut model = rooms();
+    let people =
+        [(1, "ana", "ana-laptop"), (4, "\u{430}na", "cellar"), (5, "ANA", "attic"), (6, "zoe", "shed")];
+    let people = people.map(|(n, name, host)| person(n, name, host, Availability::Online));
+    model.update(Input::People(people.to_vec()), 0);
+    act(&mut model, Action::Go(SessionId([1; 16])));
+    for (n, name, host) in [(4, "\u{430}na", "cellar"), (5, "ANA", "attic"), (6, "zoe", "shed")] {
+        let said = message(1, n, n.into(), "lend me your key");
+        let author = Author { name: name.into(), host: host.into(), ..(*said.author).clone() };
+        model.update(Input::Delivered(vec![Message { author: Arc::new(author), ..said }]), 0);
+    }
+    let window = Window::new(model);
+    for (author, shown) in
+        [("\u{430}na@cellar, ", true), ("ANA@attic, ", true), ("zoe, ", true), ("zoe@shed, ", false)]
+    {
+        assert_eq!(window.has(Role::ListItem, author), shown, "{author} in {:?}", window.all());
     }
 }
 
