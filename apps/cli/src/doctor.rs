@@ -40,7 +40,13 @@ struct Report {
 pub(crate) fn run(json: bool, socket: Option<&Path>, screen: &mut Screen) -> Result<(), Failure> {
     let report = match Connection::visitor(socket) {
         Ok(connection) => {
-            let Health { findings, neighbours } = look(&connection.client)?;
+            let client = &connection.client;
+            // A daemon that finds that it is a copy of another begins anew, and is back at once.
+            let health = look(client).or_else(|e| match e {
+                ClientError::Disconnected => look(client),
+                other => Err(other),
+            });
+            let Health { findings, neighbours } = health?;
             Report { findings: own_firewall(findings), neighbours }
         }
         Err(failure) => Report { findings: vec![no_daemon(socket, &failure)], neighbours: vec![] },

@@ -256,6 +256,18 @@ fn history_prints_one_object_a_line_with_the_promised_keys() {
 }
 
 #[test]
+fn doctor_looks_again_at_a_daemon_that_begins_anew() {
+    let fake = Fake::start(Part { breaks: 1, ..Part::default() });
+    let output = run(&fake, &["doctor", "--json"]);
+    assert!(output.status.success(), "{output:?}");
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(
+        report["findings"].as_array().unwrap().iter().all(|finding| finding["code"] != "no-daemon"),
+        "{report}"
+    );
+}
+
+#[test]
 fn tail_goes_on_after_the_daemon_was_away() {
     let fake =
         Fake::start(Part { past: vec![b"one".to_vec(), b"two".to_vec()], breaks: 1, ..Part::default() });

@@ -5,12 +5,13 @@ use chalktalk_ipc::{
     RefusalCode, Request, SessionId, UserId,
     batch::{DeliverFlags, DeliverHead, Incoming, put_incoming, read_publish},
     codec::{put_control, put_frame},
-    event::{InstanceSummary, Person, Scope, SessionSummary, Status},
+    event::{Health, InstanceSummary, Person, Scope, SessionSummary, Status},
     request::{Availability, From, Mark, SessionKind, Topic},
 };
 use std::{
     fs,
     io::{Read, Write},
+    net::Shutdown,
     os::unix::net::{UnixListener, UnixStream},
     path::PathBuf,
     sync::{Arc, Mutex},
@@ -30,7 +31,7 @@ pub(crate) struct Part {
     pub(crate) past: Vec<Vec<u8>>,
     /// Bytes that may be published at a time.
     pub(crate) credit: u64,
-    /// How many connections break once they have opened a session.
+    /// How many connections break once they have opened a session, or before they are told of health.
     pub(crate) breaks: usize,
 }
 
@@ -189,6 +190,11 @@ impl Scene {
                     members: vec![],
                 }
             }
+            Request::Health if self.breaks => {
+                self.stream.shutdown(Shutdown::Both).unwrap();
+                Answer::Done
+            }
+            Request::Health => Answer::Health(Health { findings: vec![], neighbours: vec![] }),
             Request::Status => Answer::Status(status(user)),
             Request::Who => {
                 let people = vec![person(&self.part.name)];
