@@ -1,11 +1,7 @@
 //! `help-wanted`: asks everybody on the network to come and help.
 
 use crate::{args::HelpWanted, connect::Connection, failure::Failure, screen::Screen};
-use chalktalk_client::{
-    Publish, Stage,
-    chat::{Kind, Saying},
-    location,
-};
+use chalktalk_client::{Publish, Stage, chat::Saying, location};
 use chalktalk_ipc::{AppId, Target, UserId, batch::MAX_MENTIONS, request::From};
 use std::{collections::BTreeSet, path::Path, time::Duration};
 
@@ -23,9 +19,7 @@ pub(crate) fn ask(wanted: &HelpWanted, socket: Option<&Path>, screen: &mut Scree
                 .into(),
         )
     })?;
-    let what = wanted.what.trim();
-    let text = format!("🆘 Help wanted in {at}{}{what}", if what.is_empty() { "" } else { ": " });
-    let call = Saying::new(text, Kind::Call { at: at.clone(), what: what.to_owned() });
+    let call = Saying::call(&format!("Help wanted in {at}"), at.clone(), wanted.what.trim());
     let payload = call.payload().ok_or_else(|| Failure::Failed("this is too long to be sent".into()))?;
     let app = AppId::chat();
     let lobby: Target = LOBBY.parse().map_err(|e| Failure::because("there is no lobby", e))?;

@@ -229,6 +229,12 @@ impl Saying {
         Self { text: text.into(), kind, reply: None, topic: None }
     }
 
+    /// A call for help at a place; `said` says that it is wanted there, in the words of its author.
+    pub fn call(said: &str, at: String, what: &str) -> Self {
+        let text = if what.is_empty() { format!("🆘 {said}") } else { format!("🆘 {said}: {what}") };
+        Self::new(text, Kind::Call { at, what: what.to_owned() })
+    }
+
     /// Reads a payload. What cannot be a note is plain text; bytes that are not UTF-8 are replaced.
     pub fn read(payload: &[u8]) -> Self {
         let text = |bytes| String::from_utf8_lossy(bytes).into_owned();

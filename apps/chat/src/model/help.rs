@@ -34,9 +34,7 @@ impl Model {
     /// Calls for help, from where the person is.
     pub(super) fn call(&mut self, what: &str, at: Option<String>) {
         let Some(at) = at.or_else(|| self.location.clone()) else { return self.alarm(&t!("location-none")) };
-        let said = t!("call-in", at = &at);
-        let text = if what.is_empty() { format!("🆘 {said}") } else { format!("🆘 {said}: {what}") };
-        let saying = Saying::new(text, Kind::Call { at, what: what.to_owned() });
+        let saying = Saying::call(&t!("call-in", at = &at), at, what);
         match self.conversations.iter().find(|c| c.title() == LOBBY).map(Conversation::session) {
             Some(lobby) => self.call_in(lobby, saying),
             None => {
