@@ -16,6 +16,7 @@ pub(crate) const TESTS: &[Test] = tests![
     without_a_display_there_is_the_terminal,
     files_are_dropped_onto_the_window_and_pasted,
     pictures_are_pasted_and_shown,
+    help_is_called_from_a_window_and_answered_in_another,
     the_keyboard_alone_suffices,
     a_window_shows_what_chats_are_made_of,
 ];
@@ -186,6 +187,28 @@ fn pictures_are_pasted_and_shown() {
     let [fetched] = &folder.map(|entry| entry.unwrap().path()).collect::<Vec<_>>()[..] else { panic!() };
     let fetched = std::fs::read(fetched).unwrap();
     assert!(fetched.starts_with(b"\x89PNG"), "{:?}", &fetched[..8]);
+}
+
+fn help_is_called_from_a_window_and_answered_in_another() {
+    let (lab, _daemons) = Lab::talking(3);
+    let [ana, ben, cleo] = [1, 2, 3].map(|n| lab.host(n));
+    let at_cleo = Terminal::chat_in(cleo, "of-cleo", "#lobby");
+    let caller = Desktop::open_chat(ana, &[], SCREEN);
+    says(&caller, "the beamer is dark");
+    caller.does("key F8");
+    types(&caller, "no light at all | Room 4.12");
+    caller.does("key Return");
+    at_cleo.await_text("🆘 Help wanted in Room 4.12: no light at all");
+    let helper = Desktop::open_chat(ben, &[], SCREEN);
+    says(&helper, "which cable is it?");
+    picture(&helper, "chat-help-asked");
+    helper.does("key F9");
+    at_cleo.await_text("1 is coming: ben");
+    picture(&caller, "chat-help-coming");
+    types(&caller, "/helped");
+    caller.does("key Return");
+    at_cleo.await_text("Helped, thank you: ben");
+    picture(&helper, "chat-help-over");
 }
 
 fn the_keyboard_alone_suffices() {
