@@ -24,7 +24,11 @@ use chalktalk_look::picture::PictureError;
 use std::{
     fs::File,
     io::{self, Read},
+    panic::{self, AssertUnwindSafe},
     path::Path,
+    sync::mpsc::{self, RecvTimeoutError},
+    thread,
+    time::Duration,
 };
 
 /// What is told of reading objects.
@@ -35,6 +39,12 @@ pub const MAX_FILE: usize = 64 << 20;
 
 /// Most objects of one file.
 pub const MAX_OBJECTS: usize = 100_000;
+
+/// Reading recurses as deep as some files say; deeper than this they are not meant to be read.
+const STACK: usize = 32 << 20;
+
+/// Who reads aside is stopped within this time.
+const HEAR_EVERY: Duration = Duration::from_millis(50);
 
 /// Most numbers and names in a JSON file: each takes some sixty bytes of memory while it is read.
 const MAX_VALUES: usize = 8_000_000;
@@ -112,6 +122,37 @@ pub fn read_whole(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     File::open(path)?.take(MAX_FILE as u64 + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
+}
+
+/// Reads a file in a thread of its own, with a stack for files that lie in each other. What is stopped is heard at once: what parses then
+/// hears it only at its end, and gives it to nobody.
+fn aside(
+    kind: &'static str,
+    file: &[u8],
+    images: &mut Images,
+    progress: &Progress,
+    read: fn(Vec<u8>, &mut Images, &Progress) -> Result<Drawing, ReadError>,
+) -> Result<Drawing, ReadError> {
+    let broken = |why: &str| ReadError::Broken(format!("this is no {kind} file that can be read: {why}"));
+    let (file, told) = (file.to_vec(), progress.clone());
+    let (give, given) = mpsc::sync_channel(1);
+    let work = move || {
+        let mut own = Images::default();
+        let read = panic::catch_unwind(AssertUnwindSafe(|| read(file, &mut own, &told)));
+        // Perhaps nobody waits any more.
+        let _ = give.send(read.map(|read| read.map(|drawing| (drawing, own))));
+    };
+    let thread = thread::Builder::new().name(kind.to_lowercase()).stack_size(STACK);
+    thread.spawn(work).map_err(|e| broken(&e.to_string()))?;
+    let (drawing, own) = loop {
+        match given.recv_timeout(HEAR_EVERY) {
+            Ok(read) => break read.map_err(|_| broken("it is damaged"))??,
+            Err(RecvTimeoutError::Timeout) => progress.step(0)?,
+            Err(RecvTimeoutError::Disconnected) => return Err(broken("it is damaged")),
+        }
+    };
+    images.extend(own);
+    Ok(sound(drawing))
 }
 
 /// A picture, in its own size.

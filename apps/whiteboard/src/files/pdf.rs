@@ -6,9 +6,8 @@
 //! Invariant: a file costs no more than so many pages and objects, and whatever breaks in reading it breaks nothing else.
 
 use super::{
-    Drawing, MAX_OBJECTS, ReadError,
+    Drawing, MAX_OBJECTS, ReadError, aside,
     shade::{Area, Shade},
-    sound,
 };
 use crate::{
     model::{Body, Colour, Dash, Kind, Outline, Shape, Verb},
@@ -25,10 +24,6 @@ use hayro_interpret::{
     util::TransformExt,
 };
 use kurbo::{Affine, BezPath, PathEl, Point, Rect, Shape as _, Stroke, StrokeOpts};
-use std::{
-    panic::{self, AssertUnwindSafe},
-    thread,
-};
 
 /// Most pages that are read: nobody lays more than these on a board at once.
 const MAX_PAGES: usize = 50;
@@ -42,27 +37,12 @@ const SPACE: f32 = 60.0;
 /// Letters are put together up to so many steps of an outline.
 const TOGETHER: usize = 6_000;
 
-/// Reading recurses as deep as the file says; deeper than this the file is not meant to be read.
-const STACK: usize = 32 << 20;
-
 /// Reads a PDF file.
 ///
 /// # Errors
 /// It is no PDF, encrypted, or damaged.
 pub fn from_pdf(file: &[u8], images: &mut Images, progress: &Progress) -> Result<Drawing, ReadError> {
-    let broken = |why: &str| ReadError::Broken(format!("this is no PDF file that can be read: {why}"));
-    let (file, progress) = (file.to_vec(), progress.clone());
-    let work = move || {
-        let mut images = Images::default();
-        let read =
-            AssertUnwindSafe(move || read(file, &mut images, &progress).map(|drawing| (drawing, images)));
-        panic::catch_unwind(read)
-    };
-    let thread = thread::Builder::new().name("pdf".into()).stack_size(STACK).spawn(work);
-    let read = thread.map_err(|e| broken(&e.to_string()))?.join();
-    let (drawing, own) = read.ok().and_then(Result::ok).ok_or_else(|| broken("it is damaged"))??;
-    images.extend(own);
-    Ok(sound(drawing))
+    aside("PDF", file, images, progress, read)
 }
 
 fn read(file: Vec<u8>, images: &mut Images, progress: &Progress) -> Result<Drawing, ReadError> {

@@ -7,11 +7,10 @@
 //! Invariant: what a file costs is bounded before it is read: its length, its nodes, its points.
 
 use super::{
-    Drawing, MAX_OBJECTS, OBJECTS, ReadError,
+    Drawing, MAX_OBJECTS, OBJECTS, ReadError, aside,
     clip::{self, Lies},
     lettering,
     shade::{Area, Shade},
-    sound,
 };
 use crate::{
     model::{Body, Colour, Dash, Flaw, Kind, Outline, Shape, Verb},
@@ -44,8 +43,12 @@ pub fn from_svg(file: &[u8], images: &mut Images, progress: &Progress) -> Result
     if file.len() > MAX_SVG {
         return Err(ReadError::TooLong(file.len()));
     }
+    aside("SVG", file, images, progress, import)
+}
+
+fn import(file: Vec<u8>, images: &mut Images, progress: &Progress) -> Result<Drawing, ReadError> {
     let text =
-        std::str::from_utf8(file).map_err(|_| ReadError::Broken("the SVG file is not UTF-8".into()))?;
+        std::str::from_utf8(&file).map_err(|_| ReadError::Broken("the SVG file is not UTF-8".into()))?;
     let broken = |e: String| ReadError::Broken(format!("this is no SVG file that can be read: {e}"));
     let allow_entities = ParsingOptions { allow_dtd: true, ..ParsingOptions::default() };
     let document = Document::parse_with_options(text, allow_entities).map_err(|e| broken(e.to_string()))?;
@@ -88,7 +91,7 @@ pub fn from_svg(file: &[u8], images: &mut Images, progress: &Progress) -> Result
         return Err(ReadError::TooMany(import.drawing.shapes.len()));
     }
     import.remark(layouts_left.load(Ordering::Relaxed) == 0);
-    Ok(sound(import.drawing))
+    Ok(import.drawing)
 }
 
 /// How many paths and texts there are to be seen.

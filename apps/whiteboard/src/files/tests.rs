@@ -524,3 +524,21 @@ fn words_that_would_fill_the_memory_are_left_out_and_it_is_said() {
     }
     assert!(started.elapsed().as_secs() < 60, "took {:?}", started.elapsed());
 }
+
+#[test]
+fn who_stops_does_not_wait_until_a_file_is_parsed() {
+    let path = "<path d=\"M0 0 C1 2 3 4 5 6 L7 8 z\"/>".repeat(300_000);
+    let file = format!("<svg xmlns=\"http://www.w3.org/2000/svg\">{path}</svg>");
+    let progress = Progress::default();
+    let stops = progress.clone();
+    let stopper = std::thread::spawn(move || {
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        stops.stop();
+        std::time::Instant::now()
+    });
+    let read = read(file.as_bytes(), &mut Images::default(), &progress);
+    let waited = stopper.join().unwrap().elapsed();
+    assert!(matches!(read, Err(ReadError::Stopped(_))), "{read:?}");
+    assert_eq!(progress.now().what, "Reading", "it was still being parsed");
+    assert!(waited.as_millis() < 1_000, "{waited:?}");
+}
