@@ -14,6 +14,7 @@ use crate::{
     keep::{self, Keeper, Positions},
     live::Live,
     model::{Actor, Author, Board, Role, Roles, Setting, Source, Verdict},
+    progress::Part,
 };
 use chalktalk_client::{Batch, Client, ClientError, ClientEvent, Publish};
 use chalktalk_ipc::{
@@ -45,6 +46,9 @@ pub struct Sitting {
     names: BTreeMap<Author, String>,
     unkept: bool,
     caught_up: bool,
+    /// How many entries there were to read when it was opened, as far as is known, and how many have been.
+    to_read: u64,
+    read: u64,
     waiting: VecDeque<Vec<u8>>,
     /// Published and not known to be on the disk, by number: the daemon may refuse them yet.
     sent: BTreeMap<u64, Vec<u8>>,
@@ -105,6 +109,9 @@ impl Sitting {
         let (roles, positions) = kept.unwrap_or_else(|| (Roles::new(creator), Positions::new()));
         let from = From::At(positions.iter().map(position).collect());
         let opened = client.open(summary.session, from)?;
+        // Entries are numbered from 1; what old logs have lost at their beginning is not known here.
+        let known: u64 = positions.values().map(|(entry, _)| entry).sum();
+        let to_read = opened.session.entries.saturating_sub(known);
         let welcome = client.welcome();
         board.set_view_only(roles.role(welcome.user.0) == Role::Views);
         let mut names = BTreeMap::from([(welcome.user.0, welcome.name)]);
@@ -120,6 +127,8 @@ impl Sitting {
             names,
             unkept: false,
             caught_up: false,
+            to_read,
+            read: 0,
             waiting: VecDeque::new(),
             sent: BTreeMap::new(),
             refused_at: None,
@@ -164,6 +173,12 @@ impl Sitting {
     /// Whether everything that was there when the board was opened has been read, and shows as it counts.
     pub fn is_caught_up(&self) -> bool {
         self.caught_up && !self.anew.is_wanted()
+    }
+
+    /// How far what was there when the board was opened has been read; none: it has been.
+    pub fn reading(&self) -> Option<Part> {
+        let [done, all] = [self.read, self.to_read.max(self.read)].map(|count| count as usize);
+        (!self.caught_up).then_some(Part { what: "Reading the board", done, all: Some(all) })
     }
 
     /// Whether the board shown holds what does not count, or lacks what does; a new one is on its way.
@@ -384,8 +399,11 @@ impl Sitting {
                 _ => {}
             }
             self.anew.hear(&source, message.payload);
-            let read = self.positions.entry((batch.head().origin, batch.head().epoch)).or_insert(place);
-            *read = (*read).max(place);
+            let log = (batch.head().origin, batch.head().epoch);
+            let before = self.positions.get(&log).copied();
+            // Large messages take several entries. The first that is heard of a log need not be its first.
+            self.read += before.map_or(1, |(entry, _)| place.0.saturating_sub(entry));
+            self.positions.insert(log, before.map_or(place, |before| before.max(place)));
         }
         self.board = board;
         self.unkept = true;

@@ -21,6 +21,7 @@ pub(crate) const TESTS: &[Test] = tests![
     what_one_person_did_is_taken_back_and_nothing_else,
     boards_side_by_side_keep_apart,
     what_is_drawn_in_windows_apart_becomes_one_board,
+    how_far_a_large_board_is_read_is_seen,
 ];
 
 /// Pictures for people, where they want to see them.
@@ -289,4 +290,36 @@ fn what_is_drawn_in_windows_apart_becomes_one_board() {
     // Either goes on, and the other hears it.
     draws_at(&ana, "d", "diamond", [900, 520]);
     wait::until(OPEN, "what is drawn after that", || count(lab.host(3), "diamond") > 0);
+}
+
+fn how_far_a_large_board_is_read_is_seen() {
+    let (lab, _daemons) = Lab::talking(1);
+    let host = lab.host(1);
+    let points: Vec<String> = (0..60).map(|n| format!("[{n},{}]", n * n % 17)).collect();
+    let stroke = |n: usize| {
+        let (x, y) = (n % 200 * 70, n / 200 * 30);
+        format!(r#"{{"kind": "stroke", "at": [{x}, {y}], "points": [{}]}}"#, points.join(","))
+    };
+    let objects: Vec<String> = (0..40_000).map(stroke).collect();
+    let drawing = format!(r#"{{"format": "chalktalk-board", "objects": [{}]}}"#, objects.join(","));
+    assert_eq!(host.chalktalk_fed(&["board", "draw", "#plans", "-"], drawing).code(), 0);
+    let desk = Desktop::open(host, "#plans", SCREEN);
+    // How far the bar, of a lighter colour than what is drawn, reaches through the middle of the window.
+    let reached = || {
+        let row = desk.colours([480, 418], [320, 1]);
+        row.iter().filter(|[red, green, blue]| blue > red && blue > green && *red > 0x80).count()
+    };
+    let (mut shares, started) = (Vec::new(), Instant::now());
+    loop {
+        let share = reached();
+        match shares.last() {
+            Some(_) if share == 0 => break,
+            Some(last) if *last < 160 && share >= 160 => picture(&desk, "reading"),
+            _ => {}
+        }
+        shares.extend(Some(share).filter(|share| *share > 0));
+        assert!(started.elapsed() < OPEN, "the bar was so long: {shares:?}");
+    }
+    shares.dedup();
+    assert!(shares.len() > 2 && shares.is_sorted(), "{shares:?}");
 }

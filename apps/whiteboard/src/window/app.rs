@@ -64,6 +64,7 @@ pub(super) struct App {
     pub(super) writing: Option<Writing>,
     pub(super) palette: Option<String>,
     pub(super) help: bool,
+    pub(super) opened: Instant,
     /// Nobody has told this person yet how one begins.
     pub(super) first: bool,
     pub(super) dark: bool,
@@ -136,6 +137,7 @@ impl App {
             writing: None,
             palette: None,
             help: false,
+            opened: now,
             first: command::is_first_time(),
             dark: ctx.theme() == egui::Theme::Dark,
             away: false,

@@ -5,9 +5,13 @@
 use super::{action::Action, app::App, bars::floating, canvas, replay, theme, writing::writing_id};
 use crate::model::{Kind, Property};
 use eframe::egui::{
-    self, Align, Align2, Area, Color32, Context, FontId, Id, Key, Layout, Order, RichText, ScrollArea,
-    TextEdit, Ui, vec2,
+    self, Align, Align2, Area, Color32, Context, FontId, Id, Key, Layout, Order, ProgressBar, RichText,
+    ScrollArea, TextEdit, Ui, vec2,
 };
+use std::time::Duration;
+
+/// A board that is read within this time needs no bar.
+const LONG: Duration = Duration::from_millis(400);
 
 /// Shows those that are open.
 pub(super) fn show(app: &mut App, ctx: &Context, wanted: &mut Option<Action>) {
@@ -24,7 +28,14 @@ pub(super) fn show(app: &mut App, ctx: &Context, wanted: &mut Option<Action>) {
 fn hint(app: &App, ctx: &Context) {
     let screen = ctx.layer_painter(egui::LayerId::background());
     let grey = Color32::from_gray(if app.dark { 0x8a } else { 0x9a });
-    if !app.sitting.is_caught_up() {
+    if let Some(part) = app.sitting.reading().filter(|_| app.opened.elapsed() > LONG) {
+        floating(ctx, "reading", Align2::CENTER_CENTER, vec2(0.0, 0.0), |ui| {
+            ui.set_width(320.0);
+            ui.label(RichText::new("Reading the board…").family(theme::strong()));
+            let count = format!("{} objects so far", app.sitting.board.len());
+            ui.add(ProgressBar::new(part.fraction().unwrap_or_default()).text(count));
+        });
+    } else if !app.sitting.is_caught_up() {
         let count = format!("{} objects so far", app.sitting.board.len());
         canvas::hint(&screen, app.view, "Reading the board…", &[&count], grey);
     } else if app.replay.is_none()
