@@ -9,7 +9,7 @@ use crate::{
 use std::{path::Path, process::Command, time::Duration};
 use x11rb::{
     connection::Connection,
-    protocol::xproto::{ConnectionExt, ImageFormat},
+    protocol::xproto::{ConnectionExt, ImageFormat, InputFocus},
     rust_connection::RustConnection,
 };
 
@@ -142,6 +142,19 @@ impl Desktop {
     pub fn does(&self, arguments: &str) {
         let arguments: Vec<&str> = arguments.split(' ').collect();
         assert!(self.xdotool(&arguments).is_some(), "xdotool {arguments:?}");
+    }
+
+    /// Takes the keyboard from the window: nobody has it.
+    ///
+    /// # Panics
+    /// When the display does not answer.
+    pub fn leave_keyboard(&self) {
+        self.host.inside(|| {
+            let (connection, _) = RustConnection::connect(Some(&self.display)).expect("the display is there");
+            let root = connection.setup().roots[0].root;
+            let set = connection.set_input_focus(InputFocus::NONE, root, x11rb::CURRENT_TIME);
+            set.expect("the display hears").check().expect("the display does it");
+        });
     }
 
     /// Takes a picture of the display into a PNG file; false where the machine has no `import` (package imagemagick).

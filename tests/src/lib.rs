@@ -10,6 +10,7 @@ pub mod booted;
 pub mod desktop;
 pub mod lab;
 pub mod machine;
+pub mod notifications;
 pub mod offer;
 pub mod programs;
 pub mod runner;

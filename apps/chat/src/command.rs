@@ -4,7 +4,9 @@ use crate::{
     doing::{self, Doing},
     emoji,
     filing::{self, Filing},
-    keep, t, text_id,
+    keep,
+    notify::{self, Hours, Level},
+    t, text_id,
     texts::{self, Language},
 };
 use chalktalk_ipc::{
@@ -31,6 +33,8 @@ pub enum Command {
     Who(Option<String>),
     /// List the conversation in view among the first, or no more.
     Favourite,
+    /// Show this much of the conversation in view on the desktop; nothing: tell how much that is.
+    Notify(Option<Level>),
     /// Show the keys.
     Help,
     /// End the chat.
@@ -98,11 +102,7 @@ impl Lasts {
     pub fn from(self, now: &Zoned) -> Option<u64> {
         match self {
             Self::Minutes(minutes) => Some(minutes * 60_000),
-            Self::Until(time) => {
-                let today = now.with().time(time).build().ok()?;
-                let next = if today > *now { today } else { today.tomorrow().ok()? };
-                u64::try_from(next.timestamp().as_millisecond() - now.timestamp().as_millisecond()).ok()
-            }
+            Self::Until(time) => notify::until(time, now),
         }
     }
 }
@@ -120,6 +120,8 @@ pub enum Setting {
     Dark(Option<bool>),
     /// How large everything in the window is, in percent.
     Size(u16),
+    /// When nothing is shown on the desktop, and nothing rings.
+    Quiet(Option<Hours>),
 }
 
 /// What a typed line means.
@@ -135,7 +137,7 @@ pub enum Line {
 
 /// Name, arguments and purpose of every command, in the order in which they are offered. What is named by its id is said in the
 /// language of the chat.
-pub const COMMANDS: [(&str, &str, &str); 30] = [
+pub const COMMANDS: [(&str, &str, &str); 32] = [
     ("/join", text_id!("args-room"), text_id!("command-join")),
     ("/msg", text_id!("args-user-text"), text_id!("command-msg")),
     ("/me", text_id!("args-text"), text_id!("command-me")),
@@ -152,6 +154,8 @@ pub const COMMANDS: [(&str, &str, &str); 30] = [
     ("/remove", text_id!("args-user"), text_id!("command-remove")),
     ("/status", text_id!("args-status"), text_id!("command-status")),
     ("/favourite", "", text_id!("command-favourite")),
+    ("/notify", text_id!("args-level"), text_id!("command-notify")),
+    ("/quiet", "22:00-07:00|off", text_id!("command-quiet")),
     ("/typing", "on|off", text_id!("command-typing")),
     ("/read-marks", "on|off", text_id!("command-read-marks")),
     ("/language", "en|de|ar|auto", text_id!("command-language")),
@@ -245,6 +249,16 @@ pub fn parse(line: &str) -> Line {
                 }
             },
         },
+        ("/notify", "") => Line::Run(Command::Notify(None)),
+        ("/notify", word) => match Level::of(word) {
+            Some(level) => Line::Run(Command::Notify(Some(level))),
+            None => Line::Wrong(t!("wrong-notify")),
+        },
+        ("/quiet", "off") => Line::Run(Command::Settings(Some(Setting::Quiet(None)))),
+        ("/quiet", hours) => match Hours::read(hours) {
+            Some(hours) => Line::Run(Command::Settings(Some(Setting::Quiet(Some(hours))))),
+            None => Line::Wrong(t!("wrong-quiet")),
+        },
         ("/settings", "") => Line::Run(Command::Settings(None)),
         ("/leave" | "/part", "") => Line::Run(Command::Leave),
         ("/who", name) => Line::Run(Command::Who(named(name.trim_start_matches('@')))),
@@ -291,10 +305,7 @@ fn lasting(text: &str) -> (&str, Option<Lasts>) {
             return (before, Some(Lasts::Minutes(count * unit)));
         }
     }
-    let clock = last
-        .split_once(':')
-        .and_then(|(hour, minute)| Time::new(hour.parse().ok()?, minute.parse().ok()?, 0, 0).ok());
-    match clock.filter(|_| before.ends_with("until")) {
+    match notify::clock(last).filter(|_| before.ends_with("until")) {
         Some(time) => (text, Some(Lasts::Until(time))),
         None => (text, None),
     }
@@ -551,6 +562,10 @@ mod tests {
             ("/theme dark", Line::Run(Settings(Some(Setting::Dark(Some(true)))))),
             ("/theme auto", Line::Run(Settings(Some(Setting::Dark(None))))),
             ("/size 120", Line::Run(Settings(Some(Setting::Size(120))))),
+            ("/notify", Line::Run(Notify(None))),
+            ("/notify all", Line::Run(Notify(Some(Level::All)))),
+            ("/quiet 22:00-07:00", Line::Run(Settings(Some(Setting::Quiet(Hours::read("22:00-07:00")))))),
+            ("/quiet off", Line::Run(Settings(Some(Setting::Quiet(None))))),
             ("/typing off", Line::Run(Settings(Some(Setting::Typing(false))))),
             ("/who @Ana María", Line::Run(Who(Some("Ana María".into())))),
             ("/quit", Line::Run(Quit)),
@@ -571,6 +586,9 @@ mod tests {
             "/msg",
             "/typing maybe",
             "/theme blue",
+            "/notify loudly",
+            "/quiet",
+            "/quiet 22:00",
             "/size 20",
             "/size",
             "/join a\u{202e}b",

@@ -3,7 +3,10 @@
 //! Invariant: a file is replaced as a whole or not at all. What cannot be kept costs nothing but the next time's comfort:
 //! it is never in the way of talking.
 
-use crate::texts::Language;
+use crate::{
+    notify::{Hours, Level},
+    texts::Language,
+};
 use chalktalk_ipc::{SessionId, UserId};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -36,6 +39,8 @@ pub struct Kept {
     pub settings: Settings,
     /// Conversations that are listed first.
     pub favourites: BTreeSet<SessionId>,
+    /// How much of a conversation is shown on the desktop, if that is not the usual.
+    pub levels: BTreeMap<SessionId, Level>,
     /// Where the person is to be found: kept where the command line finds it too.
     pub location: Option<String>,
 }
@@ -53,6 +58,8 @@ pub struct Settings {
     pub dark: Option<bool>,
     /// How large everything in the window is, in percent.
     pub size: u16,
+    /// When nothing is shown on the desktop, and nothing rings.
+    pub quiet: Option<Hours>,
 }
 
 impl Settings {
@@ -62,7 +69,7 @@ impl Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { typing: true, read_marks: true, language: None, dark: None, size: 100 }
+        Self { typing: true, read_marks: true, language: None, dark: None, size: 100, quiet: None }
     }
 }
 
@@ -75,6 +82,7 @@ impl Settings {
                 Some(("typing", value)) => settings.typing = value != "off",
                 Some(("read-marks", value)) => settings.read_marks = value != "off",
                 Some(("language", code)) => settings.language = Language::of(code),
+                Some(("quiet", value)) => settings.quiet = Hours::read(value),
                 Some(("theme", value)) => settings.dark = Some(value == "dark"),
                 Some(("size", value)) => {
                     let size = value.parse().ok().filter(|size| Self::SIZES.contains(size));
@@ -97,6 +105,9 @@ impl Settings {
         }
         if self.size != Self::default().size {
             text.push_str(&format!("size {}\n", self.size));
+        }
+        if let Some(hours) = self.quiet {
+            text.push_str(&format!("quiet {hours}\n"));
         }
         text
     }
@@ -125,7 +136,13 @@ impl Keep {
         let watched = read(&self.folder.join(WATCHED)).unwrap_or_default();
         let always = read(&self.folder.join(ALWAYS)).unwrap_or_default();
         let favourites = read(&self.folder.join(FAVOURITES)).unwrap_or_default();
+        let levels = read(&self.folder.join(LEVELS)).unwrap_or_default();
+        let level = |line: &str| {
+            let (session, word) = line.split_once(' ')?;
+            Some((session.parse().ok()?, Level::of(word)?))
+        };
         Kept {
+            levels: levels.lines().filter_map(level).collect(),
             favourites: favourites.lines().filter_map(|session| session.parse().ok()).collect(),
             location: None,
             drafts: files.filter_map(draft).collect(),
@@ -157,6 +174,13 @@ impl Keep {
         self.write("", FAVOURITES, &sessions.join("\n"))
     }
 
+    /// Keeps how much of conversations is shown on the desktop.
+    pub fn levels(&self, levels: &BTreeMap<SessionId, Level>) -> io::Result<()> {
+        let lines: Vec<String> =
+            levels.iter().map(|(session, level)| format!("{session} {}", level.word())).collect();
+        self.write("", LEVELS, &lines.join("\n"))
+    }
+
     /// Keeps what the person wants.
     pub fn settings(&self, settings: Settings) -> io::Result<()> {
         self.write("", SETTINGS, &settings.write())
@@ -181,6 +205,7 @@ impl Keep {
 const DRAFTS: &str = "drafts";
 const WATCHED: &str = "watched";
 const FAVOURITES: &str = "favourites";
+const LEVELS: &str = "notify";
 const SETTINGS: &str = "settings";
 const ALWAYS: &str = "get-all";
 
@@ -210,15 +235,18 @@ mod tests {
             language: Some(Language::De),
             dark: Some(true),
             size: 130,
+            quiet: Hours::read("22:00-07:00"),
         };
         keep.settings(quiet).unwrap();
         keep.favourites(&BTreeSet::from([garden])).unwrap();
+        let levels = BTreeMap::from([(lobby, Level::All), (garden, Level::Nothing)]);
+        keep.levels(&levels).unwrap();
         keep.always(&BTreeSet::from([UserId([7; 32])])).unwrap();
         fs::write(dir.path().join("deep/drafts/rubbish"), "x").unwrap();
         fs::write(dir.path().join(format!("deep/drafts/{garden}")), b"\xff\xfe").unwrap();
         let kept = keep.load();
         assert_eq!(kept.drafts, BTreeMap::from([(lobby, "half a\nsentence".to_owned())]));
-        assert_eq!(kept.favourites, BTreeSet::from([garden]));
+        assert_eq!((kept.favourites, kept.levels), (BTreeSet::from([garden]), levels));
         assert_eq!((kept.settings, Settings::read("typing\n\nx y\nsize 9000")), (quiet, Settings::default()));
         assert_eq!(kept.watched, ["tea", "日本"]);
         assert_eq!(kept.always, BTreeSet::from([UserId([7; 32])]));

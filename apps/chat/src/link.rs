@@ -12,16 +12,19 @@ use chalktalk_client::{
     Builder, Client, ClientError, ClientEvent, Events, Fingerprint, Opened, Publish, StartApp,
 };
 use chalktalk_ipc::{
-    AppId, SessionId, UserId,
+    AppId, Event, SessionId, UserId,
     event::SessionSummary,
     request::{From, HistoryPoint, Mark, Role, SessionKind},
 };
 use chalktalk_search::{Hit, Index, Query, fill};
 use jiff::Zoned;
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     io,
-    sync::mpsc::{Receiver, Sender, channel},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        mpsc::{Receiver, Sender, channel},
+    },
     thread,
     time::Duration,
 };
@@ -55,12 +58,13 @@ impl Link {
         let (publishing, publications) = channel();
         let transfers = Transfers::new(client, put.clone());
         let open = BTreeSet::from([opened]);
-        let asker = Asker { client: client.clone(), open, transfers, put: put.clone() };
+        let early = Early::default();
+        let asker = Asker { client: client.clone(), open, early: early.clone(), transfers, put: put.clone() };
         spawn("asking", move || asker.run(&requests))?;
         let (publisher, put_published) = (client.clone(), put.clone());
         spawn("publishing", move || publish(&publisher, &publications, &put_published))?;
         spawn("listening", move || {
-            events.iter().map(input).for_each(put);
+            events.iter().for_each(|event| early.put(session(&event), input(event), &put));
             ended();
         })?;
         Ok(Self { asking, publishing })
@@ -95,6 +99,53 @@ fn input(event: ClientEvent) -> Input {
     }
 }
 
+/// The session that something is about, if there has to be a conversation to take it.
+fn session(event: &ClientEvent) -> Option<SessionId> {
+    match event {
+        ClientEvent::Messages(batch) => Some(batch.session()),
+        ClientEvent::Event(
+            Event::CaughtUp { session }
+            | Event::Progress { session, .. }
+            | Event::Lost { session, .. }
+            | Event::Roster { session, .. },
+        ) => Some(*session),
+        _ => None,
+    }
+}
+
+/// What comes of sessions that are being opened, until there are conversations to take it: the daemon begins before its answer has
+/// been read.
+#[derive(Clone, Default)]
+struct Early(Arc<Mutex<BTreeMap<SessionId, Vec<Input>>>>);
+
+impl Early {
+    /// This session is being opened: what comes of it waits.
+    fn hold(&self, session: SessionId) {
+        self.held().entry(session).or_default();
+    }
+
+    /// Something has come.
+    fn put(&self, session: Option<SessionId>, input: Input, put: &impl Fn(Input)) {
+        let mut held = self.held();
+        if let Some(waiting) = session.and_then(|session| held.get_mut(&session)) {
+            waiting.push(input);
+            return;
+        }
+        drop(held);
+        put(input);
+    }
+
+    /// There is a conversation now, or there will be none. Nothing that comes after passes what has waited.
+    fn release(&self, session: SessionId, put: &impl Fn(Input)) {
+        let mut held = self.held();
+        held.remove(&session).into_iter().flatten().for_each(put);
+    }
+
+    fn held(&self) -> MutexGuard<'_, BTreeMap<SessionId, Vec<Input>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 fn publish(client: &Client, publications: &Receiver<Effect>, put: &impl Fn(Input)) {
     for effect in publications {
         match effect {
@@ -113,6 +164,7 @@ fn publish(client: &Client, publications: &Receiver<Effect>, put: &impl Fn(Input
 struct Asker<P> {
     client: Client,
     open: BTreeSet<SessionId>,
+    early: Early,
     transfers: Transfers<P>,
     put: P,
 }
@@ -225,6 +277,10 @@ impl<P: Fn(Input) + Clone + Send + 'static> Asker<P> {
             | Effect::KeepAlways(_)
             | Effect::KeepSettings(_)
             | Effect::KeepFavourites(_)
+            | Effect::KeepLevels(_)
+            | Effect::Notify(_)
+            | Effect::Unnotify(_)
+            | Effect::Raise
             | Effect::Sign(..)
             | Effect::Bell
             | Effect::Quit => Ok(()),
@@ -268,7 +324,8 @@ impl<P: Fn(Input) + Clone + Send + 'static> Asker<P> {
             }
             return Ok(());
         }
-        match self.client.open(summary.session, From::Saved) {
+        self.early.hold(summary.session);
+        let opened = match self.client.open(summary.session, From::Saved) {
             Ok(Opened { session, members, start, .. }) => {
                 let id = session.session;
                 (self.put)(Input::Opened { summary: session, members, focus, say });
@@ -281,7 +338,9 @@ impl<P: Fn(Input) + Clone + Send + 'static> Asker<P> {
                 self.open.remove(&summary.session);
                 Err(e)
             }
-        }
+        };
+        self.early.release(summary.session, &self.put);
+        opened
     }
 
     fn leave(&mut self, session: SessionId) -> Result<(), ClientError> {
@@ -308,4 +367,33 @@ fn find(builder: Builder, typed: &str, me: UserId) -> Result<Vec<Hit>, String> {
     let (client, events) = builder.connect().map_err(|e| e.to_string())?;
     fill(&client, &events, &mut index, |_| ()).map_err(|e| e.to_string())?;
     index.find(&query, me, MOST_FOUND).map_err(|e| e.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::RefCell;
+
+    #[test]
+    fn what_comes_while_a_session_is_opened_waits_for_its_conversation() {
+        let (early, came) = (Early::default(), RefCell::new(Vec::new()));
+        let [garden, lobby] = [2, 1].map(|n| SessionId([n; 16]));
+        let put = |input| came.borrow_mut().push(input);
+        let caught_up = |session| Input::Event(Event::CaughtUp { session });
+        early.hold(garden);
+        early.put(Some(garden), caught_up(garden), &put);
+        early.put(Some(lobby), caught_up(lobby), &put);
+        early.put(None, Input::Back, &put);
+        let seen = |came: &RefCell<Vec<Input>>| {
+            let session = |input| match input {
+                Input::Event(Event::CaughtUp { session }) => session.0[0],
+                _ => 0,
+            };
+            came.take().into_iter().map(session).collect::<Vec<_>>()
+        };
+        assert_eq!(seen(&came), [1, 0]);
+        early.release(garden, &put);
+        early.put(Some(garden), Input::Back, &put);
+        assert_eq!(seen(&came), [2, 0]);
+    }
 }

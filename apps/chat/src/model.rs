@@ -9,6 +9,7 @@ mod help;
 mod holders;
 mod invitations;
 mod news;
+mod notifying;
 mod searching;
 mod signs;
 mod switcher;
@@ -24,18 +25,19 @@ pub use files::{Files, Offered};
 pub use searching::Finding;
 pub use switcher::{Goal, Switcher};
 pub use talking::{PALETTE, outcome, quote};
-pub use words::{Action, Effect, Input, Me, Mode, OnMessage, Pixels, TransferNews};
+pub use words::{Action, Effect, Input, Me, Mode, Notification, OnMessage, Pixels, Response, TransferNews};
 
 use crate::{
     command::{self, Command, Completions, Line, Setting},
     conversation::{Body, Conversation, Line as Row, Order, Past, Tone, Writing},
     editor::Edit,
     keep::Settings,
+    notify::Level,
     t,
 };
 use chalktalk_client::chat::Saying;
 use chalktalk_ipc::{
-    HostId, SessionId, UserId,
+    HostId, Position, SessionId, UserId,
     event::{InvitationSummary, Person, SessionSummary, Warning},
     nway::{AppSession, OwnedApp},
     request::Availability,
@@ -103,6 +105,12 @@ pub struct Model {
     attention: attention::Attention,
     /// Conversations that are listed first.
     pub favourites: BTreeSet<SessionId>,
+    /// How much of a conversation is shown on the desktop, if that is not the usual.
+    levels: BTreeMap<SessionId, Level>,
+    /// What the desktop shows of a conversation.
+    notified: BTreeMap<SessionId, Position>,
+    /// Why the desktop shows nothing, if it has failed to.
+    mute: Option<String>,
     /// What was being written the last time, by conversation.
     drafts: BTreeMap<SessionId, String>,
     /// Which message the person was asked about whether to delete it.
@@ -159,6 +167,9 @@ impl Model {
             signs: signs::Signs::default(),
             attention: attention::Attention::default(),
             favourites: BTreeSet::new(),
+            levels: BTreeMap::new(),
+            notified: BTreeMap::new(),
+            mute: None,
             drafts: BTreeMap::new(),
             sure: None,
             watched: Vec::new(),
@@ -209,7 +220,10 @@ impl Model {
                 }
                 self.alarm(&text::printable(&reason));
             }
+            Input::Notified(session, response) => self.on_notified(session, response),
+            Input::Desktop(result) => self.mute = result.err().map(|reason| text::printable(&reason)),
             Input::Kept(kept) => {
+                self.levels = kept.levels;
                 self.drafts = kept.drafts;
                 self.files.always = kept.always;
                 self.settings = kept.settings;
@@ -457,6 +471,7 @@ impl Model {
                 None => self.alarm(&t!("person-unknown", name = text::label(&name))),
             },
             Command::Favourite => self.like(),
+            Command::Notify(level) => self.set_level(level),
             Command::Help => self.mode = Mode::Help(0),
             Command::Quit => self.quit(),
             Command::Clear => {
@@ -474,6 +489,7 @@ impl Model {
                     Some(Setting::ReadMarks(on)) => settings.read_marks = on,
                     Some(Setting::Language(language)) => return self.speak(language),
                     Some(Setting::Dark(dark)) => return self.look_otherwise(Settings { dark, ..settings }),
+                    Some(Setting::Quiet(hours)) => return self.be_quiet(hours),
                     Some(Setting::Size(size)) => return self.look_otherwise(Settings { size, ..settings }),
                     None => {}
                 }
@@ -545,6 +561,7 @@ impl Model {
 
     fn remove(&mut self, session: SessionId) {
         self.conversations.retain(|c| c.session() != session);
+        self.take_back(session);
         if self.focus == Some(session) {
             self.focus = self.conversations.first().map(Conversation::session);
             self.mode = Mode::Writing;
@@ -610,13 +627,13 @@ impl Model {
 
     /// What is being written is kept as it changes: nothing else would survive a terminal that is closed.
     fn keep_draft(&mut self) {
-        let Some(c) = self.current_mut() else { return };
-        if matches!(c.writing, Writing::Edit(_)) || c.editor.text() == c.kept {
-            return;
+        for c in &mut self.conversations {
+            if matches!(c.writing, Writing::Edit(_)) || c.editor.text() == c.kept {
+                continue;
+            }
+            c.kept = c.editor.text().to_owned();
+            self.effects.push(Effect::KeepDraft(c.session(), c.kept.clone()));
         }
-        c.kept = c.editor.text().to_owned();
-        let (session, draft) = (c.session(), c.kept.clone());
-        self.effects.push(Effect::KeepDraft(session, draft));
     }
 
     /// What is in view has been shown.
@@ -633,6 +650,7 @@ impl Model {
             self.tell_read(session, &positions);
             self.effects.push(Effect::Ack(session, positions));
         }
+        self.take_back(session);
     }
 
     fn notice(&mut self, tone: Tone, text: &str) {

@@ -3,6 +3,7 @@
 //! Invariant: what a face need not do itself is done here, and the same for every face.
 
 use crate::{
+    desktop::Desktop,
     downloads,
     keep::{Keep, Kept},
     link::Link,
@@ -36,6 +37,7 @@ pub struct Sitting {
     pub model: Model,
     client: Client,
     link: Link,
+    desktop: Desktop,
     keep: Option<Keep>,
 }
 
@@ -69,11 +71,12 @@ impl Sitting {
         if opened.start.is_empty() {
             model.update(Input::NewHere(session), now());
         }
+        let desktop = Desktop::start(put.clone())?;
         let link = Link::start(client, events, session, put, ended)?;
-        Ok(Self { model, client: client.clone(), link, keep })
+        Ok(Self { model, client: client.clone(), link, desktop, keep })
     }
 
-    /// Does what the model wants done. What is left is for the face: to ring, to copy, to end.
+    /// Does what the model wants done. What is left is for the face: to ring, to come forward, to copy, to end.
     pub fn carry_out(&mut self) -> Vec<Effect> {
         let mut left = Vec::new();
         for effect in self.model.take_effects() {
@@ -81,6 +84,7 @@ impl Sitting {
                 Effect::KeepDraft(session, text) => self.keep(|keep| keep.draft(session, &text)),
                 Effect::KeepAlways(users) => self.keep(|keep| keep.always(&users)),
                 Effect::KeepFavourites(sessions) => self.keep(|keep| keep.favourites(&sessions)),
+                Effect::KeepLevels(levels) => self.keep(|keep| keep.levels(&levels)),
                 Effect::KeepSettings(settings) => self.keep(|keep| keep.settings(settings)),
                 Effect::KeepWatched(words) => self.keep(|keep| keep.watched(&words)),
                 Effect::KeepLocation(at) => {
@@ -93,7 +97,9 @@ impl Sitting {
                         self.model.update(Input::Failed(e.to_string()), now());
                     }
                 }
-                Effect::Quit | Effect::Copy(_) | Effect::Bell => left.push(effect),
+                Effect::Notify(new) => self.desktop.show(new),
+                Effect::Unnotify(session) => self.desktop.take_back(session),
+                Effect::Quit | Effect::Copy(_) | Effect::Bell | Effect::Raise => left.push(effect),
                 other => self.link.carry_out(other),
             }
         }
@@ -102,6 +108,7 @@ impl Sitting {
 
     /// Ends it, when what was said has left.
     pub fn end(&self) {
+        self.desktop.end();
         // Those who wait for the daemon's return in vain need not wait for the farewell.
         let _ = self.client.flush(FAREWELL);
         self.client.close();

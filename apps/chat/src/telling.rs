@@ -6,6 +6,7 @@ use crate::{
     card::{self, Card},
     conversation::{Body, Conversation, Delivery, Line, Own, Said, Standing, Writing, harmless},
     model::{Model, quote},
+    notify::Level,
     t, texts,
     transcript::moment,
 };
@@ -225,6 +226,17 @@ pub fn secrecy(c: &Conversation) -> String {
         (Scope::Invite, _) => t!("header-invite"),
         (Scope::Direct, _) => t!("header-direct"),
     }
+}
+
+/// How much of a conversation the desktop shows, if that is not the usual, and whether it is a quiet hour.
+pub fn quietness(model: &Model, c: &Conversation) -> String {
+    let level = match model.level(c.session()) {
+        Level::All => Some(t!("header-notify-all")),
+        Level::Mentions => None,
+        Level::Nothing => Some(t!("header-notify-nothing")),
+    };
+    let quiet = model.quiet_hours().map(|hours| t!("header-quiet", time = hours.end()));
+    level.into_iter().chain(quiet).map(|text| format!(" · {text}")).collect()
 }
 
 /// What is wrong with the network or the set-up, in a line: its code, and where the rest is to be had.

@@ -16,6 +16,7 @@ mod chat_export;
 mod chat_files;
 mod chat_help;
 mod chat_languages;
+mod chat_notify;
 mod chat_sight;
 mod chat_signs;
 mod chat_together;
@@ -82,6 +83,7 @@ fn main() -> ExitCode {
         chat_languages::TESTS,
         chat_sight::TESTS,
         chat_help::TESTS,
+        chat_notify::TESTS,
         chat_signs::TESTS,
         chat_window::TESTS,
         board::TESTS,

@@ -96,10 +96,15 @@ impl Model {
 
     /// Something calls for the person, unless they do not want to be disturbed.
     pub(super) fn ring(&mut self) {
-        let busy = self.attention.said.or(self.my_status()) == Some(Availability::Busy);
-        if !busy {
+        if !self.wants_silence() {
             self.effects.push(Effect::Bell);
         }
+    }
+
+    /// Whether the person does not want to be disturbed now.
+    pub(super) fn wants_silence(&self) -> bool {
+        let busy = self.attention.said.or(self.my_status()) == Some(Availability::Busy);
+        busy || self.quiet_hours().is_some()
     }
 
     /// Lists the conversation in view among the first, or no more.

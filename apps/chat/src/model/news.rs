@@ -5,6 +5,7 @@
 use super::{Effect, Model, fit_for_display};
 use crate::{
     conversation::{Conversation, Novelty, Order, Past, Progress, Tone},
+    notify::Level,
     place::{self, LOBBY},
     t,
 };
@@ -103,9 +104,13 @@ impl Model {
         } else if !c.caught_up {
             c.mark_new(Order::of(message));
         }
-        if (call || !in_view && mention && !is_call) && !message.flags.redelivered {
+        if message.flags.redelivered || is_call && !call {
+            return;
+        }
+        if (call || !in_view && mention) && self.level(message.session) != Level::Nothing {
             self.ring();
         }
+        self.notify(message, mention || call);
     }
 
     pub(super) fn on_event(&mut self, event: Event) {

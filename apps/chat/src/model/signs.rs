@@ -43,7 +43,14 @@ impl Model {
     pub fn next_tick(&self) -> Option<u64> {
         let typing = self.current().and_then(Conversation::typing_until);
         let over = self.conversations.iter().filter_map(Conversation::next_over);
-        self.signs.due.into_iter().chain(typing).chain(over).chain(self.attention.due()).min()
+        self.signs
+            .due
+            .into_iter()
+            .chain(typing)
+            .chain(over)
+            .chain(self.attention.due())
+            .chain(self.quiet_change())
+            .min()
     }
 
     pub(super) fn on_tick(&mut self) {

@@ -205,6 +205,7 @@ impl Model {
         if message.flags.redelivered || message.flags.history {
             return;
         }
+        self.take_back_deleted(message, target, deed);
         let (session, me) = (message.session, self.me.user);
         let Some(c) = self.conversations.iter().find(|c| c.session() == session) else { return };
         let Some(said) = c.line(target).and_then(Line::said).filter(|said| said.user == me) else { return };
@@ -220,8 +221,9 @@ impl Model {
             Deed::Coming(on) if message.author.user != me && c.caught_up => {
                 let name = label(&message.author.name);
                 let text = if *on { t!("comes", name = name) } else { t!("comes-not", name = name) };
-                self.flash = Some((Tone::Quiet, text));
+                self.flash = Some((Tone::Quiet, text.clone()));
                 self.ring();
+                self.notify_coming(session, target, text);
             }
             Deed::Witness(share) => {
                 let Kind::Roll { dice, sides, witness: Some(witness), seal } = said.kind.clone() else {

@@ -144,7 +144,7 @@ fn a_direct_message_rings_and_counts_as_a_mention() {
     open(&mut model, 3, "@ben", Scope::Direct);
     model.take_effects();
     deliver(&mut model, 3, 2, 1, "psst");
-    assert_eq!(model.take_effects(), [Effect::Bell]);
+    assert!(model.take_effects().contains(&Effect::Bell));
     assert_eq!(model.conversations[2].mentions, 1);
 }
 

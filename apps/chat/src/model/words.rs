@@ -4,6 +4,7 @@ use crate::{
     conversation::Order,
     editor::Edit,
     keep::{Kept, Settings},
+    notify::Level,
 };
 use chalktalk_client::{Fingerprint, Message, Transferred, files::Offer};
 use chalktalk_ipc::{
@@ -192,6 +193,10 @@ pub enum Input {
     Tick,
     /// Somebody looks at what is shown, or not any more: a face that cannot tell says nothing.
     Looking(bool),
+    /// The person has done something with what the desktop showed of a conversation.
+    Notified(SessionId, Response),
+    /// Whether the desktop can show anything, and why not.
+    Desktop(Result<(), String>),
     /// What was kept since the last time.
     Kept(Kept),
     /// Older messages came.
@@ -266,6 +271,28 @@ pub enum Input {
     Away(String),
     /// It is back.
     Back,
+}
+
+/// What a person does with what the desktop shows.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Response {
+    /// They want to see the conversation.
+    Open,
+    /// They answer.
+    Reply(String),
+}
+
+/// Something new of a conversation, for the desktop to show. All texts are fit for display.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Notification {
+    /// Of this conversation.
+    pub session: SessionId,
+    /// Who, and where.
+    pub title: String,
+    /// What.
+    pub text: String,
+    /// Only those who are in it may read it: it is not to be kept elsewhere.
+    pub sealed: bool,
 }
 
 /// How a transfer goes on.
@@ -417,6 +444,14 @@ pub enum Effect {
     KeepLocation(String),
     /// Keep the words that count as mentions.
     KeepWatched(Vec<String>),
+    /// Keep how much of conversations is shown on the desktop.
+    KeepLevels(BTreeMap<SessionId, Level>),
+    /// Show something new on the desktop, in the place of what was shown of its conversation.
+    Notify(Notification),
+    /// Take back what the desktop shows of a conversation.
+    Unnotify(SessionId),
+    /// Bring the window before the person, who has asked for it.
+    Raise,
     /// Ring.
     Bell,
     /// End the chat.

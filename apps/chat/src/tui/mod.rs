@@ -178,7 +178,12 @@ impl Chat {
                 }
                 _ => None,
             },
-            Event::FocusGained | Event::FocusLost | Event::Resize(..) => None,
+            Event::FocusGained | Event::FocusLost => {
+                let looking = event == Event::FocusGained;
+                self.sitting.model.update(Input::Looking(looking), now());
+                None
+            }
+            Event::Resize(..) => None,
         };
         if let Some(action) = action {
             self.sitting.model.update(Input::Act(action), now());

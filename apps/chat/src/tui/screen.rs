@@ -112,7 +112,7 @@ fn draw_header(frame: &mut Frame<'_>, area: Rect, model: &Model, theme: Theme, z
     let width = usize::from(area.width);
     let title = cut(&c.title(), width);
     let here = telling::members(c);
-    let hint = telling::secrecy(c);
+    let hint = telling::secrecy(c) + &telling::quietness(model, c);
     let room = width.saturating_sub(title.width() + 2);
     let hint = if room >= hint.width() { hint } else { String::new() };
     let here = cut(&here, room.saturating_sub(hint.width() + 2));

@@ -5,7 +5,10 @@
 use ratatui::{
     DefaultTerminal,
     crossterm::{
-        event::{DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture},
+        event::{
+            DisableBracketedPaste, DisableFocusChange, DisableMouseCapture, EnableBracketedPaste,
+            EnableFocusChange, EnableMouseCapture,
+        },
         execute,
         style::Print,
         terminal::SetTitle,
@@ -34,7 +37,7 @@ impl Terminal {
             hook(panic);
         }));
         let terminal = Self(terminal);
-        execute!(stdout(), EnableBracketedPaste, EnableMouseCapture)?;
+        execute!(stdout(), EnableBracketedPaste, EnableMouseCapture, EnableFocusChange)?;
         Ok(terminal)
     }
 
@@ -80,7 +83,7 @@ impl Drop for Terminal {
 
 fn give_back_modes() {
     // Nothing can be done about a terminal that does not listen.
-    let _ = execute!(stdout(), DisableMouseCapture, DisableBracketedPaste, SetTitle(""));
+    let _ = execute!(stdout(), DisableFocusChange, DisableMouseCapture, DisableBracketedPaste, SetTitle(""));
 }
 
 fn base64(bytes: &[u8]) -> String {

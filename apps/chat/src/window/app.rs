@@ -42,7 +42,9 @@ pub(super) struct App {
 }
 
 impl App {
-    pub(super) fn new(sitting: Sitting, happenings: Receiver<Happening>, looks: Sender<Wanted>) -> Self {
+    /// What comes before there is a window was not seen.
+    pub(super) fn new(mut sitting: Sitting, happenings: Receiver<Happening>, looks: Sender<Wanted>) -> Self {
+        sitting.model.update(Input::Looking(false), now());
         Self { sitting, happenings, view: View::default(), looks, title: String::new() }
     }
 
@@ -79,6 +81,10 @@ impl App {
                 Effect::Bell => {
                     let attention = UserAttentionType::Informational;
                     ctx.send_viewport_cmd(ViewportCommand::RequestUserAttention(attention));
+                }
+                Effect::Raise => {
+                    ctx.send_viewport_cmd(ViewportCommand::Minimized(false));
+                    ctx.send_viewport_cmd(ViewportCommand::Focus);
                 }
                 _ => {}
             }

@@ -2,11 +2,13 @@
 //!
 //! Invariant: what stands in the way of talking is always in view.
 
-use super::pen::{ACCENT, ALARM, PLAIN, Pen, SMALL, STRONG, TITLE, WEAK};
+use super::icon::{self, Icon};
+use super::pen::{ACCENT, ALARM, Act, PLAIN, Pen, SMALL, STRONG, TITLE, WEAK};
 use crate::{
     conversation::{Conversation, Tone},
-    model::Model,
-    telling,
+    model::{Action, Model},
+    notify::Level,
+    t, telling,
 };
 use eframe::egui::{Id, Rect, Role, Sense, Stroke, Ui, WidgetInfo, pos2, vec2};
 use jiff::tz::TimeZone;
@@ -18,7 +20,10 @@ const BANNER: f32 = 28.0;
 pub(super) fn show(ui: &Ui, area: Rect, model: &Model, zone: &TimeZone, pen: &mut Pen<'_>) -> f32 {
     let head = Rect::from_min_size(area.min, vec2(area.width(), HEAD));
     if let Some(c) = model.current() {
-        title(ui, head.shrink2(vec2(18.0, 0.0)), c, pen);
+        let bell = Rect::from_center_size(pos2(head.right() - 30.0, head.center().y), vec2(30.0, 30.0));
+        notifications(ui, bell, model, c, pen);
+        let rest = head.with_max_x(bell.left() - 6.0).with_min_x(head.left() + 18.0);
+        title(ui, rest, model, c, pen);
     }
     ui.painter().hline(area.x_range(), head.bottom(), Stroke::new(1.0, pen.palette.rule));
     let mut top = head.bottom() + 1.0;
@@ -43,7 +48,27 @@ pub(super) fn show(ui: &Ui, area: Rect, model: &Model, zone: &TimeZone, pen: &mu
     top - area.top()
 }
 
-fn title(ui: &Ui, head: Rect, c: &Conversation, pen: &mut Pen<'_>) {
+/// How much of the conversation the desktop shows, and a click for the next.
+fn notifications(ui: &Ui, rect: Rect, model: &Model, c: &Conversation, pen: &mut Pen<'_>) {
+    let level = model.level(c.session());
+    let (said, sign) = match level {
+        Level::All => (t!("notify-level-all"), Icon::BellLoud),
+        Level::Mentions => (t!("notify-level-mentions"), Icon::Bell),
+        Level::Nothing => (t!("notify-level-nothing"), Icon::BellOff),
+    };
+    let name = t!("window-notify", level = said);
+    let response = pen.place(ui, rect, Id::unique("notify"), Role::Button, &name, false);
+    if response.hovered() {
+        ui.painter().rect_filled(rect, 7.0, pen.palette.hover);
+    }
+    icon::draw(ui.painter(), rect, sign, pen.palette.inks.weak);
+    if response.clicked() {
+        pen.acts.push(Act::Do(Action::Run(format!("/notify {}", level.next().word()))));
+    }
+    response.on_hover_text(name);
+}
+
+fn title(ui: &Ui, head: Rect, model: &Model, c: &Conversation, pen: &mut Pen<'_>) {
     let title = c.title();
     let used = pen.line_in(ui, head, &title, TITLE, STRONG);
     let heading = Rect::from_min_size(head.min, vec2(used, head.height()));
@@ -51,8 +76,8 @@ fn title(ui: &Ui, head: Rect, c: &Conversation, pen: &mut Pen<'_>) {
         .widget_info(|| WidgetInfo::labeled(Role::Heading, true, &title));
     let mut rest = Rect::from_min_max(pos2(head.left() + used + 12.0, head.top()), head.max);
     let look = if c.summary.waits { ALARM } else { WEAK };
-    let secrecy = telling::secrecy(c);
-    let hint = pen.line_in(ui, rest.translate(vec2(0.0, 1.0)), &secrecy, SMALL, look);
+    let hint = telling::secrecy(c) + &telling::quietness(model, c);
+    let hint = pen.line_in(ui, rest.translate(vec2(0.0, 1.0)), &hint, SMALL, look);
     rest.set_left(rest.left() + hint + 16.0);
     if rest.width() > 60.0 {
         pen.line_right(ui, rest.translate(vec2(0.0, 1.0)), &telling::members(c), SMALL, WEAK);

@@ -12,6 +12,9 @@ pub(super) enum Icon {
     Pin,
     Tick,
     Bin,
+    Bell,
+    BellLoud,
+    BellOff,
 }
 
 /// Draws an icon into the middle of a rectangle.
@@ -48,6 +51,28 @@ pub(super) fn draw(painter: &Painter, rect: Rect, icon: Icon, colour: Color32) {
             line(&[(6.0, 3.5), (14.0, 3.5)]);
             closed(&[(7.5, 3.5), (12.5, 3.5), (12.8, 8.0), (15.5, 11.5), (4.5, 11.5), (7.2, 8.0)]);
             line(&[(10.0, 11.5), (10.0, 17.0)]);
+        }
+        Icon::Bell | Icon::BellLoud | Icon::BellOff => {
+            closed(&[
+                (4.0, 14.0),
+                (5.5, 12.0),
+                (5.9, 8.2),
+                (7.5, 5.3),
+                (10.0, 4.2),
+                (12.5, 5.3),
+                (14.1, 8.2),
+                (14.5, 12.0),
+                (16.0, 14.0),
+            ]);
+            line(&[(8.5, 16.2), (10.0, 16.9), (11.5, 16.2)]);
+            match icon {
+                Icon::BellLoud => {
+                    line(&[(2.2, 9.0), (2.8, 6.0), (4.4, 3.8)]);
+                    line(&[(17.8, 9.0), (17.2, 6.0), (15.6, 3.8)]);
+                }
+                Icon::BellOff => line(&[(3.0, 3.0), (17.0, 17.0)]),
+                _ => {}
+            }
         }
         Icon::Tick => line(&[(3.5, 10.5), (8.0, 15.0), (16.5, 5.5)]),
         Icon::Bin => {

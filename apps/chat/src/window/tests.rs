@@ -380,3 +380,23 @@ fn only_what_is_in_view_is_laid_out() {
     window.key(Key::Escape, Modifiers::NONE);
     assert!(window.has(Role::ListItem, "line 4999 of"), "Esc leads back to the newest");
 }
+
+#[test]
+fn the_bell_says_how_much_is_shown_on_the_desktop_and_a_click_changes_it() {
+    let mut window = Window::new(rooms());
+    assert!(window.has(Role::Button, "Notifications: mentions"), "{:?}", window.all());
+    // At the right end of the header.
+    let at = Pos2::new(1100.0 - 204.0 - 30.0, 24.0);
+    let button = |pressed| Press::PointerButton {
+        pos: at,
+        button: eframe::egui::PointerButton::Primary,
+        pressed,
+        modifiers: Modifiers::NONE,
+    };
+    for level in ["nothing", "everything", "mentions"] {
+        window.press(&[Press::PointerMoved(at)]);
+        window.press(&[button(true)]);
+        window.press(&[button(false)]);
+        assert!(window.has(Role::Button, &format!("Notifications: {level}")), "{:?}", window.all());
+    }
+}
