@@ -165,18 +165,24 @@ pub struct Retention {
     pub chat: u64,
     /// Days for which who is away is waited for.
     pub away: u32,
+    /// Hours for which entries are kept that a snapshot stands for.
+    pub covered: u32,
 }
 
 impl Default for Retention {
     fn default() -> Self {
-        Self { chat: 1024, away: 30 }
+        Self { chat: 1024, away: 30, covered: 24 }
     }
 }
 
 impl From<Retention> for Keep {
     fn from(retention: Retention) -> Self {
-        let day = Duration::from_secs(24 * 3600);
-        Self { chat: retention.chat.saturating_mul(1 << 20), away: day.saturating_mul(retention.away) }
+        let hour = Duration::from_secs(3600);
+        Self {
+            chat: retention.chat.saturating_mul(1 << 20),
+            away: (24 * hour).saturating_mul(retention.away),
+            covered: hour.saturating_mul(retention.covered),
+        }
     }
 }
 

@@ -383,8 +383,20 @@ impl Caller<'_> {
             }
             Request::CancelTransfer { transfer } => world.blobs.cancel(self.connection, transfer)?,
             Request::Blobs { session } => Answer::Blobs(world.blobs.list(node, user, session)),
-            Request::DropBlob { session, blob } => world.blobs.remove(user, session, blob)?,
             Request::PauseBlob { session, blob, paused } => world.blobs.pause(user, session, blob, paused)?,
+            Request::DropBlob { session, blob } => {
+                if node.is_in(user, session) {
+                    node.part_with_snapshot(now, session, blob)?;
+                }
+                world.blobs.remove(user, session, blob)?
+            }
+            Request::HoldSnapshot { session, blob, size, positions, behind } => {
+                if !world.blobs.has(session, Blob { id: blob, size }) {
+                    let what = "the blob of the snapshot is not here: put it, or fetch it";
+                    return Err(refusal(RefusalCode::Unknown, what));
+                }
+                node.hold_snapshot(now, self.instance()?, session, (blob, size), &positions, &behind)?
+            }
             Request::SetAvailability { availability } => {
                 node.set_availability(now, user, availability);
                 Answer::Done

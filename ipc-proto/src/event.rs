@@ -231,6 +231,14 @@ pub enum Event {
         /// Last entry lost.
         last: u64,
     },
+    /// The snapshots that hosts of an opened session hold, when it was opened and whenever that changes: those that stand for
+    /// the most last.
+    Snapshots {
+        /// The session.
+        session: SessionId,
+        /// Which.
+        snapshots: Vec<SnapshotSummary>,
+    },
     /// The members of an opened session changed.
     Roster {
         /// The session.
@@ -467,6 +475,27 @@ pub struct BlobSummary {
     /// Whether this host gives it to nobody for now.
     #[serde(default)]
     pub paused: bool,
+}
+
+/// A snapshot of a session, as hosts say that they hold it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct SnapshotSummary {
+    /// Its blob.
+    pub blob: BlobId,
+    /// The blob's size in bytes.
+    pub size: u64,
+    /// How many entries it stands for: a later one for more.
+    pub entries: u64,
+    /// Hosts that hold it, this one included.
+    pub hosts: u32,
+    /// Whether those are enough to trust it by their word: three, or all that there are.
+    pub confirmed: bool,
+    /// Whether it is to be taken in: it is confirmed, this host does not hold it, and no host that is there has what comes next here.
+    pub wanted: bool,
+    /// Whether a program of this user has said on this host that it holds it.
+    pub held: bool,
+    /// Whether what this host keeps of the logs begins somewhere within it: all that say so and the logs together are everything.
+    pub begins: bool,
 }
 
 /// Who may enter a session.

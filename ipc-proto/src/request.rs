@@ -361,6 +361,21 @@ pub enum Request {
         /// Whether it is given to nobody.
         paused: bool,
     },
+    /// This host holds a snapshot: a whole blob of the session, made, checked or taken in by this app, which stands for every entry up
+    /// to these positions. What enough hosts hold need not be kept as entries. Answer: `done`.
+    HoldSnapshot {
+        /// A session that the instance has open.
+        session: SessionId,
+        /// Which blob: its hash is that of the canonical state, so that the same name is the same state everywhere.
+        blob: BlobId,
+        /// Its size in bytes.
+        size: u64,
+        /// What it stands for: of each log, the last message that is in it.
+        positions: Vec<Position>,
+        /// The snapshots that it was made of, together with the log: those that say `begins`. Its own blob, if it was not made or
+        /// checked here, but taken in.
+        behind: Vec<BlobId>,
+    },
     /// Say how available the user is. Answer: `done`.
     SetAvailability {
         /// Shown to others as `status` by `who`.

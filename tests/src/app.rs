@@ -326,14 +326,19 @@ impl App {
 
     /// Acknowledges everything received so far in a session.
     pub fn acknowledge(&self, session: SessionId) {
+        let done = self.request(Request::Ack { session, positions: self.positions(session) });
+        assert_eq!(done, Ok(Answer::Done), "ack");
+    }
+
+    /// How far it has read each log of a session.
+    pub fn positions(&self, session: SessionId) -> Vec<Position> {
         let mut last: BTreeMap<(OriginId, u32), Position> = BTreeMap::new();
         for message in self.messages().iter().filter(|m| m.session == session && !m.flags.volatile) {
             let place =
                 last.entry((message.position.origin, message.position.epoch)).or_insert(message.position);
             *place = message.position.max(*place);
         }
-        let done = self.request(Request::Ack { session, positions: last.into_values().collect() });
-        assert_eq!(done, Ok(Answer::Done), "ack");
+        last.into_values().collect()
     }
 
     /// Every message received so far.

@@ -14,7 +14,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// So many hosts that keep little, each with a chat in the lobby.
 fn frugal(seed: u64, hosts: usize, away: Duration) -> (World, Vec<usize>) {
     let mut world = World::new(seed);
-    world.keep = Keep { chat: CHAT, away };
+    world.keep = Keep { chat: CHAT, away, ..Keep::default() };
     let hosts: Vec<usize> = (0..hosts).map(|_| world.host()).collect();
     let chats = hosts.into_iter().map(|host| world.chat_in_lobby(host)).collect();
     world.run(Duration::from_secs(2));

@@ -12,7 +12,7 @@ use crate::{
     shared::{Phase, State},
 };
 use chalktalk_ipc::{
-    Answer, BlobId, Call, OriginId, Refusal, RefusalCode, Request, SessionId, event::BlobSummary,
+    Answer, BlobId, Call, OriginId, Position, Refusal, RefusalCode, Request, SessionId, event::BlobSummary,
 };
 use std::{
     fs::File,
@@ -129,6 +129,26 @@ impl Client {
     /// As [`Client::drop_blob`].
     pub fn pause_blob(&self, session: SessionId, blob: BlobId, paused: bool) -> Result<(), ClientError> {
         self.request(Request::PauseBlob { session, blob, paused }).map(drop)
+    }
+
+    /// Says that this host holds a snapshot: a blob, put or fetched here, which stands for every entry of the session up to these
+    /// positions. This program has made or checked it, of the log behind these other snapshots; or it has taken it in, and names it
+    /// itself among those. What enough hosts say so of need not be kept as entries. The snapshots that there are come in
+    /// [`chalktalk_ipc::Event::Snapshots`].
+    ///
+    /// # Errors
+    /// As [`Client::request`]. Refused as `busy` where the log begins further on by now than behind these, or something has not come
+    /// yet; as `not_allowed` where later ones stand for more, something is held back from the user, or all is kept whole: in chats, live
+    /// sessions and those by invitation.
+    pub fn hold_snapshot(
+        &self,
+        session: SessionId,
+        blob: Blob,
+        positions: Vec<Position>,
+        behind: Vec<BlobId>,
+    ) -> Result<(), ClientError> {
+        let Blob { id: blob, size } = blob;
+        self.request(Request::HoldSnapshot { session, blob, size, positions, behind }).map(drop)
     }
 
     /// Begins a transfer and waits for its end; begins again when the connection broke.

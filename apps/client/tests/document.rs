@@ -111,7 +111,7 @@ fn names(values: impl Iterator<Item = Value>) -> BTreeSet<String> {
 fn every_request_is_shown_and_reads() {
     let calls: Vec<Call> = examples("json call");
     let shown = names(calls.iter().filter_map(|call| serde_json::to_value(&call.request).ok()));
-    let all = "ack answer_invitation answer_offer app_sessions apps attach attach_agent blobs cancel cancel_transfer close create drop_blob exited export_identity fetch_blob find_person health hello history holders import_identity instances invitations invite join launch_result leave mark_person membership open pause_blob probe put_blob ready remove resume run_ended run_ready sessions set_availability set_idle set_passphrase set_saying start status still_running take_part watch who";
+    let all = "ack answer_invitation answer_offer app_sessions apps attach attach_agent blobs cancel cancel_transfer close create drop_blob exited export_identity fetch_blob find_person health hello history hold_snapshot holders import_identity instances invitations invite join launch_result leave mark_person membership open pause_blob probe put_blob ready remove resume run_ended run_ready sessions set_availability set_idle set_passphrase set_saying start status still_running take_part watch who";
     assert_eq!(shown.iter().map(String::as_str).collect::<Vec<_>>().join(" "), all);
 }
 
@@ -128,7 +128,7 @@ fn every_answer_and_event_is_shown_and_reads() {
         Down::Event(event) => serde_json::to_value(event).ok(),
         Down::Reply { .. } => None,
     });
-    let all = "author caught_up changed credit detached failed launch lost offer progress refused roster run transfer transferred";
+    let all = "author caught_up changed credit detached failed launch lost offer progress refused roster run snapshots transfer transferred";
     assert_eq!(names(events).iter().map(String::as_str).collect::<Vec<_>>().join(" "), all);
     assert!(downs.iter().any(|down| matches!(down, Down::Event(Event::Detached { .. }))));
 }

@@ -5,8 +5,9 @@
 use crate::{
     model::{Board, Moment, Past, Roles, Source},
     sitting::AGAIN,
+    snapshots,
 };
-use chalktalk_client::{Client, ClientError};
+use chalktalk_client::{Blob, Client, ClientError};
 use chalktalk_ipc::{Position, SessionId};
 use std::{
     sync::mpsc::{Receiver, channel},
@@ -80,7 +81,8 @@ impl Anew {
     fn begin(&mut self, client: Client, session: SessionId, roles: Roles) {
         let (put, made) = channel();
         let work = move || {
-            let made = past(&client, session, roles).map(|past| (past.board(), past.roles().clone()));
+            // A board that has roles has no snapshots.
+            let made = past(&client, session, roles, &[]).map(|past| (past.board(), past.roles().clone()));
             // Whoever has closed the board does not want it any more.
             let _ = put.send(made);
         };
@@ -91,11 +93,32 @@ impl Anew {
     }
 }
 
-/// All that a session's log still has of a board, and that counts; `roles` is what is known of who may draw.
+/// All that a session's log still has of a board, and that counts; `roles` is what is known of who may draw, `starts` the snapshots with
+/// which it begins.
 ///
 /// # Errors
 /// As [`Client::history`].
-pub(crate) fn past(client: &Client, session: SessionId, roles: Roles) -> Result<Past, ClientError> {
+pub(crate) fn past(
+    client: &Client,
+    session: SessionId,
+    roles: Roles,
+    starts: &[Blob],
+) -> Result<Past, ClientError> {
+    let past = Past::new(moments(client, session)?, roles);
+    if starts.is_empty() {
+        return Ok(past);
+    }
+    Ok(match snapshots::fetch(client, session, starts)? {
+        Some(start) => past.behind(&start.board),
+        None => past,
+    })
+}
+
+/// Every message that the log has, in the order of its stamps.
+///
+/// # Errors
+/// As [`Client::history`].
+pub(crate) fn moments(client: &Client, session: SessionId) -> Result<Vec<Moment>, ClientError> {
     let (mut moments, mut before) = (Vec::new(), None);
     loop {
         let (messages, next) = client.history(session, before, PAGE)?;
@@ -110,7 +133,7 @@ pub(crate) fn past(client: &Client, session: SessionId, roles: Roles) -> Result<
             }),
         );
         if next.is_none() {
-            return Ok(Past::new(moments, roles));
+            return Ok(moments);
         }
         before = next;
     }

@@ -20,7 +20,7 @@ pub type Positions = BTreeMap<(OriginId, u32), (u64, u16)>;
 /// What a copy begins with; the digit is the version.
 const MAGIC: &[u8] = b"chalktalk board 2\n";
 
-/// A board as its copy.
+/// A board as its copy: the same bytes for the same board at the same positions, so that a snapshot is one.
 pub fn bytes(board: &Board, roles: &Roles, positions: &Positions) -> Vec<u8> {
     let mut out = MAGIC.to_vec();
     put_varint(&mut out, positions.len() as u64);
@@ -56,7 +56,11 @@ pub fn write(path: &Path, copy: &[u8]) -> io::Result<()> {
 /// Reads a copy into an empty board, which this person made. `None`: there is none, or it is damaged, and the log has to be read from its
 /// beginning.
 pub fn read(path: &Path, board: &mut Board, creator: Option<Author>) -> Option<(Roles, Positions)> {
-    let bytes = fs::read(path).ok()?;
+    parse(&fs::read(path).ok()?, board, creator)
+}
+
+/// The same, of a copy as bytes, such as a snapshot is.
+pub fn parse(bytes: &[u8], board: &mut Board, creator: Option<Author>) -> Option<(Roles, Positions)> {
     let (body, hash) = bytes.split_last_chunk::<32>()?;
     if blake3::hash(body) != *hash {
         return None;
@@ -125,6 +129,42 @@ impl Keeper {
 mod tests {
     use super::*;
     use crate::model::{Actor, Edits, Kind, Role, Setting, Shape, Source};
+
+    #[test]
+    fn a_copy_is_the_same_bytes_whoever_makes_it_of_the_same_messages() {
+        let people = [[1; 32], [2; 32]];
+        let mut boards = [Board::new(Actor(1)), Board::new(Actor(2))];
+        let mut said = Vec::new();
+        for stamp in 1..=20u64 {
+            let who = usize::from(stamp % 3 == 0);
+            let mut edits = Edits::new();
+            edits.make(Shape { text: format!("{stamp}"), ..Shape::new(Kind::Note) });
+            boards[who].commit(edits).unwrap();
+            let message = boards[who].poll_message().unwrap();
+            boards[1 - who].apply(&message, None).unwrap();
+            let source = Source { stamp, log: ([who as u8; 16], 1), place: (stamp, 0), author: people[who] };
+            said.push((source, message));
+        }
+        let positions =
+            Positions::from([((OriginId([0; 16]), 1), (20, 0)), ((OriginId([1; 16]), 1), (18, 0))]);
+        let copy = |start: Option<&[u8]>, said: &mut dyn Iterator<Item = &(Source, Vec<u8>)>| {
+            let (mut board, mut roles) = (Board::new(Actor(9)), Roles::new(None));
+            if let Some(start) = start {
+                roles = parse(start, &mut board, None).unwrap().0;
+            }
+            for (source, message) in said {
+                roles.hear(source, message);
+                board.apply_at(message, Some(source.author), source.stamp).unwrap();
+            }
+            bytes(&board, &roles, &positions)
+        };
+        let whole = copy(None, &mut said.iter());
+        assert_eq!(copy(None, &mut said.iter().rev()), whole);
+        let half = copy(None, &mut said[..10].iter());
+        assert_ne!(half, whole);
+        assert_eq!(copy(Some(&half), &mut said[7..].iter()), whole, "some of it twice");
+        assert_eq!(copy(Some(&whole), &mut said[..3].iter()), whole);
+    }
 
     #[test]
     fn a_copy_is_read_as_it_was_written_and_a_damaged_one_not_at_all() {

@@ -15,6 +15,7 @@ pub mod pictures;
 pub mod progress;
 pub mod render;
 pub mod sitting;
+mod snapshots;
 pub mod tool;
 mod whole;
 pub mod window;

@@ -15,10 +15,11 @@ use crate::{
     live::Live,
     model::{Actor, Author, Board, Role, Roles, Setting, Source, Verdict},
     progress::Part,
+    snapshots::{Snapshots, Told},
 };
-use chalktalk_client::{Batch, Client, ClientError, ClientEvent, Publish};
+use chalktalk_client::{Batch, Blob, Client, ClientError, ClientEvent, Publish};
 use chalktalk_ipc::{
-    AppId, Event, InstanceId, Position, SessionId, UserId,
+    AppId, Event, InstanceId, OriginId, Position, SessionId, UserId,
     event::{Member, SessionSummary},
     request::{From, SessionKind},
 };
@@ -57,6 +58,7 @@ pub struct Sitting {
     refused: u64,
     roles: Roles,
     anew: Anew,
+    snapshots: Snapshots,
 }
 
 /// What an event meant.
@@ -136,6 +138,7 @@ impl Sitting {
             refused: 0,
             roles,
             anew: Anew::default(),
+            snapshots: Snapshots::default(),
         })
     }
 
@@ -172,7 +175,17 @@ impl Sitting {
 
     /// Whether everything that was there when the board was opened has been read, and shows as it counts.
     pub fn is_caught_up(&self) -> bool {
-        self.caught_up && !self.anew.is_wanted()
+        self.caught_up && self.is_whole()
+    }
+
+    /// Whether all that was read is on the board as it counts, and all that the log does not have any more.
+    fn is_whole(&self) -> bool {
+        !self.anew.is_wanted() && !self.snapshots.lacks()
+    }
+
+    /// The snapshots with which the log begins here, if it does not begin with the board.
+    pub(crate) fn start_of_past(&self) -> Vec<Blob> {
+        self.snapshots.starts()
     }
 
     /// How far what was there when the board was opened has been read; none: it has been.
@@ -204,6 +217,14 @@ impl Sitting {
     /// Goes on with making the board anew, where that is needed; true if it may look different now. To be asked again and again.
     pub fn tick(&mut self) -> bool {
         let session = self.session();
+        if let Some(told) = self.poll_snapshots() {
+            // What it stands for and can still be had is read all the same: it changes nothing.
+            let Told { board, roles, .. } = *told;
+            self.board.join(&board);
+            self.roles.join(&roles);
+            self.unkept = true;
+            return true;
+        }
         let made = if self.caught_up { self.anew.poll(&self.client, session, &self.roles) } else { None };
         let Some((mut board, roles, meanwhile)) = made else { return false };
         self.roles = roles;
@@ -217,6 +238,17 @@ impl Sitting {
         self.board.become_as(board);
         self.unkept = true;
         true
+    }
+
+    /// Goes on with snapshots. A board by invitation has none: its log is kept whole.
+    fn poll_snapshots(&mut self) -> Option<Box<Told>> {
+        if self.roles.creator().is_some() {
+            return None;
+        }
+        let mine = self.client.instance();
+        let instances = self.members.iter().flat_map(|member| &member.instances);
+        let before = self.is_caught_up().then(|| instances.filter(|instance| **instance < mine).count());
+        self.snapshots.poll(&self.client, self.summary.session, &self.positions, before)
     }
 
     /// Takes a message into a board, if it counts.
@@ -246,10 +278,19 @@ impl Sitting {
                 self.members = members;
                 Heard::Members
             }
+            ClientEvent::Event(Event::Snapshots { session, snapshots }) if session == self.session() => {
+                self.snapshots.hear(snapshots);
+                Heard::Nothing
+            }
             ClientEvent::Event(Event::Detached { session, reason })
                 if session.is_none_or(|session| session == self.session()) =>
             {
                 Heard::Ended(reason)
+            }
+            ClientEvent::Event(Event::Lost { session, origin, epoch, last, .. })
+                if session == self.session() && self.has_otherwise((origin, epoch), last) =>
+            {
+                Heard::Nothing
             }
             ClientEvent::Event(Event::Lost { session, epoch, first, last, .. })
                 if session == self.session() =>
@@ -268,6 +309,12 @@ impl Sitting {
             ClientEvent::Reconnected => Heard::Away(None),
             ClientEvent::Messages(_) | ClientEvent::Event(_) | ClientEvent::Refused { .. } => Heard::Nothing,
         }
+    }
+
+    /// Whether what the log does not have any more is on the board, or in a snapshot that will be.
+    fn has_otherwise(&mut self, log: (OriginId, u32), last: u64) -> bool {
+        let read = self.positions.get(&log).is_some_and(|(seq, _)| *seq >= last);
+        read || self.snapshots.has_lost(log, last)
     }
 
     /// Publishes what was drawn here, as far as there is credit, in order. Gives the number of the last message that left.
@@ -326,7 +373,7 @@ impl Sitting {
     /// # Errors
     /// The copy could not be written; nothing is acknowledged.
     pub fn keep(&mut self) -> io::Result<()> {
-        if !self.unkept || self.anew.is_wanted() {
+        if !self.unkept || !self.is_whole() {
             return Ok(());
         }
         if let Some(path) = &self.copy {
@@ -342,9 +389,10 @@ impl Sitting {
     /// # Errors
     /// An earlier copy could not be written; it is tried again.
     pub fn keep_aside(&mut self) -> io::Result<()> {
+        let whole = self.is_whole();
         let Some(keeper) = &mut self.keeper else { return self.keep() };
         let done = keeper.poll();
-        if self.unkept && !self.anew.is_wanted() && !keeper.is_busy() {
+        if self.unkept && whole && !keeper.is_busy() {
             keeper.put(keep::bytes(&self.board, &self.roles, &self.positions), self.positions.clone());
             self.unkept = false;
         }
@@ -421,7 +469,7 @@ pub fn enter(client: &Client, target: &str) -> Result<SessionSummary, ClientErro
     client.join(target, &AppId::whiteboard(), SessionKind::Kept, true)
 }
 
-fn position((&(origin, epoch), &(seq, index)): (&(chalktalk_ipc::OriginId, u32), &(u64, u16))) -> Position {
+pub(crate) fn position((&(origin, epoch), &(seq, index)): (&(OriginId, u32), &(u64, u16))) -> Position {
     Position { origin, epoch, seq, index }
 }
 

@@ -9,7 +9,7 @@ use crate::{
     seal::{self, Boot, Nonces, Ring},
 };
 use chalktalk_ipc::{
-    AppId, HostId, InstanceId, OriginId, SessionId, UserId,
+    AppId, BlobId, HostId, InstanceId, OriginId, SessionId, UserId,
     event::{FailReason, Scope},
     request::{Availability, SessionKind},
 };
@@ -184,6 +184,20 @@ pub struct SessionItem {
     pub rows: Vec<Row>,
     /// In sealed sessions: which of the host's instances are attached. Nobody else is told.
     pub instances: Vec<InstanceId>,
+    /// The snapshots that the host holds.
+    #[serde(default)]
+    pub snapshots: Vec<HeldSnapshot>,
+}
+
+/// A snapshot that a host holds. Who says the same of it holds the same.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub struct HeldSnapshot {
+    /// How many entries it stands for: what is newer stands for more.
+    pub entries: u64,
+    /// Its blob: the hash of the canonical state.
+    pub blob: BlobId,
+    /// Bytes of that.
+    pub size: u64,
 }
 
 /// A sealed session that users of a host have joined: what there is to say of it is for those who have its key.

@@ -18,7 +18,7 @@ use crate::{
     },
     people::Person,
     seal::{Key, KeyName},
-    session::retention::Holder,
+    session::{retention::Holder, snapshots::Cover},
 };
 use bytes::Bytes;
 use chalktalk_ipc::{HostId, InstanceId, OriginId, Position, SessionId, UserId, request::Availability};
@@ -153,6 +153,8 @@ pub enum Known {
     Stored(OriginId, u64),
     /// A host that is or was in a session; this host: when it was last here.
     Holder(SessionId, HostId, Holder),
+    /// The snapshots of a session that this host holds.
+    Covers(SessionId, Vec<Cover>),
     /// How available a local user is, and what they say of themselves.
     Status(UserId, StatusRecord),
 }
@@ -225,6 +227,11 @@ pub fn holder(id: SessionId, host: HostId, holder: &Holder) -> Record {
 /// The key of that record.
 pub fn holder_key(id: SessionId, host: HostId) -> Vec<u8> {
     key(b'h', &[&id.0, &host.0])
+}
+
+/// The snapshots of a session that this host holds.
+pub fn covers(id: SessionId, covers: &[Cover]) -> Record {
+    (key(b'b', &[&id.0]), pack(&covers))
 }
 
 /// The life of the daemon that stops cleanly.
@@ -328,6 +335,7 @@ pub fn read(key: &[u8], value: &[u8]) -> Option<Known> {
             Known::Stand(SessionId(id(0)?), member, place, stand)
         }
         b'h' => Known::Holder(SessionId(id(0)?), HostId(id(16)?), unpack(value)?),
+        b'b' => Known::Covers(SessionId(id(0)?), unpack(value)?),
         b'q' => Known::Stored(OriginId(id(0)?), unpack(value)?),
         _ => return None,
     })
@@ -361,6 +369,8 @@ fn unpack<T: for<'de> Deserialize<'de>>(value: &[u8]) -> Option<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::control::HeldSnapshot;
+    use chalktalk_ipc::BlobId;
 
     #[test]
     fn records_read_back() {
@@ -390,8 +400,21 @@ mod tests {
         let datagram = Bytes::from_static(b"sealed");
         assert_eq!(back(locked(s, place.log, place.seq, &datagram)), Known::Locked(s, datagram));
         let origin = OriginId([4; 16]);
-        let at = Holder { seen: 3, held: 4 };
+        let snapshot = HeldSnapshot { entries: 5, blob: BlobId([6; 32]), size: 7 };
+        let at = Holder { seen: 3, held: 4, snapshots: vec![snapshot] };
         assert_eq!(back(holder(s, HostId([9; 16]), &at)), Known::Holder(s, HostId([9; 16]), at));
+        // As earlier versions have stored it.
+        let earlier = (holder_key(s, HostId([9; 16])), pack(&(3, 4)));
+        let at = Holder { seen: 3, held: 4, snapshots: vec![] };
+        assert_eq!(back(earlier), Known::Holder(s, HostId([9; 16]), at));
+        let cover = Cover {
+            held: snapshot,
+            upto: vec![(place.log, place.seq)],
+            by: vec![u],
+            since: 1,
+            stamp: Some(2),
+        };
+        assert_eq!(back(covers(s, std::slice::from_ref(&cover))), Known::Covers(s, vec![cover]));
         assert_eq!(back(stored(origin, 5)), Known::Stored(origin, 5));
         assert_eq!(back(resume(s, origin, 9, [5; 16])), Known::Resume(s, origin, 9, [5; 16]));
         let log = LogId { origin: OriginId([6; 16]), epoch: Epoch(2) };

@@ -238,6 +238,11 @@ impl Blobs {
         kept.map(summary).collect()
     }
 
+    /// Whether a blob is here, all of it.
+    pub fn has(&self, session: SessionId, blob: Blob) -> bool {
+        self.files.find(session, blob.id).is_some_and(|kept| kept.whole && kept.size == blob.size)
+    }
+
     /// Keeps a blob no longer.
     ///
     /// # Errors

@@ -27,7 +27,7 @@ pub struct Key {
 }
 
 /// The keys, in the order of the manual page.
-pub const KEYS: [Key; 20] = [
+pub const KEYS: [Key; 21] = [
     Key {
         table: "",
         name: "name",
@@ -174,7 +174,7 @@ pub const KEYS: [Key; 20] = [
         kind: "MiB",
         default: "1024",
         example: "256",
-        meaning: "What the messages of one chat session may take on the disk. Beyond it the oldest are dropped, as soon as everybody who is waited for holds them; newcomers do not see them any more. Sessions by invitation and those of other apps are kept whole.",
+        meaning: "What the messages of one chat session may take on the disk. Beyond it the oldest are dropped, as soon as everybody who is waited for holds them; newcomers do not see them any more. Sessions by invitation are kept whole.",
         reason: "More than a lifetime of talk, and less than a day of a program that has gone mad.",
         live: true,
     },
@@ -186,6 +186,16 @@ pub const KEYS: [Key; 20] = [
         example: "14",
         meaning: "For how long a host that was in a session is waited for before what it lacks is dropped.",
         reason: "A long holiday.",
+        live: true,
+    },
+    Key {
+        table: "retention",
+        name: "covered",
+        kind: "hours",
+        default: "24",
+        example: "168",
+        meaning: "For how long the history of a board is kept after a snapshot that enough hosts hold stands for it. Replay, earlier texts and taking back what somebody did reach back so far at least.",
+        reason: "What somebody did to a board today can be taken back tomorrow.",
         live: true,
     },
     Key {
@@ -304,6 +314,7 @@ mod tests {
         let keep = Retention::default();
         assert_eq!(of("retention.chat"), keep.chat.to_string());
         assert_eq!(of("retention.away"), keep.away.to_string());
+        assert_eq!(of("retention.covered"), keep.covered.to_string());
         assert_eq!(of("port"), crate::net::PORT.to_string());
         assert_eq!(of("groups.v4"), format!("\"{}\"", crate::net::GROUP4));
         assert_eq!(of("groups.v6"), format!("\"{}\"", crate::net::GROUP6));

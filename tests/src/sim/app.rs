@@ -3,6 +3,7 @@
 //!
 //! Invariant: a message that is neither stored (live sessions: appended) nor refused is still in the backlog.
 
+use super::boards::Drawing;
 use chalktalk_ipc::{
     AppId, FailReason, InstanceId, Position, SessionId, UserId,
     request::{From, Role, SessionKind},
@@ -101,6 +102,8 @@ pub struct Seat {
     pub caught_up: bool,
     /// Entries reported as lost.
     pub lost: u64,
+    /// What is on its board, of a whiteboard.
+    pub drawing: Drawing,
 }
 
 impl Seat {
@@ -120,6 +123,7 @@ impl Seat {
             open: false,
             caught_up: false,
             lost: 0,
+            drawing: Drawing::default(),
         }
     }
 
@@ -164,8 +168,9 @@ impl Seat {
 
     /// A message was shown.
     pub fn on_shown(&mut self, position: Position) {
-        let shown = self.positions.get_or_insert_default();
-        shown.insert((position.origin, position.epoch), (position.seq, position.index));
+        let (log, place) = ((position.origin, position.epoch), (position.seq, position.index));
+        let shown = self.positions.get_or_insert_default().entry(log).or_insert(place);
+        *shown = place.max(*shown);
     }
 
     /// The next message to hand over, if the credit suffices.

@@ -222,6 +222,13 @@ impl Ledger {
         })
     }
 
+    /// What was published in a session: by whom, how many are there for good, and how many there may be.
+    pub fn owed(&self, session: SessionId) -> Vec<(InstanceId, u64, u64)> {
+        let streams = self.streams.iter().filter(|((of, _), _)| *of == session);
+        let owed = |stream: &Stream| if stream.ended { stream.stored } else { stream.len() };
+        streams.map(|((_, author), stream)| (*author, owed(stream), stream.len())).collect()
+    }
+
     /// How many messages an app has heard in a session.
     pub fn heard(&self, app: usize, session: SessionId) -> usize {
         let mine = self.heard.iter().filter(|((of, at, _), _)| (*of, *at) == (app, session));

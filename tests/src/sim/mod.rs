@@ -3,6 +3,7 @@
 //! Invariant: nothing here reads a clock, a file or a socket; a seed says everything that happens.
 
 pub mod app;
+pub mod boards;
 pub mod chance;
 pub mod club;
 pub mod copies;
@@ -19,4 +20,4 @@ pub mod world;
 pub use app::{Acks, Habits};
 pub use host::{AgentHabits, Launches};
 pub use network::Faults;
-pub use world::{World, lobby};
+pub use world::{World, lobby, open_board};

@@ -10,6 +10,7 @@ mod programs;
 
 use super::{
     app::{App, Habits, Seat},
+    boards::State,
     chance::Chance,
     copies::Copies,
     host::{AgentHabits, Host},
@@ -20,7 +21,7 @@ use super::{
 };
 use bytes::Bytes;
 use chalktalk_ipc::{
-    Answer, AppId, InstanceId, Position, SessionId, UserId,
+    Answer, AppId, BlobId, InstanceId, Position, SessionId, UserId,
     batch::{Class, Outgoing, PublishHead},
     request::{From, SessionKind},
 };
@@ -36,6 +37,7 @@ use chalktalk_protocol::{
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
     time::Duration,
 };
 
@@ -91,6 +93,7 @@ pub struct World {
     pub(super) ledger: Ledger,
     pub(super) watch: Watch,
     pub(super) copies: Copies,
+    pub(super) blobs: BTreeMap<BlobId, Arc<State>>,
     trace: Trace,
     steps: u64,
 }
@@ -119,6 +122,7 @@ impl World {
             ledger: Ledger::default(),
             watch: Watch::default(),
             copies: Copies::default(),
+            blobs: BTreeMap::new(),
             trace: Trace::new(print),
             steps: 0,
         }
@@ -258,6 +262,13 @@ impl World {
         }
         self.hosts[host].agent = Some(habits);
         self.pump(host);
+    }
+
+    /// A whiteboard starts on a host and opens a board, to read all that is left of its log.
+    pub fn board(&mut self, host: usize, target: &str) -> usize {
+        let app = self.app(host, Habits { app: AppId::whiteboard(), ..Habits::chat() });
+        self.open_from(app, target, SessionKind::Kept, true, From::At(Vec::new()));
+        app
     }
 
     /// A program starts on a host and attaches.
@@ -526,6 +537,11 @@ fn link(host: usize) -> Link {
         v6: None,
         ways: Way::GROUP.to_vec(),
     }
+}
+
+/// The id of an open board.
+pub fn open_board(name: &str) -> SessionId {
+    chalktalk_protocol::ids::open_room(&AppId::whiteboard(), name, None)
 }
 
 /// The id of `#lobby`.

@@ -3,11 +3,14 @@
 use crate::sessions::TEST_APP;
 use chalktalk_client::{Blob, Client, ClientError, Events, Transferred};
 use chalktalk_ipc::{
-    RefusalCode, SessionId,
+    Answer, BlobId, Event, RefusalCode, Request, SessionId,
+    event::SnapshotSummary,
     request::{From, Role, SessionKind},
 };
 use chalktalk_tests::{
+    app::App,
     lab::{Host, Lab},
+    programs::SOON,
     runner::Test,
     tests, wait,
 };
@@ -33,6 +36,7 @@ pub(crate) const TESTS: &[Test] = tests![
     talk_stays_quick_while_a_file_travels,
     talk_stays_quick_while_a_file_is_cast,
     a_disk_that_has_no_room_for_it_refuses_it,
+    what_a_snapshot_stands_for_goes_when_all_hold_it_and_newcomers_begin_with_it,
 ];
 
 const ENOUGH: Duration = Duration::from_secs(60);
@@ -333,4 +337,89 @@ fn a_disk_that_has_no_room_for_it_refuses_it() {
     assert_eq!(ben.fetch(small).unwrap(), b"small");
     disk.free();
     assert_eq!(ben.fetch(large).unwrap().len() as u64, large.size, "as soon as there is room");
+}
+
+fn what_a_snapshot_stands_for_goes_when_all_hold_it_and_newcomers_begin_with_it() {
+    let lab = Lab::new(3);
+    for host in [1, 2] {
+        let path = lab.host(host).dir().join("config/chalktalk/config.toml");
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, "[retention]\ncovered = 0\n").unwrap();
+    }
+    let daemons = [lab.host(1).daemon(), lab.host(2).daemon()];
+    let apps = [1, 2].map(|host| lab.host(host).app(TEST_APP));
+    let plan = apps[0].enter("#plan", From::Start);
+    apps[1].enter("#plan", From::Start);
+    let drawn = |n: u32| format!("{n} {}", "x".repeat(1000));
+    apps[0].publish_each(plan, (0..1000).map(drawn));
+    apps[1].await_text(plan, &drawn(999));
+    apps[0].await_text(plan, &drawn(999));
+    let entries = |app: &App| app.sessions().iter().find(|s| s.session == plan).map(|s| s.entries);
+    let before = entries(&apps[0]).unwrap();
+    // Who is not known to be there is not waited for.
+    wait::until(SOON, "both to be in it", || {
+        apps.iter().all(|app| app.sessions().iter().any(|s| s.session == plan && s.members.len() == 2))
+    });
+    // A session in which a program holds a snapshot of all that was said.
+    let hold = |host: usize, app: &App, blob: Blob| {
+        let positions = app.positions(plan);
+        assert_eq!(positions.len(), 1, "host {host} has read one log");
+        let (session, Blob { id: blob, size }) = (plan, blob);
+        app.request(Request::HoldSnapshot { session, blob, size, positions, behind: vec![] })
+    };
+    // Daemons look at what may go each time they are told how much to keep.
+    let look = || {
+        daemons.iter().for_each(|daemon| daemon.signal(rustix::process::Signal::HUP));
+        std::thread::sleep(Duration::from_millis(200));
+    };
+    let all = noise(7, 300_000);
+    let ana = Program::join(lab.host(1), "#plan");
+    let nothing = Blob { id: BlobId([7; 32]), size: 1 };
+    assert_eq!(hold(1, &apps[0], nothing).map_err(|refusal| refusal.code), Err(RefusalCode::Unknown));
+    let blob = ana.put(&all);
+    assert_eq!(hold(1, &apps[0], blob), Ok(Answer::Done));
+    let confirmed = |snapshots: &[SnapshotSummary], wanted: bool| {
+        snapshots.iter().any(|snapshot| snapshot.blob == blob.id && snapshot.confirmed == wanted)
+    };
+    apps[1].await_event(SOON, "the snapshot", |event| match event {
+        Event::Snapshots { snapshots, .. } if confirmed(snapshots, true) => Some(()),
+        _ => None,
+    });
+    (0..10).for_each(|_| look());
+    assert_eq!(apps.each_ref().map(entries), [Some(before); 2], "the other has not said so");
+    let ben = Program::join(lab.host(2), "#plan");
+    assert_eq!(ben.fetch(blob).unwrap(), all);
+    assert_eq!(hold(2, &apps[1], blob), Ok(Answer::Done));
+    for app in &apps {
+        wait::until(6 * SOON, "what the snapshot stands for to go", || {
+            look();
+            entries(app).is_some_and(|now| now < before / 2)
+        });
+    }
+    match ana.client.drop_blob(plan, blob.id) {
+        Err(ClientError::Refused(refusal)) => assert_eq!(refusal.code, RefusalCode::NotAllowed),
+        other => panic!("the last that tells of it is dropped: {other:?}"),
+    }
+    // A newcomer finds the beginning gone, and nothing can be read before it has the snapshot.
+    let _third = lab.host(3).daemon();
+    let late = lab.host(3).app(TEST_APP);
+    late.enter("#plan", From::Start);
+    late.await_event(SOON, "the snapshot", |event| match event {
+        Event::Snapshots { snapshots, .. } if confirmed(snapshots, true) => Some(()),
+        _ => None,
+    });
+    let cy = Program::join(lab.host(3), "#plan");
+    assert_eq!(cy.fetch(blob).unwrap(), all);
+    let (session, Blob { id, size }, positions) = (plan, blob, apps[0].positions(plan));
+    let hold =
+        |behind| Request::HoldSnapshot { session, blob: id, size, positions: positions.clone(), behind };
+    let made = late.request(hold(vec![])).map_err(|refusal| refusal.code);
+    assert_eq!(made, Err(RefusalCode::Busy), "it has not read what it says to have made");
+    let held = late.request(hold(vec![id]));
+    assert_eq!(held, Ok(Answer::Done));
+    late.await_text(plan, &drawn(999));
+    apps[1].publish(plan, "and on it goes");
+    late.await_text(plan, "and on it goes");
+    let seen = late.texts(plan);
+    assert!(!seen.contains(&drawn(0)) && seen.len() < 500, "{}", seen.len());
 }

@@ -29,7 +29,7 @@ pub(crate) const TESTS: &[Test] = tests![
 const SAME: Duration = Duration::from_secs(30);
 
 /// A drawing of so many objects, unlike any other.
-fn drawing(name: &str, count: usize) -> String {
+pub(crate) fn drawing(name: &str, count: usize) -> String {
     let object = |n: usize| {
         let (x, y) = (n % 40 * 60, n / 40 * 60);
         format!(
@@ -45,23 +45,23 @@ fn drawing(name: &str, count: usize) -> String {
     format!(r#"{{"format": "chalktalk-board", "objects": [{}]}}"#, objects.join(","))
 }
 
-fn draw(host: &Host, board: &str, drawing: String) {
+pub(crate) fn draw(host: &Host, board: &str, drawing: String) {
     ok(&host.chalktalk_fed(&["board", "draw", board, "-"], drawing));
 }
 
-fn ok(output: &Output) {
+pub(crate) fn ok(output: &Output) {
     assert_eq!(output.code(), 0, "{}", output.log);
 }
 
 /// The board as one host has it now.
-fn exported(host: &Host, board: &str) -> String {
+pub(crate) fn exported(host: &Host, board: &str) -> String {
     let output = host.chalktalk(&["board", "export", board, "-"]);
     ok(&output);
     output.out.join("\n")
 }
 
 /// Waits until every host has the same board, with all these words on it.
-fn await_same(hosts: &[Host], board: &str, words: &[&str]) -> String {
+pub(crate) fn await_same(hosts: &[Host], board: &str, words: &[&str]) -> String {
     let mut last = Vec::new();
     let what = format!("the same board with {words:?} everywhere");
     wait::until(SAME, &what, || {
@@ -71,7 +71,7 @@ fn await_same(hosts: &[Host], board: &str, words: &[&str]) -> String {
     last.swap_remove(0)
 }
 
-fn enter(hosts: &[Host], board: &str) {
+pub(crate) fn enter(hosts: &[Host], board: &str) {
     hosts.iter().for_each(|host| ok(&host.chalktalk(&["board", "new", board])));
 }
 

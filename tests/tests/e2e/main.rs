@@ -9,6 +9,7 @@ mod bad_start;
 mod blobs;
 mod board;
 mod board_roles;
+mod board_snapshots;
 mod board_window;
 mod board_windows;
 mod chat;
@@ -88,6 +89,7 @@ fn main() -> ExitCode {
         chat_window::TESTS,
         board::TESTS,
         board_roles::TESTS,
+        board_snapshots::TESTS,
         board_window::TESTS,
         board_windows::TESTS,
         trust::TESTS,

@@ -41,15 +41,37 @@ impl Authors {
         }
     }
 
-    /// All of it, to be kept beside a snapshot.
-    pub(super) fn write(&self) -> Vec<u8> {
+    /// What a snapshot of another board says of an object, which may be here, too.
+    pub(super) fn join(&mut self, object: ObjectId, there: &Self, before: bool) {
+        match there.apart.get(&object) {
+            Some(None) => {
+                self.apart.insert(object, None);
+            }
+            _ => there.of(object).into_iter().for_each(|author| self.made(object, author, before)),
+        }
+    }
+
+    /// All of it that is about these objects, which come in order, to be kept beside a snapshot: the same bytes, in whatever order the
+    /// messages came.
+    pub(super) fn write(&self, objects: impl Iterator<Item = ObjectId>) -> Vec<u8> {
+        let (mut usual, mut apart) = (BTreeMap::<Actor, Author>::new(), BTreeMap::new());
+        for object in objects {
+            let several = self.apart.get(&object) == Some(&None);
+            match self.of(object) {
+                Some(author) if *usual.entry(object.0.actor).or_insert(author) == author => {}
+                None if !several => {} // it is not known yet: nobody has published it
+                author => {
+                    apart.insert(object, author);
+                }
+            }
+        }
         let mut out = Vec::new();
-        put_varint(&mut out, self.usual.len() as u64);
-        for (actor, author) in &self.usual {
+        put_varint(&mut out, usual.len() as u64);
+        for (actor, author) in &usual {
             out.extend(actor.0.to_le_bytes());
             out.extend(author);
         }
-        for (object, author) in &self.apart {
+        for (object, author) in &apart {
             out.extend(object.0.actor.0.to_le_bytes());
             put_varint(&mut out, object.0.time);
             out.push(author.is_some().into());
@@ -110,9 +132,16 @@ mod tests {
             let board = heard(&order);
             let authors = [first, second, third].map(|object| board.author(object));
             assert_eq!(authors, [Some(ana), Some(ben), Some(ana)], "{order:?}");
+            assert_eq!(board.authors(), heard(&[0, 1, 2]).authors(), "{order:?}: the same bytes");
             let mut kept = Board::new(Actor(10));
             kept.apply_authors(&board.authors()).unwrap();
             assert_eq!([first, second, third].map(|object| kept.author(object)), authors);
+            // Whatever a board has heard of them before, it has the same authors when it has taken in another one.
+            for known in [&order[..0], &order[..1], &order[1..], &order[2..], &[2, 2]] {
+                let mut joined = heard(known);
+                joined.join(&board);
+                assert_eq!((joined.authors(), joined.snapshot()), (board.authors(), board.snapshot()));
+            }
             assert!(kept.apply_authors(&board.authors()[..board.authors().len() - 1]).is_err());
         }
         for order in [[0, 1, 2, 3, 3], [3, 0, 1, 2, 0], [1, 3, 0, 0, 2]] {

@@ -394,9 +394,18 @@ impl Board {
         Ok(())
     }
 
-    /// Who drew what, to be kept beside a snapshot.
+    /// Takes in another board, which changes nothing that is newer here.
+    pub fn join(&mut self, other: &Self) {
+        for object in other.replica.made() {
+            self.authors.join(object, &other.authors, self.replica.is_made(object));
+        }
+        // A board has read all that is on it.
+        let _ = self.apply_snapshot(&other.snapshot());
+    }
+
+    /// Who drew what, to be kept beside a snapshot: bytes that are the same for the same board.
     pub fn authors(&self) -> Vec<u8> {
-        self.authors.write()
+        self.authors.write(self.replica.made())
     }
 
     /// Takes in what [`Board::authors`] gave, into an empty board.

@@ -27,6 +27,8 @@ pub struct Moment {
 /// All that is known of a board's past.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Past {
+    /// What was there before, of which the log has nothing any more: authors, and a snapshot.
+    start: Option<(Vec<u8>, Vec<u8>)>,
     moments: Vec<Moment>,
     roles: Roles,
 }
@@ -43,7 +45,22 @@ impl Past {
             roles.hear(&moment.source, &moment.message);
         }
         moments.retain(|moment| roles.hear(&moment.source, &moment.message) == Verdict::Counts);
-        Self { moments, roles }
+        Self { start: None, moments, roles }
+    }
+
+    /// The same behind a board, which a snapshot has told: what is known of the past begins there.
+    pub fn behind(self, start: &Board) -> Self {
+        Self { start: Some((start.authors(), start.snapshot())), ..self }
+    }
+
+    /// The board before all of it.
+    pub fn start(&self) -> Board {
+        let mut board = Board::new(Actor(0));
+        if let Some((authors, snapshot)) = &self.start {
+            // A board has written them.
+            let _ = board.apply_authors(authors).and_then(|()| board.apply_snapshot(snapshot));
+        }
+        board
     }
 
     /// Who may do what after all of it.
@@ -53,7 +70,7 @@ impl Past {
 
     /// The board after all of it.
     pub fn board(&self) -> Board {
-        let mut board = Board::new(Actor(0));
+        let mut board = self.start();
         self.play(&mut board, 0..self.moments.len());
         board
     }
@@ -84,9 +101,10 @@ impl Past {
         }
     }
 
-    /// The board as it would be had this person done nothing since (milliseconds since 1970, by their clock).
+    /// The board as it would be had this person done nothing since (milliseconds since 1970, by their clock), as far as the past is
+    /// known.
     pub fn without(&self, author: Author, since: u64) -> Board {
-        let mut board = Board::new(Actor(0));
+        let mut board = self.start();
         for moment in self.moments.iter().filter(|m| m.source.author != author || m.time < since) {
             let _ = board.apply_at(&moment.message, Some(moment.source.author), moment.source.stamp);
         }
@@ -193,6 +211,25 @@ mod tests {
         let board = &two.boards[1];
         assert!(board.shape(lost).is_none() && board.shape(late).is_some());
         assert_eq!(two.boards[0].snapshot(), two.boards[1].snapshot());
+    }
+
+    #[test]
+    fn a_past_that_begins_with_a_snapshot_ends_with_the_same_board() {
+        let mut two = Two::new();
+        let first = two.does(0, 1_000, |board| note(board, "one"));
+        two.does(1, 2_000, |board| note(board, "two"));
+        let start = two.past().board();
+        // What others said before may be there still: it changes nothing.
+        let kept = two.moments.len() - 1;
+        two.does(1, 3_000, |board| board.delete(&[first]).unwrap());
+        two.does(0, 4_000, |board| note(board, "three"));
+        let past = Past::new(two.moments[kept..].to_vec(), Roles::default()).behind(&start);
+        assert_eq!(past.start().snapshot(), start.snapshot());
+        assert_eq!(
+            (past.board().snapshot(), past.board().authors()),
+            (two.boards[0].snapshot(), two.past().board().authors())
+        );
+        assert_eq!(past.without(BEN, 2_500).shape(first).map(|shape| shape.text.clone()), Some("one".into()));
     }
 
     #[test]

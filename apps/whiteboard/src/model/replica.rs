@@ -54,6 +54,11 @@ impl Replica {
             .is_some_and(|registers| registers.values().any(|register| register.stamp == object.0))
     }
 
+    /// The objects of which the write that makes them is here, in order.
+    pub(crate) fn made(&self) -> impl Iterator<Item = ObjectId> + '_ {
+        self.objects.keys().copied().filter(|object| self.is_made(*object))
+    }
+
     #[cfg(test)]
     pub(crate) fn iter(&self) -> impl Iterator<Item = (ObjectId, &Registers)> {
         self.objects.iter().map(|(id, registers)| (*id, registers))

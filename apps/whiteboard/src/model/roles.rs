@@ -209,6 +209,15 @@ impl Roles {
         write_statement(setting, logs.take(MAX_CUT).map(|(log, read)| (*log, read.last)))
     }
 
+    /// What a snapshot says of a board without roles: who has written how far.
+    pub(crate) fn join(&mut self, other: &Self) {
+        for (log, there) in &other.read {
+            let read = self.read.entry(*log).or_insert(*there);
+            (read.since, read.last) = (read.since.min(there.since), read.last.max(there.last));
+            read.drawn = read.drawn.max(there.drawn);
+        }
+    }
+
     /// All of it, for a copy on the disk.
     pub fn write(&self) -> Vec<u8> {
         let mut out = Vec::new();

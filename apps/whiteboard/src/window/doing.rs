@@ -269,7 +269,8 @@ impl App {
         }
         let (client, session) = (self.sitting.client().clone(), self.sitting.session());
         let roles = self.sitting.roles().clone();
-        let work = move || anew::past(&client, session, roles).map_err(|e| e.to_string());
+        let starts = self.sitting.start_of_past();
+        let work = move || anew::past(&client, session, roles, &starts).map_err(|e| e.to_string());
         match Aside::start(ctx, "past", work) {
             Ok(aside) => self.past = Some((aside, what)),
             Err(e) => self.say(e.to_string()),

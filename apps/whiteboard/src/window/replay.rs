@@ -3,7 +3,7 @@
 //! Invariant: the board shown is that of the first `shown` moments.
 
 use super::app::App;
-use crate::model::{Actor, Board, Bounds, Past};
+use crate::model::{Board, Bounds, Past};
 use eframe::egui::{self, Align2, Context, Id, Key, RichText, Slider, Ui, WidgetInfo, vec2};
 use std::time::{Duration, Instant};
 
@@ -30,9 +30,9 @@ impl Replay {
     pub(super) fn new(past: Past) -> Self {
         let beats = past.beats();
         Self {
+            board: past.start(),
             past,
             beats,
-            board: Board::new(Actor(0)),
             gone: Vec::new(),
             shown: 0,
             at: Duration::ZERO,
@@ -95,7 +95,7 @@ impl Replay {
         let wanted = self.beats.partition_point(|beat| *beat <= self.at);
         if wanted < self.shown {
             self.gone.extend(self.board.bounds());
-            self.board = Board::new(Actor(0));
+            self.board = self.past.start();
             self.shown = 0;
         }
         self.past.play(&mut self.board, self.shown..wanted);
@@ -175,7 +175,7 @@ fn bar(app: &mut App, ui: &mut Ui) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Edits, Kind, Moment, Roles, Shape, Source};
+    use crate::model::{Actor, Edits, Kind, Moment, Roles, Shape, Source};
 
     fn past(count: u64) -> Past {
         let mut board = Board::new(Actor(1));

@@ -271,7 +271,7 @@ impl Node {
             None if self.lan_is_sealed() => SessionKey::Passphrase,
             None => SessionKey::None,
         };
-        let keeps = session.may_drop().then_some(self.keeping.keep.chat);
+        let keeps = (session.may_drop() && session.is_chat()).then_some(self.keeping.keep.chat);
         let (session, history) = (self.summary(id, me), session.descriptor.history);
         Ok(Answer::Membership(Box::new(Membership { session, history, key, keeps, people })))
     }

@@ -3,10 +3,14 @@
 //! Invariant: a program acts for the user the kernel named, in sessions that user has joined, and for no other.
 
 use super::{Agent, Instance, Node};
-use crate::{session::delivery::Delivery, stream, time::Instant};
+use crate::{
+    session::{delivery::Delivery, snapshots::NotHeld},
+    stream,
+    time::Instant,
+};
 use chalktalk_ipc::{
-    Answer, AppId, Event, FailReason, InstanceId, MAX_VOLATILE, Position, Refusal, RefusalCode, SessionId,
-    UserId,
+    Answer, AppId, BlobId, Event, FailReason, InstanceId, MAX_VOLATILE, Position, Refusal, RefusalCode,
+    SessionId, UserId,
     batch::{Class, Outgoing, PublishHead},
     request::{From, LaunchOutcome, RegisteredApp, Role, Topic},
 };
@@ -238,6 +242,7 @@ impl Node {
         instance.sessions.insert(session);
         instance.unheard.remove(&session);
         let (start, last_number) = found.open(id, user, instance.role, from, &mut self.out);
+        found.tell_snapshots(Some(id), self.keeping.keep.away, &mut self.out);
         let app = instance.role == Role::App;
         if app {
             self.launcher.on_opened(&(session, user));
@@ -281,6 +286,61 @@ impl Node {
         }
         self.settle();
         Ok(Answer::Done)
+    }
+
+    /// An instance has made, checked or taken in a snapshot, whose blob is on this host, of everything up to these positions; it was made
+    /// behind these ones (its own blob: taken in).
+    pub fn hold_snapshot(
+        &mut self,
+        now: Instant,
+        id: InstanceId,
+        session: SessionId,
+        blob: (BlobId, u64),
+        positions: &[Position],
+        behind: &[BlobId],
+    ) -> Result<Answer, Refusal> {
+        self.at(now);
+        let user = self.instances.get(&id).map(|instance| instance.user).unwrap_or_default();
+        let Some(found) = self.sessions.get_mut(&session).filter(|found| found.is_open(id)) else {
+            return refuse(RefusalCode::BadRequest, "the session is not open");
+        };
+        let away = self.keeping.keep.away;
+        match found.hold_snapshot(user, blob, positions, behind, away, &mut self.out) {
+            Ok(()) => {}
+            Err(NotHeld::KeptWhole) => {
+                return refuse(RefusalCode::NotAllowed, "what was said in this session is kept whole");
+            }
+            Err(NotHeld::Shut) => {
+                return refuse(RefusalCode::NotAllowed, "messages in it are held back from this user");
+            }
+            Err(NotHeld::Needless) => return refuse(RefusalCode::NotAllowed, "later ones stand for more"),
+            Err(NotHeld::Lacking) => {
+                return refuse(RefusalCode::Busy, "what is here does not tell all that it stands for");
+            }
+        }
+        found.tell_snapshots(None, self.keeping.keep.away, &mut self.out);
+        self.settle();
+        Ok(Answer::Done)
+    }
+
+    /// A blob of a session is to be no longer on this host.
+    ///
+    /// # Errors
+    /// It stands for entries that were dropped here.
+    pub fn part_with_snapshot(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        blob: BlobId,
+    ) -> Result<(), Refusal> {
+        self.at(now);
+        let Some(found) = self.sessions.get_mut(&session) else { return Ok(()) };
+        if !found.part_with_snapshot(blob, &mut self.out) {
+            return refuse(RefusalCode::NotAllowed, "it is a snapshot of what is no longer kept otherwise");
+        }
+        found.tell_snapshots(None, self.keeping.keep.away, &mut self.out);
+        self.settle();
+        Ok(())
     }
 
     /// An instance answers an offer.

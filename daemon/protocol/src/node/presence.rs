@@ -238,6 +238,7 @@ impl Node {
             }
             let history = session.is_introduction(host, self.out.now) && session.pair.is_none();
             session.on_announcement(host, item, history, &mut self.out);
+            session.tell_snapshots(None, self.keeping.keep.away, &mut self.out);
             session.tell_progress(&mut self.out);
             self.sessions.insert(item.session, session);
         }

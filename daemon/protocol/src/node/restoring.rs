@@ -103,6 +103,11 @@ impl Node {
                         session.restore_holder(host, holder, here, wall, away);
                     }
                 }
+                Known::Covers(id, covers) => {
+                    if let Some(session) = self.sessions.get_mut(&id) {
+                        session.restore_covers(covers);
+                    }
+                }
                 Known::Number(id, _, instance, number) => {
                     if let Some(session) = self.sessions.get_mut(&id) {
                         session.restore_number(instance, number);

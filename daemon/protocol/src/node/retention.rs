@@ -1,4 +1,4 @@
-//! How much of a chat's past is kept: when it is looked at, what the store is asked to drop, and what it has dropped.
+//! How much of the past is kept: when it is looked at, what the store is asked to drop of a chat, and what it has dropped.
 //!
 //! Invariant: the store is asked to drop nothing that a host seen of late may lack.
 
@@ -17,6 +17,9 @@ use std::{
 /// How often what sessions take is looked at.
 const LOOK: Duration = Duration::from_secs(60);
 
+/// How soon the next portion is dropped of what a snapshot stands for.
+const GO_ON: Duration = Duration::from_secs(1);
+
 /// How often it is stored who is here: a crash makes nobody away for longer than this.
 const SAVE: Duration = Duration::from_secs(3600);
 
@@ -27,12 +30,16 @@ pub struct Keep {
     pub chat: u64,
     /// Who has not been in a session for so long is not waited for.
     pub away: Duration,
+    /// Entries that a snapshot stands for are kept for so long after it was made.
+    pub covered: Duration,
 }
 
 impl Default for Keep {
-    /// A gigabyte of talk is more than a lifetime of one's own; a month is a long holiday.
+    /// A gigabyte of talk is more than a lifetime of one's own; a month is a long holiday; what somebody did to a board today can
+    /// be taken back tomorrow.
     fn default() -> Self {
-        Self { chat: 1 << 30, away: Duration::from_secs(30 * 24 * 3600) }
+        let day = Duration::from_secs(24 * 3600);
+        Self { chat: 1 << 30, away: 30 * day, covered: day }
     }
 }
 
@@ -99,8 +106,18 @@ impl Node {
             return;
         }
         self.keeping.look_at = now + LOOK;
-        let Keep { chat, away } = self.keeping.keep;
-        for (id, session) in self.sessions.iter().filter(|(_, session)| session.may_drop()) {
+        let keep = self.keeping.keep;
+        let mut more = false;
+        for session in self.sessions.values_mut().filter(|session| session.may_be_covered()) {
+            more |= session.drop_covered(keep.away, keep.covered, &mut self.out);
+            session.tell_snapshots(None, keep.away, &mut self.out);
+        }
+        if more {
+            self.keeping.look_at = now + GO_ON;
+        }
+        let Keep { chat, away, .. } = keep;
+        let chats = self.sessions.iter().filter(|(_, session)| session.may_drop() && session.is_chat());
+        for (id, session) in chats {
             let size = self.keeping.sizes.get(id).copied().unwrap_or_default();
             let stamp = session.held_by_all(self.out.wall, away);
             if size > chat && stamp > 0 && self.keeping.asked.insert(*id) {

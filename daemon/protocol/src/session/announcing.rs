@@ -54,7 +54,10 @@ impl Session {
         recent.sort_by(|a, b| b.cmp(a));
         ids.extend(recent.into_iter().map(|(_, id)| id));
         ids.dedup();
-        let rows = ids.into_iter().take(ROWS_PER_BEAT).filter_map(|id| self.row(id)).collect();
+        let snapshots = self.snapshots_told();
+        // A snapshot takes the room of a row.
+        let most = ROWS_PER_BEAT - snapshots.len();
+        let rows = ids.into_iter().take(most).filter_map(|id| self.row(id)).collect();
         let leaving = self.members.iter().flat_map(|members| members.leaving.iter());
         let users = if self.pair.is_some() {
             Vec::new()
@@ -68,6 +71,7 @@ impl Session {
             digest: self.digest(),
             rows,
             instances: self.app_instances(),
+            snapshots,
         }
     }
 

@@ -18,6 +18,7 @@ mod receiving;
 pub mod repair;
 pub mod reports;
 pub mod retention;
+pub mod snapshots;
 mod timing;
 pub mod writer;
 mod writing;
@@ -46,6 +47,7 @@ use progress::{LogProgress, Progress};
 use repair::Repair;
 use reports::Reports;
 use retention::Retention;
+use snapshots::Snapshots;
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
@@ -160,6 +162,7 @@ pub struct Session {
     /// Notices whose key has not come yet.
     unread_notices: BTreeMap<(LogId, Seq), Bytes>,
     retention: Retention,
+    snapshots: Snapshots,
 }
 
 impl Session {
@@ -201,6 +204,7 @@ impl Session {
             storing: true,
             unread_notices: BTreeMap::new(),
             retention: Retention::default(),
+            snapshots: Snapshots::default(),
         }
     }
 

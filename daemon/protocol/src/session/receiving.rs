@@ -159,6 +159,7 @@ impl Session {
     /// What a host's heartbeat says of this session. `history`: the host (or the session) is new to us, so that what it
     /// holds was said before.
     pub fn on_announcement(&mut self, host: HostId, item: &SessionItem, history: bool, out: &mut Outbox) {
+        self.on_snapshots(host, &item.snapshots, out);
         self.on_rows(host, &item.rows, history, out);
         let digest = self.digest();
         if item.digest == digest {

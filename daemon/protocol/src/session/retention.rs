@@ -1,4 +1,5 @@
-//! What may be dropped of a chat's past, and what becomes of a log whose beginning others have dropped.
+//! What others hold of a session, what may be dropped of a chat's past for that, and what becomes of a log whose beginning others
+//! have dropped. What may be dropped of other sessions is in `snapshots.rs`.
 //!
 //! An entry may go when every host seen in the session of late holds it. What a host holds is told by its digest (P37): where it
 //! is ours, the host holds all that we hold, so one number, a Lamport stamp, says it for all logs. The shell's store drops in
@@ -8,7 +9,7 @@
 
 use super::{Session, lives};
 use crate::{
-    control::Row,
+    control::{HeldSnapshot, Row},
     entry::Entry,
     ids::{LogId, Seq},
     log::Log,
@@ -31,12 +32,15 @@ const MEMBERS_WAIT: Duration = Duration::from_secs(24 * 3600);
 const ASK_FIRST: Duration = Duration::from_secs(1);
 
 /// A host that is or was in a session.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Holder {
     /// When it was last there, ms since 1970 by our clock.
     pub seen: u64,
     /// It holds all that we hold up to this stamp.
     pub held: u64,
+    /// The snapshots that it holds.
+    #[serde(default)]
+    pub snapshots: Vec<HeldSnapshot>,
 }
 
 /// What a session knows of what others hold, and of what is not to be had.
@@ -56,6 +60,21 @@ impl Retention {
         self.doubted.values().copied().chain(self.ask_first).min()
     }
 
+    /// The snapshots that a host has said it holds.
+    pub(super) fn snapshots_of(&self, host: HostId) -> &[HeldSnapshot] {
+        self.holders.get(&host).map_or(&[], |holder| &holder.snapshots)
+    }
+
+    /// A host says so.
+    pub(super) fn set_snapshots(&mut self, host: HostId, snapshots: Vec<HeldSnapshot>) {
+        self.holders.entry(host).or_default().snapshots = snapshots;
+    }
+
+    /// What comes next in a log may not be to be had any more: it is looked at now.
+    pub(super) fn doubt(&mut self, log: LogId, now: Instant) {
+        self.doubted.insert(log, now);
+    }
+
     /// An entry came behind others of a later stamp: who holds those need not hold it.
     pub(super) fn on_entry(&mut self, stamp: u64) {
         for holder in self.holders.values_mut().filter(|holder| holder.held >= stamp) {
@@ -65,13 +84,15 @@ impl Retention {
 }
 
 impl Session {
-    /// Whether its past may be dropped: that of a chat. What a board's entries stand for is on the board; and in a session by
-    /// invitation newcomers need what was said of its members.
+    /// Whether its past may be dropped: that of a chat beyond a quota, that of others where a snapshot stands for it. Not in a
+    /// session by invitation, in which newcomers need what was said of its members.
     pub fn may_drop(&self) -> bool {
-        self.descriptor.kind == SessionKind::Kept
-            && self.descriptor.history
-            && self.members.is_none()
-            && self.descriptor.app == AppId::chat()
+        self.descriptor.kind == SessionKind::Kept && self.descriptor.history && self.members.is_none()
+    }
+
+    /// Whether it is a chat: its oldest entries may go without anything in their place.
+    pub fn is_chat(&self) -> bool {
+        self.descriptor.app == AppId::chat()
     }
 
     /// A host that was in it in an earlier life of this daemon.
@@ -108,7 +129,7 @@ impl Session {
         }
         let present: Vec<HostId> = self.present.keys().copied().collect();
         present.into_iter().for_each(|host| self.remember(host, out));
-        let here = Holder { seen: out.wall, held: 0 };
+        let here = Holder { seen: out.wall, ..Holder::default() };
         let (key, value) = records::holder(self.id, out.host, &here);
         out.writes.push(Write::Record { key, value });
     }
@@ -124,10 +145,20 @@ impl Session {
 
     /// The stamp up to which every host holds everything that was here within `away`.
     pub fn held_by_all(&self, wall: u64, away: Duration) -> u64 {
-        let all = self.retention.holders.iter();
-        let counts =
-            all.filter(|(host, holder)| self.present.contains_key(host) || !is_away(holder, wall, away));
-        counts.map(|(_, holder)| holder.held).min().unwrap_or(u64::MAX)
+        self.waited_for(wall, away).map(|holder| holder.held).min().unwrap_or(u64::MAX)
+    }
+
+    /// How many other hosts were ever here and have not left.
+    pub(super) fn others_known(&self) -> u32 {
+        u32::try_from(self.retention.holders.len()).unwrap_or(u32::MAX)
+    }
+
+    /// The other hosts that were here within `away`.
+    pub(super) fn waited_for(&self, wall: u64, away: Duration) -> impl Iterator<Item = &Holder> {
+        let counts = move |(host, holder): &(&HostId, &Holder)| {
+            self.present.contains_key(*host) || !is_away(holder, wall, away)
+        };
+        self.retention.holders.iter().filter(counts).map(|(_, holder)| holder)
     }
 
     /// The store has dropped what stands up to these slots.
@@ -142,11 +173,18 @@ impl Session {
     /// Somebody says that they no longer have what comes next here.
     pub(super) fn doubt_past(&mut self, row: &Row, now: Instant) {
         let log = &self.logs[&row.log()];
-        if self.may_drop() && row.first > log.have().next() {
-            let new = log.have() == Seq(0) || self.retention.was_away;
-            let wait = if new { NEWCOMERS_WAIT } else { MEMBERS_WAIT };
-            self.retention.doubted.entry(row.log()).or_insert(now + wait);
+        if !self.may_drop() || row.first <= log.have().next() {
+            return;
         }
+        let new = log.have() == Seq(0) || self.retention.was_away;
+        let wait = match (self.is_chat(), new) {
+            (true, true) => NEWCOMERS_WAIT,
+            (true, false) => MEMBERS_WAIT,
+            // Nothing is lost if it is in a snapshot, and it is not given up if it is in none.
+            (false, _) if self.snapshots.covers(row.log(), log.have().next()) => Duration::ZERO,
+            (false, _) => return,
+        };
+        self.retention.doubted.entry(row.log()).or_insert(now + wait);
     }
 
     /// Gives up what nobody has, and asks for first entries.
@@ -157,8 +195,10 @@ impl Session {
             self.retention.doubted.iter().filter(|(_, at)| due(at)).map(|(id, _)| *id).collect();
         for id in doubted {
             self.retention.doubted.remove(&id);
-            if let Some(first) = self.first_to_be_had(id) {
-                self.give_up(id, Seq(first.0 - 1), out);
+            let Some(first) = self.first_to_be_had(id) else { continue };
+            let last = Seq(first.0 - 1);
+            if self.is_chat() || self.snapshots.covers(id, last) {
+                self.give_up(id, last, out);
             }
         }
         if self.retention.ask_first.is_some_and(|at| due(&at)) {
@@ -176,6 +216,11 @@ impl Session {
         let rows = self.present.values().filter_map(|present| present.rows.get(&id));
         let first = rows.filter(|row| row.seq >= next).map(|row| row.first).min()?;
         (first > next).then_some(first)
+    }
+
+    /// Whether no host present has what comes next in some log.
+    pub(super) fn lacks_past(&self) -> bool {
+        self.logs.keys().any(|id| self.first_to_be_had(*id).is_some())
     }
 
     fn give_up(&mut self, id: LogId, upto: Seq, out: &mut Outbox) {

@@ -144,6 +144,10 @@ impl World {
                 self.trace.note(self.now, format_args!("app {app} is told that {number} failed: {reason:?}"));
                 self.apps[app].failures.push((session, number, reason));
             }
+            Event::Snapshots { session, snapshots } => {
+                let look = move |world: &mut World| world.on_snapshots(app, session, snapshots);
+                self.later(Duration::from_millis(1), Happening::Told(Box::new(look)));
+            }
             Event::Offer { session } => {
                 let accept = self.apps[app].habits.takes_offers;
                 self.later(
@@ -234,6 +238,9 @@ impl World {
                         outcome = ledger.hear(reading, &message);
                     }
                     seat.on_shown(position);
+                    if found.habits.app == AppId::whiteboard() {
+                        seat.drawing.hear(head.instance, incoming.payload, position);
+                    }
                     found.again += u64::from(head.flags.redelivered);
                     shown.entry(session).or_default().push(position);
                 }
@@ -248,6 +255,7 @@ impl World {
         self.check(outcome);
         for (session, positions) in shown {
             self.plan_ack(app, session, positions);
+            self.look_at_snapshots(app, session);
         }
         self.pump(host);
     }
