@@ -99,14 +99,19 @@ impl Raster {
                     Some(decoded) => {
                         let pixmap =
                             self.decoded.entry(image.hash).or_insert_with(|| Arc::new(pixmap(decoded)));
-                        let sampler = ImageSampler {
-                            quality: ImageQuality::Medium,
-                            alpha: f32::from(*opacity) / 100.0,
-                            ..ImageSampler::default()
-                        };
+                        let sampler =
+                            ImageSampler { quality: ImageQuality::Medium, ..ImageSampler::default() };
                         let brush = ImageBrush { image: ImageSource::Pixmap(pixmap.clone()), sampler };
                         self.context.set_paint(brush);
+                        // Layers cost time, and images as such know no opacity here.
+                        let clear = *opacity < 100;
+                        if clear {
+                            self.context.push_opacity_layer(f32::from(*opacity) / 100.0);
+                        }
                         self.context.fill_rect(&area);
+                        if clear {
+                            self.context.pop_layer();
+                        }
                     }
                     None => {
                         // On its way.
@@ -209,7 +214,7 @@ fn pixmap(decoded: &Decoded) -> Pixmap {
 mod tests {
     use super::*;
     use crate::{
-        model::{Kind, Shape},
+        model::{Body, Kind, Shape},
         render::Painter,
     };
 
@@ -222,6 +227,20 @@ mod tests {
         let rgba = Raster::default().draw([&picture], &Images::default(), [0.0, 0.0], 1.0, [40, 40], white);
         let at = |x: usize, y: usize| &rgba[(y * 40 + x) * 4..][..4];
         assert_eq!([at(20, 20), at(5, 20), at(35, 35)], [[255, 0, 0, 255], [255; 4], [255; 4]]);
+    }
+
+    #[test]
+    fn what_is_below_a_picture_shines_through_as_much_as_it_should() {
+        let mut images = Images::default();
+        let red = images.insert(to_png([2, 2], [255, 0, 0, 255].repeat(4)).unwrap()).unwrap();
+        let mut shape = Shape::with_body(Kind::Image, Body::Image(red), [0.0, 0.0]);
+        (shape.size, shape.style.opacity) = ([20.0, 20.0], 40);
+        let picture = Painter::default().picture(&shape);
+        let white = Colour::rgb(255, 255, 255);
+        let rgba = Raster::default().draw([&picture], &images, [0.0, 0.0], 1.0, [40, 20], white);
+        let at = |x: usize| &rgba[(10 * 40 + x) * 4..][..4];
+        assert_eq!(at(30), [255; 4]);
+        assert!(at(10)[0] == 255 && at(10)[1].abs_diff(153) <= 1 && at(10)[2] == at(10)[1], "{:?}", at(10));
     }
 
     #[test]
