@@ -6,10 +6,12 @@
 use super::report::{Bound, Row};
 use crate::{
     desktop::Desktop,
-    lab::{Host, Lab},
+    lab::{Host, Lab, Process},
+    programs::Daemon,
     wait,
 };
 use chalktalk_ipc::{InstanceId, request::From};
+use rustix::process::Signal;
 use serde_json::Value;
 use std::{
     fs,
@@ -34,18 +36,49 @@ pub(super) fn board(disk: &Path, each: &mut impl FnMut(Row)) {
     let lab = Lab::on_disk(3, disk.join("board"));
     let _daemons = lab.start_daemons();
     lab.rate(RATE);
-    draw(lab.host(1), "#large", &strokes(LARGE));
-    opening(&lab, "#large", "drawn at once", each);
+    draw(lab.host(1), "#large", &strokes(LARGE, 8));
+    opening(lab.host(2), "#large", "drawn at once", each);
     draw_by_hand(lab.host(1));
-    opening(&lab, "#by-hand", "drawn one by one", each);
+    opening(lab.host(2), "#by-hand", "drawn one by one", each);
     drawing(&lab, "#large", "on 50,000 objects", each);
-    draw(lab.host(1), "#ordinary", &strokes(ORDINARY));
+    draw(lab.host(1), "#ordinary", &strokes(ORDINARY, 8));
     together(&lab, each);
+    drop(lab);
+    shortened(disk, each);
+}
+
+/// The same long board, for who comes before a snapshot stands for most of its log, and for who comes after.
+fn shortened(disk: &Path, each: &mut impl FnMut(Row)) {
+    let lab = Lab::on_disk(4, disk.join("shortened"));
+    for host in lab.hosts() {
+        let path = host.dir().join("config/chalktalk");
+        fs::create_dir_all(&path).expect("a folder");
+        fs::write(path.join("config.toml"), "[retention]\naway = 0\ncovered = 0\n").expect("a file");
+    }
+    let mut daemons: Vec<Daemon> = lab.hosts()[..3].iter().map(Host::daemon).collect();
+    lab.rate(RATE);
+    draw(lab.host(1), "#long", &strokes(LARGE, 60));
+    opening(lab.host(2), "#long", "of a long log", each);
+    let keeper = |host: &Host| host.program("chalktalk-whiteboard", &["#long", "--headless"]);
+    let _keepers: Vec<Process> =
+        lab.hosts()[..3].iter().map(|host| host.spawn("a keeper", keeper(host))).collect();
+    wait::until(PATIENCE, "the log to be shortened on all hosts", || {
+        // Daemons look at what may go each time they are told how much to keep.
+        daemons.iter().for_each(|daemon| daemon.signal(Signal::HUP));
+        lab.hosts()[..3].iter().all(|host| entries(host) < 1_000)
+    });
+    daemons.push(lab.host(4).daemon());
+    opening(lab.host(4), "#long", "of a snapshot", each);
+}
+
+fn entries(host: &Host) -> u64 {
+    let sessions = host.facts(&["sessions"]);
+    let all = sessions.as_array().into_iter().flatten();
+    all.filter(|one| one["title"] == "#long").filter_map(|one| one["entries"].as_u64()).sum()
 }
 
 /// Somebody who has never seen a board opens it.
-fn opening(lab: &Lab, board: &str, how: &str, each: &mut impl FnMut(Row)) {
-    let host = lab.host(2);
+fn opening(host: &Host, board: &str, how: &str, each: &mut impl FnMut(Row)) {
     let gauge = host.dir().join("opening.jsonl");
     let began = now();
     let arguments = [board, "--headless", "--gauge", gauge.to_str().expect("paths here are plain")];
@@ -141,13 +174,14 @@ fn together(lab: &Lab, each: &mut impl FnMut(Row)) {
     each(Row::new("pen here to picture there: p95", percentile(ways, 95), "ms"));
 }
 
-/// So many strokes of eight points, in rows.
-fn strokes(count: usize) -> String {
+/// So many strokes of so many points, in rows.
+fn strokes(count: usize, points: usize) -> String {
     let wide = (count as f64).sqrt().ceil() as usize;
     let stroke = |n: usize| {
         let (x, y) = (n % wide * 24, n / wide * 18);
-        let points: Vec<String> =
-            (0..8).map(|i| format!("[{},{}]", x + i * 2, y + (n * 7 + i * i * 5) % 13)).collect();
+        let points: Vec<String> = (0..points)
+            .map(|i| format!("[{},{}]", x + i * 16 / points, y + (n * 7 + i * i * 5) % 13))
+            .collect();
         format!(r##"{{"kind":"stroke","ink":"#1971c2","points":[{}]}}"##, points.join(","))
     };
     let all: Vec<String> = (0..count).map(stroke).collect();
