@@ -31,6 +31,26 @@ impl Area {
     }
 }
 
+/// What a picture shows of the board, and how finely.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Frame {
+    /// In units of the board.
+    pub(super) around: Rect,
+    /// Pixels for each unit.
+    pub(super) scale: f64,
+    /// In pixels.
+    pub(super) size: [u16; 2],
+}
+
+impl Frame {
+    /// The place on the board of a pixel, counted row by row.
+    fn place(&self, index: usize) -> Point {
+        let width = usize::from(self.size[0]);
+        let [x, y] = [index % width, index / width].map(|at| (at as f64 + 0.5) / self.scale);
+        Point::new(self.around.x0 + x, self.around.y0 + y)
+    }
+}
+
 /// Makes pictures of areas.
 #[derive(Debug, Default)]
 pub(super) struct Shade {
@@ -46,6 +66,19 @@ impl Shade {
         areas: &[Area],
         colour: impl Fn(Point) -> [f32; 4],
     ) -> Option<Shape> {
+        self.cut(images, areas, |frame| {
+            let frame = *frame;
+            Some(move |index| colour(frame.place(index)))
+        })
+    }
+
+    /// What lies in all of these areas of something that is drawn in a frame, in the colours of its pixels; none: nothing, or too much.
+    pub(super) fn cut<C: Fn(usize) -> [f32; 4]>(
+        &mut self,
+        images: &mut Images,
+        areas: &[Area],
+        drawn: impl FnOnce(&Frame) -> Option<C>,
+    ) -> Option<Shape> {
         let around = areas.iter().map(Area::around).reduce(|a, b| a.intersect(b))?;
         if !around.is_finite() || around.area() <= 0.0 {
             return None;
@@ -57,6 +90,7 @@ impl Shade {
         if self.pixels > MAX_PIXELS {
             return None;
         }
+        let colour = drawn(&Frame { around, scale, size })?;
         let mut covered = vec![1.0; width * height];
         for area in areas.iter().filter(|area| !is_box(&area.path)) {
             let (path, even_odd) = (area.path.clone(), area.even_odd);
@@ -69,9 +103,7 @@ impl Shade {
         }
         let mut rgba = Vec::with_capacity(width * height * 4);
         for (index, covered) in covered.into_iter().enumerate() {
-            let [x, y] = [index % width, index / width].map(|at| (at as f64 + 0.5) / scale);
-            let [r, g, b, a] =
-                if covered > 0.0 { colour(Point::new(around.x0 + x, around.y0 + y)) } else { [0.0; 4] };
+            let [r, g, b, a] = if covered > 0.0 { colour(index) } else { [0.0; 4] };
             rgba.extend([r, g, b, a * covered].map(|c| (c.clamp(0.0, 1.0) * 255.0).round() as u8));
         }
         let image = images.insert(to_png([width, height], rgba)?).ok()?;

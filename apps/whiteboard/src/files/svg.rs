@@ -1,5 +1,5 @@
 //! SVG files: each filled or stroked path becomes an outline, and each piece of text a text where that looks the same. Areas and lines with
-//! gradients, and those of which a clip shows a part, become pictures.
+//! gradients, and those of which a clip shows a part, become pictures, and so does what has a mask, filters or a pattern.
 //!
 //! Scripts, animations and links mean nothing here. A reference to anything outside of the file is not followed: no file is opened and
 //! nothing is asked for on the network.
@@ -7,7 +7,9 @@
 //! Invariant: what a file costs is bounded before it is read: its length, its nodes, its points.
 
 use super::{
-    Drawing, MAX_OBJECTS, OBJECTS, ReadError, aside,
+    Drawing, MAX_OBJECTS, OBJECTS, ReadError,
+    appearance::{self, Allowance},
+    aside,
     clip::{self, Lies},
     lettering,
     shade::{Area, Shade},
@@ -17,7 +19,7 @@ use crate::{
     progress::{Progress, Stopped},
     render::{Images, Letters},
 };
-use kurbo::{Affine, BezPath, Rect, StrokeOpts};
+use kurbo::{Affine, BezPath, Rect, Shape as _, StrokeOpts};
 use std::sync::{
     Arc,
     atomic::{AtomicUsize, Ordering},
@@ -74,6 +76,7 @@ fn import(file: Vec<u8>, images: &mut Images, progress: &Progress) -> Result<Dra
     let mut import = Import {
         drawn: images,
         shade: Shade::default(),
+        allowance: Allowance::default(),
         drawing: Drawing::default(),
         letters: Letters::default(),
         clips: Vec::new(),
@@ -81,7 +84,8 @@ fn import(file: Vec<u8>, images: &mut Images, progress: &Progress) -> Result<Dra
         texts: 0,
         images: 0,
         unclipped: 0,
-        masked: 0,
+        plain: 0,
+        blended: 0,
         gradients: 0,
         refused: Vec::new(),
     };
@@ -109,6 +113,7 @@ struct Import<'a> {
     /// What gradients became.
     drawn: &'a mut Images,
     shade: Shade,
+    allowance: Allowance,
     drawing: Drawing,
     letters: Letters,
     /// What is being read must lie in all of these.
@@ -118,7 +123,8 @@ struct Import<'a> {
     texts: u64,
     images: usize,
     unclipped: usize,
-    masked: usize,
+    plain: usize,
+    blended: usize,
     gradients: usize,
     refused: Vec<Flaw>,
 }
@@ -126,25 +132,34 @@ struct Import<'a> {
 impl Import<'_> {
     fn group(&mut self, group: &Group, opacity: f32, progress: &Progress) -> Result<(), Stopped> {
         let opacity = opacity * group.opacity().get();
-        self.masked += usize::from(group.mask().is_some());
-        let outer = self.clips.len();
-        match group.clip_path().map(|clip| clip::areas(clip, group.abs_transform())) {
+        let (outer, place) = (self.clips.len(), group.abs_transform());
+        match group.clip_path().map(|clip| clip::areas(clip, place)) {
             Some(Some(areas)) => self.clips.extend(areas),
             Some(None) => self.unclipped += 1,
             None => {}
         }
         for node in group.children() {
             match node {
-                Node::Group(inner) => self.group(inner, opacity, progress)?,
+                Node::Group(inner) => {
+                    self.blended += usize::from(appearance::is_blended(inner));
+                    if needs_picture(inner) && self.picture(node, place, opacity) {
+                        progress.step(paths(inner))?;
+                    } else {
+                        self.plain += usize::from(appearance::is_more(inner));
+                        self.group(inner, opacity, progress)?;
+                    }
+                }
                 Node::Path(path) if path.is_visible() => {
                     progress.step(1)?;
-                    self.path(path, opacity);
+                    if !appearance::has_pattern(path) || !self.picture(node, place, opacity) {
+                        self.path(path, opacity);
+                    }
                 }
                 Node::Text(text) => {
                     progress.step(1)?;
                     self.text(text, opacity, progress)?;
                 }
-                Node::Image(image) if image.is_visible() => self.image(image, opacity),
+                Node::Image(image) if image.is_visible() => self.image(image, node, place, opacity),
                 Node::Path(_) | Node::Image(_) => {}
             }
         }
@@ -225,7 +240,31 @@ impl Import<'_> {
         }
     }
 
-    fn image(&mut self, image: &usvg::Image, opacity: f32) {
+    /// Brings in a picture of a node. `place`: from where it is to the board. False: it would cost too much.
+    fn picture(&mut self, node: &Node, place: Transform, opacity: f32) -> bool {
+        let Some(around) = appearance::around(node) else { return true };
+        let mut areas = vec![Area { path: around.to_path(0.1), even_odd: false }];
+        match self.lies(around) {
+            Lies::Away => return true,
+            Lies::Across => areas.extend(self.clips.iter().cloned()),
+            Lies::Whole => {}
+        }
+        if areas.iter().map(Area::around).reduce(|a, b| a.intersect(b)).is_none_or(|both| both.area() <= 0.0)
+        {
+            return true;
+        }
+        let allowance = &mut self.allowance;
+        let drawn = self.shade.cut(self.drawn, &areas, |frame| {
+            let pixels = allowance.draw(node, place, frame)?;
+            Some(move |index: usize| pixels[index])
+        });
+        let Some(mut shape) = drawn else { return false };
+        shape.style.opacity = percent(opacity);
+        self.drawing.shapes.push(shape);
+        true
+    }
+
+    fn image(&mut self, image: &usvg::Image, node: &Node, outer: Transform, opacity: f32) {
         let file = match image.kind() {
             ImageKind::PNG(file) | ImageKind::JPEG(file) | ImageKind::GIF(file) | ImageKind::WEBP(file) => {
                 file
@@ -247,6 +286,7 @@ impl Import<'_> {
         let [low, high] = [around.min, around.max].map(|[x, y]| kurbo::Point::new(x.into(), y.into()));
         match self.lies(Rect::from_points(low, high)) {
             Lies::Away => return,
+            Lies::Across if self.picture(node, outer, opacity) => return,
             Lies::Across => self.unclipped += 1,
             Lies::Whole => {}
         }
@@ -319,7 +359,8 @@ impl Import<'_> {
             }
         };
         say(self.images, "pictures in the drawing cannot be read and were left out");
-        say(self.masked, "groups are shown without their mask");
+        say(self.plain, "groups are shown without their masks and filters: drawing them would take too long");
+        say(self.blended, "groups lie on what is below, instead of being blended with it");
         say(self.unclipped, "areas, pictures and groups are shown without their clipping");
         say(self.gradients, "gradients and patterns were made plain colours");
         let flaw =
@@ -330,6 +371,12 @@ impl Import<'_> {
             self.drawing.remarks.push(format!("texts were left out: a file may have {most} letters"));
         }
     }
+}
+
+/// Whether a group is to be a picture: it is more than what is in it, or is cut by more than areas.
+fn needs_picture(group: &Group) -> bool {
+    let cut = group.clip_path().is_some_and(|clip| clip::areas(clip, group.abs_transform()).is_none());
+    appearance::is_more(group) || cut
 }
 
 /// Colours that change along a line, or from a place outwards.

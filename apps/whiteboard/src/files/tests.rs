@@ -402,6 +402,70 @@ fn outlines_of(file: &str, size: [u16; 2]) -> Vec<u8> {
     Raster::default().draw([&picture], &Images::default(), [0.0, 0.0], 1.0, size, WHITE)
 }
 
+/// How far what comes in of an SVG file is from how another renderer draws the file: the mean difference of what is not as white in both, 0 to 255.
+fn beside_another(file: &[u8]) -> (f64, Drawing) {
+    let options =
+        usvg::Options { fontdb: std::sync::Arc::new(lettering::database()), ..usvg::Options::default() };
+    let tree = usvg::Tree::from_data(file, &options).unwrap();
+    let scale = 1200.0 / tree.size().width().max(tree.size().height());
+    let size = [tree.size().width(), tree.size().height()].map(|side| (side * scale).ceil() as u16);
+    let mut theirs = resvg::tiny_skia::Pixmap::new(size[0].into(), size[1].into()).unwrap();
+    theirs.fill(resvg::tiny_skia::Color::WHITE);
+    let place = resvg::tiny_skia::Transform::from_scale(scale, scale);
+    resvg::render(&tree, place, &mut theirs.as_mut());
+    let mut images = Images::default();
+    let drawing = from_svg(file, &mut images, &Progress::default()).unwrap();
+    let mut painter = Painter::default();
+    let pictures: Vec<Picture> =
+        board(&drawing.shapes).shapes().map(|shape| painter.picture(shape)).collect();
+    let ours = Raster::default().draw(&pictures, &images, [0.0, 0.0], scale, size, WHITE);
+    let drawn = theirs
+        .data()
+        .chunks_exact(4)
+        .zip(ours.chunks_exact(4))
+        .filter(|(a, b)| a[..3] != [255; 3] || b[..3] != [255; 3]);
+    let (mut sum, mut count) = (0, 0_u64);
+    for (a, b) in drawn {
+        sum += a.iter().zip(b).map(|(a, b)| u64::from(a.abs_diff(*b))).sum::<u64>();
+        count += 4;
+    }
+    (sum as f64 / count.max(1) as f64, drawing)
+}
+
+#[test]
+fn what_an_object_cannot_be_comes_in_as_a_picture_of_it() {
+    let file = r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 600 100" width="600" height="100"><defs>
+        <linearGradient id="g"><stop stop-color="white"/><stop offset="1" stop-color="black"/></linearGradient>
+        <mask id="m" maskUnits="userSpaceOnUse" x="0" y="0" width="100" height="100"><rect width="100" height="100" fill="url(#g)"/></mask>
+        <pattern id="p" width="10" height="10" patternUnits="userSpaceOnUse"><circle cx="5" cy="5" r="4" fill="#07a"/></pattern>
+        <filter id="b" x="-0.5" y="-0.5" width="2" height="2"><feGaussianBlur stdDeviation="6"/></filter>
+        <clipPath id="i"><rect x="10" y="10" width="60" height="60"/></clipPath>
+        <clipPath id="c"><circle cx="50" cy="50" r="40" clip-path="url(#i)"/></clipPath>
+        <clipPath id="h"><circle cx="50" cy="50" r="30"/></clipPath></defs>
+        <rect x="5" y="5" width="90" height="90" fill="#c30" mask="url(#m)"/>
+        <g transform="translate(100)"><rect x="5" y="5" width="90" height="90" fill="url(#p)" stroke="#333" stroke-width="3"/></g>
+        <g transform="translate(200)" opacity="0.6"><g filter="url(#b)"><rect x="30" y="30" width="40" height="40" fill="#090"/></g></g>
+        <g transform="translate(300)"><g clip-path="url(#c)"><rect width="100" height="100" fill="#639"/></g></g>
+        <g transform="translate(400)" clip-path="url(#h)"><image x="10" y="10" width="80" height="80" href="data:image/png;base64,DATA"/></g>
+        <g transform="translate(500)" clip-path="url(#h)"><g mask="url(#m)"><rect width="100" height="100" fill="#036"/></g></g></svg>"##;
+    let png =
+        crate::render::to_png([2, 2], [[200, 30, 30, 255], [30, 200, 30, 255]].concat().repeat(2)).unwrap();
+    let file = file.replace("DATA", &crate::render::base64(&png));
+    let (far, drawing) = beside_another(file.as_bytes());
+    assert_eq!(drawing.remarks, Vec::<String>::new());
+    assert!(far < 4.0, "{far}");
+    let images = drawing.shapes.iter().filter(|shape| shape.kind == Kind::Image).count();
+    assert_eq!((images, drawing.shapes.len()), (6, 6));
+}
+
+#[test]
+fn drawings_look_as_another_renderer_draws_them() {
+    for (name, file) in drawings("svg") {
+        let (far, _) = beside_another(&file);
+        assert!(far < 8.0, "{name}: {far}");
+    }
+}
+
 #[test]
 fn words_of_an_svg_become_texts_where_they_were() {
     let file = r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 400 300" width="400" height="300">
