@@ -7,7 +7,7 @@
 
 use crate::{
     link::spawn,
-    model::{Input, Notification, Response},
+    model::{About, Input, Notification, Response},
     t,
 };
 use chalktalk_ipc::SessionId;
@@ -206,10 +206,11 @@ impl Speaker {
         let Some((_, session)) = self.known.iter().find(|(id, _)| *id == signal.of) else { return };
         let session = *session;
         match signal.what {
-            News::Action(key) if key == OPEN || key == DEFAULT => {
-                (self.put)(Input::Notified(session, Response::Open));
+            News::Action(key) => {
+                if let Some(response) = response(&key) {
+                    (self.put)(Input::Notified(session, response));
+                }
             }
-            News::Action(_) => {}
             News::Reply(text) => (self.put)(Input::Notified(session, Response::Reply(text))),
             News::Closed if self.shown.get(&session) == Some(&signal.of) => {
                 self.shown.remove(&session);
@@ -249,10 +250,24 @@ struct Looks {
     actions: Vec<String>,
 }
 
-/// What a click on the notification itself means, a button of its own, and a line to answer in.
+/// What a click on the notification itself means, buttons, and a line to answer in.
 const DEFAULT: &str = "default";
 const OPEN: &str = "open";
 const REPLY: &str = "inline-reply";
+const COME: &str = "come";
+const ACCEPT: &str = "accept";
+const DECLINE: &str = "decline";
+
+/// What the person means by a click.
+fn response(key: &str) -> Option<Response> {
+    Some(match key {
+        DEFAULT | OPEN => Response::Open,
+        COME => Response::Come,
+        ACCEPT => Response::Accept,
+        DECLINE => Response::Decline,
+        _ => return None,
+    })
+}
 
 impl Looks {
     fn of(new: &Notification, abilities: &[String]) -> Self {
@@ -265,10 +280,20 @@ impl Looks {
         }
         let mut actions = Vec::new();
         if able("actions") {
-            let open = t!("notify-open");
-            actions.extend([DEFAULT.to_owned(), open.clone(), OPEN.to_owned(), open]);
-            if able(REPLY) {
-                actions.extend([REPLY.to_owned(), t!("notify-reply")]);
+            let mut add = |key: &str, label: String| actions.extend([key.to_owned(), label]);
+            add(DEFAULT, t!("notify-open"));
+            match new.about {
+                About::Words => {}
+                About::Call => add(COME, t!("window-coming")),
+                About::Invitation => {
+                    add(ACCEPT, t!("notify-accept"));
+                    add(DECLINE, t!("window-decline"));
+                }
+                About::Lacking => add(DECLINE, t!("window-decline")),
+            }
+            add(OPEN, t!("notify-open"));
+            if able(REPLY) && matches!(new.about, About::Words | About::Call) {
+                add(REPLY, t!("notify-reply"));
             }
         }
         Self { title, text, actions }
@@ -328,6 +353,7 @@ mod tests {
     fn servers_are_asked_for_no_more_than_they_are_able_to() {
         let new = Notification {
             session: SessionId([1; 16]),
+            about: About::Words,
             title: "ben in #lobby".into(),
             text: "1 < 2 && <b>x</b>".into(),
             sealed: false,
@@ -345,5 +371,22 @@ mod tests {
         let safe = "1 &lt; 2 &amp;&amp; &lt;b&gt;x&lt;/b&gt;";
         assert_eq!(all, (plain.0, safe.into(), format!("{open} inline-reply Reply")));
         assert_eq!(looks(&[]).0, "ben in #lobby: 1 < 2 && <b>x</b>");
+    }
+
+    #[test]
+    fn what_can_be_done_fits_what_is_shown_and_every_button_means_something() {
+        let buttons = |about| {
+            let (title, text) = ("ben".to_owned(), "#plans".to_owned());
+            let new = Notification { session: SessionId([1; 16]), about, title, text, sealed: true };
+            let actions = Looks::of(&new, &["actions".to_owned(), REPLY.to_owned()]).actions;
+            let keys: Vec<String> = actions.into_iter().step_by(2).filter(|key| key != REPLY).collect();
+            keys.iter().map(|key| response(key).unwrap()).collect::<Vec<_>>()
+        };
+        use Response::{Accept, Come, Decline, Open};
+        assert_eq!(buttons(About::Words), [Open, Open]);
+        assert_eq!(buttons(About::Call), [Open, Come, Open]);
+        assert_eq!(buttons(About::Invitation), [Open, Accept, Decline, Open]);
+        assert_eq!(buttons(About::Lacking), [Open, Decline, Open]);
+        assert_eq!(response("rubbish"), None);
     }
 }

@@ -25,7 +25,9 @@ pub use files::{Files, Offered};
 pub use searching::Finding;
 pub use switcher::{Goal, Switcher};
 pub use talking::{PALETTE, outcome, quote};
-pub use words::{Action, Effect, Input, Me, Mode, Notification, OnMessage, Pixels, Response, TransferNews};
+pub use words::{
+    About, Action, Effect, Input, Me, Mode, Notification, OnMessage, Pixels, Response, TransferNews,
+};
 
 use crate::{
     command::{self, Command, Completions, Line, Setting},
@@ -107,8 +109,8 @@ pub struct Model {
     pub favourites: BTreeSet<SessionId>,
     /// How much of a conversation is shown on the desktop, if that is not the usual.
     levels: BTreeMap<SessionId, Level>,
-    /// What the desktop shows of a conversation.
-    notified: BTreeMap<SessionId, Position>,
+    /// What the desktop shows of a session: a message, or that one is invited to it.
+    notified: BTreeMap<SessionId, Option<Position>>,
     /// Why the desktop shows nothing, if it has failed to.
     mute: Option<String>,
     /// What was being written the last time, by conversation.
@@ -651,6 +653,12 @@ impl Model {
             self.effects.push(Effect::Ack(session, positions));
         }
         self.take_back(session);
+        let here = |invitation: &&InvitationSummary| {
+            invitation.nway.as_ref().is_some_and(|nway| nway.parent == session)
+        };
+        let cards: Vec<SessionId> =
+            self.invitations.iter().flatten().filter(here).map(|one| one.session).collect();
+        cards.into_iter().for_each(|card| self.take_back_invitation(card));
     }
 
     fn notice(&mut self, tone: Tone, text: &str) {

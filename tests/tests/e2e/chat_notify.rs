@@ -1,6 +1,9 @@
 //! Notifications on the desktop: what is shown there, answered and opened from there, and what is not shown.
 
-use crate::terminal::Terminal;
+use crate::{
+    terminal::Terminal,
+    together::{SLEEPER, await_standing, register, run, start},
+};
 use chalktalk_tests::{
     desktop::{Desktop, OPEN},
     lab::{Host, Lab},
@@ -14,6 +17,8 @@ pub(crate) const TESTS: &[Test] = tests![
     what_is_for_one_is_shown_and_answered_from_the_desktop,
     what_one_does_not_want_is_not_shown_and_unread_all_the_same,
     a_window_that_nobody_looks_at_tells_and_opens_where_it_was_said,
+    who_is_invited_is_told_once_and_answers_on_the_desktop,
+    who_is_called_comes_from_the_desktop,
 ];
 
 /// What a good server is able to do.
@@ -194,4 +199,91 @@ fn a_window_that_nobody_looks_at_tells_and_opens_where_it_was_said() {
     come_back();
     types("here in the garden");
     ben.await_text("here in the garden");
+}
+
+fn who_is_invited_is_told_once_and_answers_on_the_desktop() {
+    let (lab, _daemons) = Lab::talking(2);
+    let [ana, ben] = [1, 2].map(|n| lab.host(n));
+    let desktop = Notifications::start(ana, &ALL);
+    // Two faces beside each other.
+    let at_ana = Terminal::chat_in(ana, "of-ana", "#lobby");
+    at_ana.await_text("Message #lobby");
+    let beside = Terminal::chat_in(ana, "beside", "#lobby");
+    beside.await_text("Message #lobby");
+    let invite = |room: &str| {
+        run(ben, &["room", "create", room, "--invite", "ana"]);
+        [&at_ana, &beside].iter().for_each(|face| face.await_text(&format!("invites you to #{room}")));
+    };
+    let none_waits = || ana.facts(&["invitations"]).as_array().unwrap().is_empty();
+    invite("plans");
+    let shown = desktop.await_text("#plans");
+    assert_eq!((&*shown.title, &*shown.text, shown.passing), ("ben invites you", "#plans", true));
+    assert_eq!(
+        shown.actions,
+        ["default", "Open", "accept", "Accept", "decline", "Decline", "open", "Open"],
+        "it is nothing to reply to"
+    );
+    thread::sleep(WHILE);
+    assert_eq!(desktop.all().len(), 1, "{:?}", desktop.all());
+    // Answered elsewhere.
+    run(ana, &["decline", "#plans"]);
+    desktop.await_none();
+    invite("club");
+    desktop.act(desktop.await_text("#club").number, "accept");
+    wait::until(OPEN, "the room", || {
+        [&at_ana, &beside].iter().any(|face| face.screen().contains("#club  sealed: by invitation"))
+    });
+    invite("attic");
+    desktop.act(desktop.await_text("#attic").number, "decline");
+    wait::until(OPEN, "it to be declined", none_waits);
+    beside.type_line("/quit");
+    at_ana.type_line("/join #lobby");
+    at_ana.type_line("/status busy");
+    at_ana.await_text("Nothing rings.");
+    run(ben, &["room", "create", "quiet", "--invite", "ana"]);
+    at_ana.await_text("invites you to #quiet");
+    thread::sleep(WHILE);
+    assert_eq!(desktop.now(), [] as [u32; 0], "who is busy is shown nothing");
+    at_ana.type_line("/status online");
+    at_ana.await_text("You are online.");
+    run(ana, &["decline", "#quiet"]);
+    wait::until(OPEN, "it to be declined", none_waits);
+    // A program.
+    [ana, ben].into_iter().for_each(|host| register(host, SLEEPER));
+    at_ana.type_line("/join #garden");
+    at_ana.await_text("Message #garden");
+    at_ana.type_line("/join #lobby");
+    at_ana.await_text("Message #lobby");
+    ben.send("#garden", "a nap, anybody?");
+    let id = start(ben, "org.example.sleeper", "#garden", &[]);
+    let asked = desktop.await_text("run Sleeper together");
+    assert_eq!(asked.title, "ben in #garden");
+    thread::sleep(WHILE);
+    assert_eq!(desktop.now(), [asked.number], "once");
+    desktop.act(asked.number, "accept");
+    await_standing(&[ana, ben], &id, "ana", "in");
+}
+
+fn who_is_called_comes_from_the_desktop() {
+    let (lab, _daemons) = Lab::talking(3);
+    let [ana, ben, cleo] = [1, 2, 3].map(|n| lab.host(n));
+    let desktop = Notifications::start(ana, &ALL);
+    let at_ana = Terminal::chat_in(ana, "of-ana", "#lobby");
+    at_ana.await_text("Message #lobby");
+    at_ana.type_line("/join #garden");
+    at_ana.await_text("Message #garden");
+    let [at_ben, at_cleo] =
+        [(ben, "of-ben"), (cleo, "of-cleo")].map(|(host, name)| Terminal::chat_in(host, name, "#lobby"));
+    [&at_ben, &at_cleo].iter().for_each(|face| face.await_text("3 here: "));
+    at_ben.type_line("/help-wanted no paper | Room 4");
+    let shown = desktop.await_text("Help wanted in Room 4: no paper");
+    assert_eq!(shown.title, "ben in #lobby");
+    assert_eq!(shown.actions[2..4], ["come", "I am coming"]);
+    desktop.act(shown.number, "come");
+    at_ben.await_text("1 is coming: ana");
+    // Who needs nobody any more is shown no longer.
+    at_cleo.type_line("/help-wanted no light | Room 5");
+    desktop.await_text("no light");
+    at_cleo.type_line("/helped");
+    desktop.await_none();
 }

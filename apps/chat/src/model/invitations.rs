@@ -4,7 +4,7 @@
 
 use super::{Effect, Model};
 use crate::conversation::Tone;
-use crate::t;
+use crate::{notify::Level, t};
 use chalktalk_client::files::size_for_people;
 use chalktalk_ipc::{
     AppId, SessionId,
@@ -21,10 +21,23 @@ impl Model {
             |invitation: &InvitationSummary| invitation.app == AppId::chat() || invitation.nway.is_some();
         let mut waiting: Vec<InvitationSummary> = all.into_iter().filter(ours).collect();
         waiting.sort_by_key(|invitation| (invitation.time, invitation.session));
+        let among = |all: &[InvitationSummary], one: &InvitationSummary| {
+            all.iter().any(|other| other.session == one.session)
+        };
+        // What waits as the chat begins has been shown when it came.
+        let begins = self.invitations.is_none();
         let known = self.invitations.replace(waiting.clone()).unwrap_or_default();
-        for invitation in waiting.iter().filter(|new| known.iter().all(|old| old.session != new.session)) {
+        let gone = known.iter().filter(|old| !among(&waiting, old));
+        gone.for_each(|old| self.take_back_invitation(old.session));
+        for invitation in waiting.iter().filter(|new| !among(&known, new)) {
             let name = self.name_of(invitation);
-            self.ring();
+            let parent = invitation.nway.as_ref().map(|nway| nway.parent);
+            if parent.is_none_or(|parent| self.level(parent) != Level::Nothing) {
+                self.ring();
+            }
+            if !begins {
+                self.notify_invited(invitation);
+            }
             if let Some(nway) = &invitation.nway {
                 self.tell_of_app(invitation, nway, &name);
                 continue;

@@ -110,7 +110,7 @@ impl Model {
         if (call || !in_view && mention) && self.level(message.session) != Level::Nothing {
             self.ring();
         }
-        self.notify(message, mention || call);
+        self.notify(message, mention || call, call);
     }
 
     pub(super) fn on_event(&mut self, event: Event) {

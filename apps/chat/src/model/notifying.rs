@@ -1,9 +1,9 @@
 //! What is shown on the desktop of what comes, and what the person does with it.
 //!
 //! Invariant: of a conversation only the newest is shown, no more of it than its line tells, and nothing once it was seen, deleted,
-//! or its conversation left. An answer that cannot be sent waits in the line being written.
+//! answered, or its conversation left. An answer that cannot be sent waits in the line being written.
 
-use super::{Action, Effect, Model, Notification, Response, Tone};
+use super::{About, Action, Effect, Model, Notification, Response, Tone};
 use crate::{
     command::{self, Line},
     conversation::{Deed, Standing},
@@ -13,7 +13,12 @@ use crate::{
     transcript::moment,
 };
 use chalktalk_client::{Message, chat::Saying};
-use chalktalk_ipc::{Position, SessionId, event::Scope};
+use chalktalk_ipc::{
+    Position, SessionId,
+    event::{InvitationSummary, Scope},
+    nway::Part,
+    text::label,
+};
 use jiff::{Zoned, tz::TimeZone};
 
 /// So much of a message is shown.
@@ -71,7 +76,7 @@ impl Model {
     }
 
     /// Shows a new message on the desktop, if that is wanted.
-    pub(super) fn notify(&mut self, message: &Message, mention: bool) {
+    pub(super) fn notify(&mut self, message: &Message, mention: bool, call: bool) {
         let (session, position) = (message.session, message.position);
         let in_view = self.looking && self.focus == Some(session);
         let new = New { mention, in_view, silence: self.wants_silence() };
@@ -87,7 +92,12 @@ impl Model {
         if old || over || c.fate_of(position, said.user).deleted {
             return;
         }
-        let text = cut(&telling::words(said, &said.name));
+        let text = match telling::card(said, &self.apps, self.me.user) {
+            // The invitation itself is shown.
+            Some(_) if said.text.starts_with("invite ") => return,
+            Some(card) => card.head,
+            None => cut(&telling::words(said, &said.name)),
+        };
         let mut title = match c.summary.scope {
             Scope::Direct => said.name.clone(),
             _ => t!("notify-title", name = &said.name, title = c.title()),
@@ -96,8 +106,47 @@ impl Model {
             title = format!("{title} ({})", c.unread);
         }
         let sealed = c.summary.sealed || c.summary.scope != Scope::Open;
-        self.notified.insert(session, position);
-        self.effects.push(Effect::Notify(Notification { session, title, text, sealed }));
+        let about = if call { About::Call } else { About::Words };
+        self.show(Some(position), Notification { session, about, title, text, sealed });
+    }
+
+    /// Shows an invitation that has just come, if that is wanted: where its card is in view it is not. It obeys what holds for the
+    /// conversation that it came in; an invitation to a room came in none.
+    pub(super) fn notify_invited(&mut self, invitation: &InvitationSummary) {
+        let (session, name) = (invitation.session, label(&invitation.name));
+        let parent = invitation.nway.as_ref().map(|nway| nway.parent);
+        let in_view = parent.is_some() && self.looking && self.focus == parent;
+        let level = parent.map(|parent| self.level(parent)).unwrap_or_default();
+        if !level.shows(New { mention: true, in_view, silence: self.wants_silence() }) {
+            return;
+        }
+        let new = match &invitation.nway {
+            None => Notification {
+                session,
+                about: About::Invitation,
+                title: t!("notify-invited", name = name),
+                text: label(&invitation.title),
+                sealed: true,
+            },
+            Some(nway) => {
+                let mut text = t!("notify-together", title = label(&invitation.title));
+                if !nway.lacks.is_empty() {
+                    text = format!("{text} {}", t!("invited-but", lacks = label(&nway.lacks)));
+                }
+                let open = |c: &&crate::conversation::Conversation| c.session() == nway.parent;
+                let parent = self.conversations.iter().find(open).map(|c| &c.summary);
+                let sealed = parent.is_none_or(|parent| parent.sealed || parent.scope != Scope::Open);
+                let about = if nway.lacks.is_empty() { About::Invitation } else { About::Lacking };
+                let title = t!("notify-title", name = name, title = label(&nway.parent_title));
+                Notification { session, about, title, text, sealed }
+            }
+        };
+        self.show(None, new);
+    }
+
+    fn show(&mut self, what: Option<Position>, new: Notification) {
+        self.notified.insert(new.session, what);
+        self.effects.push(Effect::Notify(new));
     }
 
     /// Shows that somebody comes to help.
@@ -106,8 +155,8 @@ impl Model {
         if self.level(session).shows(New { mention: true, in_view, silence: self.wants_silence() }) {
             let c = self.conversations.iter().find(|c| c.session() == session);
             let title = c.map(|c| c.title()).unwrap_or_default();
-            self.notified.insert(session, position);
-            self.effects.push(Effect::Notify(Notification { session, title, text, sealed: false }));
+            let new = Notification { session, about: About::Words, title, text, sealed: false };
+            self.show(Some(position), new);
         }
     }
 
@@ -118,27 +167,70 @@ impl Model {
         }
     }
 
-    /// Takes back what the desktop shows of a message that its author deletes.
-    pub(super) fn take_back_deleted(&mut self, message: &Message, target: Position, deed: &Deed) {
+    /// Takes back what the desktop shows of an invitation that waits no more: it was answered, here or elsewhere, or called off.
+    pub(super) fn take_back_invitation(&mut self, session: SessionId) {
+        if self.notified.get(&session) == Some(&None) {
+            self.take_back(session);
+        }
+    }
+
+    /// Takes back what the desktop shows of a message that its author deletes, or of a call for help that needs no answer any more.
+    pub(super) fn take_back_over(&mut self, message: &Message, target: Position, deed: &Deed) {
         let c = self.conversations.iter().find(|c| c.session() == message.session);
         let author = c.and_then(|c| c.line(target)?.said()).map(|said| said.user);
-        let shown = self.notified.get(&message.session) == Some(&target);
-        if shown && *deed == Deed::Delete && author == Some(message.author.user) {
+        let shown = self.notified.get(&message.session) == Some(&Some(target));
+        let over = match deed {
+            Deed::Delete | Deed::Helped => author == Some(message.author.user),
+            Deed::Coming(true) => message.author.user == self.me.user,
+            _ => false,
+        };
+        if shown && over {
             self.take_back(message.session);
         }
     }
 
     /// The person does something with what the desktop shows.
     pub(super) fn on_notified(&mut self, session: SessionId, response: Response) {
+        let shown = self.notified.get(&session).copied().flatten();
         self.take_back(session);
-        let open = self.conversations.iter().any(|c| c.session() == session);
-        match response {
-            Response::Open => {
-                self.act(if open { Action::Go(session) } else { Action::Enter(session) });
+        let waiting = self.invitations.iter().flatten().find(|invitation| invitation.session == session);
+        match (response, waiting.map(|invitation| invitation.nway.as_ref().map(|nway| nway.parent))) {
+            (Response::Come, _) => {
+                self.on_activity();
+                let c = self.conversations.iter().find(|c| c.session() == session);
+                let call =
+                    shown.filter(|at| c.and_then(|c| c.standing(c.line(*at)?)) == Some(Standing::Open));
+                match call {
+                    Some(of) => self.come_to(session, of, false),
+                    None => self.alarm(&t!("call-none")),
+                }
+            }
+            (Response::Accept, Some(Some(_))) => {
+                self.on_activity();
+                self.effects.push(Effect::TakePart(session, Part::Player));
+            }
+            (Response::Accept, Some(None)) => {
+                self.on_activity();
+                self.effects.extend([Effect::Accept(session), Effect::Raise]);
+            }
+            (Response::Decline, Some(_)) => {
+                self.on_activity();
+                self.effects.push(Effect::Decline(session));
+            }
+            // It was answered elsewhere meanwhile, or called off.
+            (Response::Accept | Response::Decline, None) => {}
+            (Response::Open, Some(None)) => {
+                self.act(Action::Accept(session));
                 self.effects.push(Effect::Raise);
             }
-            Response::Reply(text) if text.trim().is_empty() => {}
-            Response::Reply(text) => {
+            (Response::Open, asked) => {
+                let there = asked.flatten().unwrap_or(session);
+                let open = self.conversations.iter().any(|c| c.session() == there);
+                self.act(if open { Action::Go(there) } else { Action::Enter(there) });
+                self.effects.push(Effect::Raise);
+            }
+            (Response::Reply(text), _) if text.trim().is_empty() => {}
+            (Response::Reply(text), _) => {
                 self.on_activity();
                 self.reply(session, text);
             }

@@ -205,7 +205,7 @@ impl Model {
         if message.flags.redelivered || message.flags.history {
             return;
         }
-        self.take_back_deleted(message, target, deed);
+        self.take_back_over(message, target, deed);
         let (session, me) = (message.session, self.me.user);
         let Some(c) = self.conversations.iter().find(|c| c.session() == session) else { return };
         let Some(said) = c.line(target).and_then(Line::said).filter(|said| said.user == me) else { return };

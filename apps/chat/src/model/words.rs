@@ -280,13 +280,34 @@ pub enum Response {
     Open,
     /// They answer.
     Reply(String),
+    /// They come to help.
+    Come,
+    /// They accept what they are asked to.
+    Accept,
+    /// They decline it.
+    Decline,
 }
 
-/// Something new of a conversation, for the desktop to show. All texts are fit for display.
+/// What the desktop shows something of: it says what can be done there beside opening it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum About {
+    /// Words, to be answered.
+    Words,
+    /// A call for help, to be answered by coming.
+    Call,
+    /// An invitation, to be accepted or declined.
+    Invitation,
+    /// An invitation to a program that is not here: it can only be declined.
+    Lacking,
+}
+
+/// Something new of a conversation, or of what one is invited to, for the desktop to show. All texts are fit for display.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Notification {
-    /// Of this conversation.
+    /// Of this session.
     pub session: SessionId,
+    /// What it is.
+    pub about: About,
     /// Who, and where.
     pub title: String,
     /// What.

@@ -9,7 +9,7 @@ use crate::{
     },
 };
 use chalktalk_client::chat::{Kind, Place};
-use chalktalk_ipc::request::Availability;
+use chalktalk_ipc::{AppId, UserId, nway::AppInvitation, request::Availability};
 
 const LOBBY: SessionId = SessionId([1; 16]);
 const GARDEN: SessionId = SessionId([2; 16]);
@@ -171,6 +171,161 @@ fn calls_for_help_are_shown_as_often_as_they_ring() {
     let text = "🆘 Help wanted in Room 4: no paper".to_owned();
     assert_eq!(calls(&mut model, 1), [("ben in #garden".to_owned(), text)]);
     assert_eq!(calls(&mut model, 2), []);
+}
+
+#[test]
+fn a_call_is_answered_from_the_desktop_and_taken_back_when_it_needs_nobody_any_more() {
+    let called = |by: u8, stamp| {
+        let mut call = message(2, by, stamp, "");
+        let kind = Kind::Call { at: "Room 4".into(), what: "no paper".into() };
+        call.payload = Saying::new("help", kind).payload().unwrap();
+        call
+    };
+    let of = Place(called(2, 1).position);
+    let mut model = rooms();
+    model.update(Input::Delivered(vec![called(2, 1)]), 1_732_225_861_000);
+    let is_call = |effect: &Effect| matches!(effect, Effect::Notify(Notification { about: About::Call, .. }));
+    assert!(effects(&mut model).iter().any(is_call));
+    model.update(Input::Notified(GARDEN, Response::Come), 1_732_225_862_000);
+    let [said] = &published(&mut model)[..] else { panic!() };
+    assert_eq!(said.kind, Kind::Coming { of, off: false });
+    model.update(Input::Notified(GARDEN, Response::Come), 1_732_225_863_000);
+    assert_eq!(published(&mut model), [], "to nothing that is shown");
+    // The person comes by another program of theirs; the caller was helped; somebody else says so, or comes.
+    let ends = [
+        (1, Kind::Coming { of, off: false }, true),
+        (1, Kind::Coming { of, off: true }, false),
+        (3, Kind::Coming { of, off: false }, false),
+        (3, Kind::Helped { of }, false),
+        (2, Kind::Helped { of }, true),
+    ];
+    for (by, kind, gone) in ends {
+        let mut model = rooms();
+        model.update(Input::Delivered(vec![called(2, 1)]), 1_732_225_861_000);
+        model.take_effects();
+        let mut end = message(2, by, 5, "");
+        end.payload = Saying::new("…", kind.clone()).payload().unwrap();
+        model.update(Input::Delivered(vec![end]), 1_732_225_864_000);
+        assert_eq!(effects(&mut model).contains(&Effect::Unnotify(GARDEN)), gone, "{kind:?} by {by}");
+    }
+}
+
+const PLANS: SessionId = SessionId([7; 16]);
+const CHESS: SessionId = SessionId([8; 16]);
+
+fn invited(session: SessionId, nway: Option<(SessionId, &str)>) -> InvitationSummary {
+    let nway = nway.map(|(parent, lacks)| AppInvitation {
+        parent,
+        parent_title: "#garden".into(),
+        version: "1.0".into(),
+        app_name: None,
+        own_version: None,
+        lacks: lacks.into(),
+        text: String::new(),
+    });
+    InvitationSummary {
+        session,
+        app: if nway.is_some() { "org.example.chess".parse().unwrap() } else { AppId::chat() },
+        title: if nway.is_some() { "Chess".into() } else { "#plans".into() },
+        user: UserId([2; 32]),
+        name: "ben".into(),
+        time: 1,
+        nway,
+    }
+}
+
+fn asks(model: &mut Model, all: &[InvitationSummary]) {
+    model.update(Input::Invitations(all.to_vec()), 0);
+}
+
+#[test]
+fn an_invitation_is_shown_once_and_taken_back_when_it_was_answered_anywhere() {
+    let mut model = rooms();
+    let (room, app) = (invited(PLANS, None), invited(CHESS, Some((GARDEN, ""))));
+    asks(&mut model, std::slice::from_ref(&room));
+    assert_eq!(shown(&mut model), [], "it has come before this chat did");
+    asks(&mut model, &[]);
+    assert!(!effects(&mut model).contains(&Effect::Unnotify(PLANS)), "nothing is shown");
+    asks(&mut model, &[room.clone(), app.clone()]);
+    let (plans, chess) = ("ben invites you", "You are asked to run Chess together.");
+    assert_eq!(
+        shown(&mut model),
+        [(plans.to_owned(), "#plans".to_owned()), ("ben in #garden".to_owned(), chess.to_owned())]
+    );
+    asks(&mut model, &[room.clone(), app.clone()]);
+    assert_eq!(shown(&mut model), [], "once");
+    asks(&mut model, std::slice::from_ref(&app));
+    let gone = effects(&mut model);
+    assert!(gone.contains(&Effect::Unnotify(PLANS)) && !gone.contains(&Effect::Unnotify(CHESS)), "{gone:?}");
+    // Where its card stands somebody looks.
+    act(&mut model, Action::Go(GARDEN));
+    assert!(effects(&mut model).contains(&Effect::Unnotify(CHESS)));
+    asks(&mut model, &[]);
+    asks(&mut model, std::slice::from_ref(&app));
+    assert_eq!(shown(&mut model), []);
+    model.update(Input::Looking(false), 0);
+    asks(&mut model, &[]);
+    asks(&mut model, &[invited(CHESS, Some((GARDEN, "chess is not here")))]);
+    let [(_, text)] = &shown(&mut model)[..] else { panic!() };
+    assert_eq!(text, &format!("{chess} But chess is not here."));
+}
+
+#[test]
+fn invitations_obey_what_is_wanted() {
+    let mut model = rooms();
+    asks(&mut model, &[]);
+    let all = [invited(PLANS, None), invited(CHESS, Some((GARDEN, "")))];
+    let mut comes = |line: &str| {
+        run(&mut model, line);
+        asks(&mut model, &all);
+        let effects = effects(&mut model);
+        asks(&mut model, &[]);
+        let count = effects.iter().filter(|effect| matches!(effect, Effect::Notify(_))).count();
+        (count, effects.iter().filter(|effect| **effect == Effect::Bell).count())
+    };
+    assert_eq!(comes("/status busy"), (0, 0));
+    assert_eq!(comes("/status online"), (2, 2));
+    assert_eq!(comes("/join #garden"), (1, 2), "the card is in view");
+    comes("/notify nothing");
+    assert_eq!(comes("/join #lobby"), (1, 1), "nothing of what comes in the garden");
+}
+
+#[test]
+fn an_invitation_is_answered_from_the_desktop_as_long_as_it_waits() {
+    let answered = |session, response, all: &[InvitationSummary]| {
+        let mut model = rooms();
+        asks(&mut model, &[]);
+        asks(&mut model, all);
+        model.take_effects();
+        model.update(Input::Notified(session, response), 0);
+        let effects = effects(&mut model).into_iter().filter(|effect| *effect != Effect::Unnotify(session));
+        (effects.collect::<Vec<_>>(), model)
+    };
+    let all = [invited(PLANS, None), invited(CHESS, Some((GARDEN, "")))];
+    let done = |session, response: Response| answered(session, response, &all).0;
+    assert_eq!(done(PLANS, Response::Accept), [Effect::Accept(PLANS), Effect::Raise]);
+    assert_eq!(done(PLANS, Response::Decline), [Effect::Decline(PLANS)]);
+    assert_eq!(done(CHESS, Response::Accept), [Effect::TakePart(CHESS, Part::Player)]);
+    assert_eq!(done(CHESS, Response::Decline), [Effect::Decline(CHESS)]);
+    for response in [Response::Accept, Response::Decline] {
+        assert_eq!(answered(PLANS, response, &[]).0, [], "it waits no more");
+    }
+    let (effects, model) = answered(PLANS, Response::Open, &all);
+    assert!(effects.contains(&Effect::Raise), "{effects:?}");
+    assert_eq!(model.current().unwrap().editor.text(), "/accept #plans");
+    let (effects, model) = answered(CHESS, Response::Open, &all);
+    assert!(effects.contains(&Effect::Raise) && model.focus == Some(GARDEN), "{effects:?}");
+}
+
+#[test]
+fn words_in_the_form_of_an_invitation_are_not_shown() {
+    let mut model = rooms();
+    let id = "11111111-1111-8111-9111-111111111111";
+    deliver(&mut model, 3, 2, 1, &format!("invite nway {id} org.example.chess 1.0 Free money"));
+    assert_eq!(shown(&mut model), [], "invitations are told by the daemon");
+    assert_eq!(model.conversations[2].unread, 1);
+    deliver(&mut model, 3, 2, 2, &format!("nway {id} ended: Chess, ana, ben"));
+    assert_eq!(shown(&mut model), [("ben (2)".to_owned(), "Ended: Chess, ana, ben".to_owned())]);
 }
 
 #[test]
