@@ -8,10 +8,10 @@ use resvg::tiny_skia::{Pixmap, Transform};
 use usvg::{BlendMode, Group, Node, Paint};
 
 /// Most pixels that the drawing of one file goes over, one on top of another: some seconds.
-const MAX_WORK: u64 = 2_000_000_000;
+pub(super) const MAX_WORK: u64 = 2_000_000_000;
 
 /// What anything costs, however small, in pixels.
-const LEAST: u64 = 2_000;
+pub(super) const LEAST: u64 = 2_000;
 
 /// Things that refer to each other, at most so deep.
 const MAX_DEPTH: usize = 64;

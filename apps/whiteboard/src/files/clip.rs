@@ -84,7 +84,7 @@ pub(super) fn lies(filled: Rect, area: &Area) -> Lies {
     if inside { Lies::Whole } else { Lies::Away }
 }
 
-fn meet(a: Rect, b: Rect) -> bool {
+pub(super) fn meet(a: Rect, b: Rect) -> bool {
     a.x0 <= b.x1 && b.x0 <= a.x1 && a.y0 <= b.y1 && b.y0 <= a.y1
 }
 

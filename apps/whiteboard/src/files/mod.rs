@@ -3,6 +3,7 @@
 //! Invariant: reading a file gives shapes that a board takes, and says what it left out; it opens nothing else.
 
 mod appearance;
+mod canvas;
 mod clip;
 mod excalidraw;
 mod json;

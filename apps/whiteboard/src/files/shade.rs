@@ -4,7 +4,7 @@
 
 use crate::{
     model::{Body, Colour, Kind, Shape},
-    render::{Images, Mark, Raster, to_png},
+    render::{Images, Mark, Painter, Picture, Raster, to_png},
 };
 use kurbo::{BezPath, Point, Rect, Shape as _};
 
@@ -43,6 +43,25 @@ pub(super) struct Frame {
 }
 
 impl Frame {
+    /// As fine as a picture of so much of the board may be; none: there is nothing.
+    pub(super) fn new(around: Rect) -> Option<Self> {
+        if !around.is_finite() || around.area() <= 0.0 {
+            return None;
+        }
+        let scale = FINE.min(MAX_SIDE / around.width().max(around.height()));
+        let size = [around.width(), around.height()].map(|side| (side * scale).ceil().max(1.0) as u16);
+        Some(Self { around, scale, size })
+    }
+
+    /// A picture at its place, of pixels that are not premultiplied.
+    pub(super) fn picture(&self, images: &mut Images, rgba: Vec<u8>) -> Option<Shape> {
+        let image = images.insert(to_png(self.size.map(usize::from), rgba)?).ok()?;
+        let at = [self.around.x0 as f32, self.around.y0 as f32];
+        let mut shape = Shape::with_body(Kind::Image, Body::Image(image), at);
+        shape.size = self.size.map(|side| f32::from(side) / self.scale as f32);
+        Some(shape)
+    }
+
     /// The place on the board of a pixel, counted row by row.
     fn place(&self, index: usize) -> Point {
         let width = usize::from(self.size[0]);
@@ -80,17 +99,10 @@ impl Shade {
         drawn: impl FnOnce(&Frame) -> Option<C>,
     ) -> Option<Shape> {
         let around = areas.iter().map(Area::around).reduce(|a, b| a.intersect(b))?;
-        if !around.is_finite() || around.area() <= 0.0 {
-            return None;
-        }
-        let scale = FINE.min(MAX_SIDE / around.width().max(around.height()));
-        let size = [around.width(), around.height()].map(|side| (side * scale).ceil().max(1.0) as u16);
-        let [width, height] = size.map(usize::from);
-        self.pixels += width * height;
-        if self.pixels > MAX_PIXELS {
-            return None;
-        }
-        let colour = drawn(&Frame { around, scale, size })?;
+        let frame = Frame::new(around)?;
+        let (Frame { scale, size, .. }, [width, height]) = (frame, frame.size.map(usize::from));
+        self.pay(&frame)?;
+        let colour = drawn(&frame)?;
         let mut covered = vec![1.0; width * height];
         for area in areas.iter().filter(|area| !is_box(&area.path)) {
             let (path, even_odd) = (area.path.clone(), area.even_odd);
@@ -106,16 +118,27 @@ impl Shade {
             let [r, g, b, a] = if covered > 0.0 { colour(index) } else { [0.0; 4] };
             rgba.extend([r, g, b, a * covered].map(|c| (c.clamp(0.0, 1.0) * 255.0).round() as u8));
         }
-        let image = images.insert(to_png([width, height], rgba)?).ok()?;
-        let at = [around.x0 as f32, around.y0 as f32];
-        let mut shape = Shape::with_body(Kind::Image, Body::Image(image), at);
-        shape.size = size.map(|side| f32::from(side) / scale as f32);
-        Some(shape)
+        frame.picture(images, rgba)
+    }
+
+    /// Takes what a picture costs; none: it would be too much.
+    pub(super) fn pay(&mut self, frame: &Frame) -> Option<()> {
+        self.pixels += usize::from(frame.size[0]) * usize::from(frame.size[1]);
+        (self.pixels <= MAX_PIXELS).then_some(())
+    }
+
+    /// What is seen in a frame of objects, on white paper: premultiplied, row by row.
+    pub(super) fn below(&mut self, shapes: &[Shape], images: &Images, frame: &Frame) -> Vec<u8> {
+        let mut painter = Painter::default();
+        let pictures: Vec<Picture> = shapes.iter().map(|shape| painter.picture(shape)).collect();
+        let corner = [frame.around.x0 as f32, frame.around.y0 as f32];
+        let white = Colour::rgb(255, 255, 255);
+        self.raster.draw(&pictures, images, corner, frame.scale as f32, frame.size, white)
     }
 }
 
 /// Whether a path is its own box, which hides nothing within it.
-fn is_box(path: &BezPath) -> bool {
+pub(super) fn is_box(path: &BezPath) -> bool {
     let around: Rect = path.bounding_box();
     path.elements().len() <= 6 && (path.area().abs() - around.area()).abs() <= 1e-6 * around.area()
 }

@@ -480,7 +480,7 @@ fn seen_box(path: &Path) -> Rect {
     Rect::new(seen.left().into(), seen.top().into(), seen.right().into(), seen.bottom().into())
 }
 
-fn percent(opacity: f32) -> u8 {
+pub(super) fn percent(opacity: f32) -> u8 {
     (opacity * 100.0).round().clamp(0.0, 100.0) as u8
 }
 

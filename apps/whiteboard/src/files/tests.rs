@@ -28,7 +28,7 @@ fn json_of(board: &Board) -> String {
 }
 
 /// Mean difference of two pictures of the same size, 0 to 255.
-fn difference(a: &[u8], b: &[u8]) -> f64 {
+pub(super) fn difference(a: &[u8], b: &[u8]) -> f64 {
     assert_eq!(a.len(), b.len());
     let sum: u64 = a.iter().zip(b).map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
     sum as f64 / a.len() as f64
@@ -272,14 +272,14 @@ fn pages_of_a_pdf_come_in_as_they_were_printed() {
 }
 
 /// A picture of the board at one pixel a unit from 0, 0 on.
-fn plain(shapes: &[Shape], images: &Images, size: [u16; 2], scale: f32) -> Vec<u8> {
+pub(super) fn plain(shapes: &[Shape], images: &Images, size: [u16; 2], scale: f32) -> Vec<u8> {
     let pictures: Vec<Picture> = shapes.iter().map(|shape| Painter::default().picture(shape)).collect();
     Raster::default().draw(&pictures, images, [0.0, 0.0], scale, size, WHITE)
 }
 
 /// What a rectangle from 20, 20 to 220, 120 looks like that goes from red to blue, and a circle at 320, 70 that does from its middle
 /// outwards; `seen`: what no clip hides.
-fn gradients(seen: impl Fn(f32, f32) -> bool) -> Vec<u8> {
+pub(super) fn gradients(seen: impl Fn(f32, f32) -> bool) -> Vec<u8> {
     let mut out = Vec::new();
     for y in 0..140 {
         for x in 0..400 {
@@ -299,51 +299,6 @@ fn gradients(seen: impl Fn(f32, f32) -> bool) -> Vec<u8> {
         }
     }
     out
-}
-
-#[test]
-fn gradients_of_a_pdf_look_as_they_were_printed() {
-    // By hand: a page of 400 by 140 points with an axial and a radial shading, each in the clip of its shape, and once more a pattern.
-    let page = |content: &str| {
-        let parts = [
-            "<</Type/Catalog/Pages 2 0 R>>".to_owned(),
-            "<</Type/Pages/Kids[3 0 R]/Count 1>>".to_owned(),
-            "<</Type/Page/Parent 2 0 R/MediaBox[0 0 400 140]/Contents 4 0 R/Resources<<\
-             /Shading<</A 5 0 R/R 6 0 R>>/Pattern<</P 8 0 R>>>>>>"
-                .to_owned(),
-            format!("<</Length {}>>stream\n{content}\nendstream", content.len() + 1),
-            "<</ShadingType 2/ColorSpace/DeviceRGB/Coords[20 0 220 0]/Function 7 0 R>>".to_owned(),
-            "<</ShadingType 3/ColorSpace/DeviceRGB/Coords[320 70 0 320 70 50]/Function 7 0 R>>".to_owned(),
-            "<</FunctionType 2/Domain[0 1]/C0[1 0 0]/C1[0 0 1]/N 1>>".to_owned(),
-            "<</PatternType 2/Shading 5 0 R>>".to_owned(),
-        ];
-        let mut file = String::from("%PDF-1.4\n");
-        let mut table = format!("xref\n0 {}\n0000000000 65535 f \n", parts.len() + 1);
-        for (index, part) in parts.iter().enumerate() {
-            table += &format!("{:010} 00000 n \n", file.len());
-            file += &format!("{} 0 obj\n{part}\nendobj\n", index + 1);
-        }
-        let start = file.len();
-        file + &table + &format!("trailer<</Size {}/Root 1 0 R>>\nstartxref\n{start}\n%%EOF", parts.len() + 1)
-    };
-    let shown = |content: &str| {
-        let mut images = Images::default();
-        let drawing = read(page(content).as_bytes(), &mut images, &Progress::default()).unwrap();
-        assert!(drawing.remarks.is_empty(), "{:?}", drawing.remarks);
-        let (frame, rest) = drawing.shapes.split_first().unwrap();
-        assert!(!rest.is_empty() && rest.iter().all(|shape| shape.groups == [1]));
-        plain(rest, &images, [400, 140], 400.0 / frame.size[0])
-    };
-    let shadings = "q 20 20 200 100 re W n /A sh Q q 0 0 400 140 re W n /R sh Q";
-    let off = difference(&shown(shadings), &gradients(|_, _| true));
-    assert!(off < 0.6, "differs by {off}");
-    // A pattern in a rectangle, within a clip that is a triangle.
-    let clipped = "q 20 20 m 220 20 l 20 120 l h W n /Pattern cs /P scn 20 20 200 100 re f Q /R sh";
-    let below = |x: f32, y: f32| x > 250.0 || (x - 20.0) / 200.0 <= (y - 20.0) / 100.0;
-    let off = difference(&shown(clipped), &gradients(below));
-    assert!(off < 0.8, "differs by {off}");
-    let nothing = difference(&gradients(|_, _| false), &gradients(|_, _| true));
-    assert!(nothing > 30.0, "that is little: without them it would differ by {nothing}");
 }
 
 #[test]
