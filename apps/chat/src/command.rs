@@ -4,7 +4,7 @@ use crate::{
     doing::{self, Doing},
     emoji,
     filing::{self, Filing},
-    keep,
+    keep::{self, Setting},
     notify::{self, Hours, Level},
     t, text_id,
     texts::{self, Language},
@@ -105,23 +105,6 @@ impl Lasts {
             Self::Until(time) => notify::until(time, now),
         }
     }
-}
-
-/// What can be wanted otherwise.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Setting {
-    /// Whether others see that one is typing.
-    Typing(bool),
-    /// Whether others see how far one has read.
-    ReadMarks(bool),
-    /// The language of the chat; nothing: as the system says.
-    Language(Option<Language>),
-    /// Whether windows are dark; nothing: as the system says.
-    Dark(Option<bool>),
-    /// How large everything in the window is, in percent.
-    Size(u16),
-    /// When nothing is shown on the desktop, and nothing rings.
-    Quiet(Option<Hours>),
 }
 
 /// What a typed line means.

@@ -1,24 +1,40 @@
-//! What a chat keeps for the next time: drafts, one file for each conversation, and the words that are watched for.
+//! What a chat keeps for the next time, and for the other faces of its person: drafts, one file for each conversation, and what the
+//! person wants.
 //!
-//! Invariant: a file is replaced as a whole or not at all. What cannot be kept costs nothing but the next time's comfort:
-//! it is never in the way of talking.
+//! Invariant: a file is replaced as a whole or not at all, and a change takes with it what another face has changed before. What
+//! cannot be kept costs nothing but the next time's comfort: it is never in the way of talking.
 
 use crate::{
+    link::spawn,
     notify::{Hours, Level},
     texts::Language,
 };
 use chalktalk_ipc::{SessionId, UserId};
+use rustix::{
+    fs::{
+        FlockOperation, flock,
+        inotify::{self, CreateFlags, Reader, WatchFlags},
+    },
+    io::Errno,
+};
 use std::{
     collections::{BTreeMap, BTreeSet},
     env, fs,
     io::{self, Write},
+    mem::MaybeUninit,
     ops::RangeInclusive,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
+    thread,
+    time::Duration,
 };
 
 /// The longest file that is read: more was never written.
 const MAX_FILE: u64 = 1 << 17;
+
+/// Whoever has the folder for longer than so many times so long is not at work any more.
+const TRIES: u32 = 50;
+const AGAIN: Duration = Duration::from_millis(10);
 
 /// Where things are kept.
 #[derive(Clone, Debug)]
@@ -31,21 +47,60 @@ pub struct Keep {
 pub struct Kept {
     /// What was being written.
     pub drafts: BTreeMap<SessionId, String>,
+    /// What the person wants.
+    pub wants: Wants,
+    /// Where the person is to be found: kept where the command line finds it too.
+    pub location: Option<String>,
+}
+
+/// What a person wants, in every face.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Wants {
     /// Words that count as mentions.
     pub watched: Vec<String>,
     /// Whose files are fetched without asking.
     pub always: BTreeSet<UserId>,
-    /// What the person wants.
+    /// Everything else.
     pub settings: Settings,
     /// Conversations that are listed first.
     pub favourites: BTreeSet<SessionId>,
     /// How much of a conversation is shown on the desktop, if that is not the usual.
     pub levels: BTreeMap<SessionId, Level>,
-    /// Where the person is to be found: kept where the command line finds it too.
-    pub location: Option<String>,
 }
 
-/// What a person can want otherwise.
+/// Something that a person wants otherwise from now on.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Change {
+    /// A setting.
+    Setting(Setting),
+    /// These words count as mentions, and no others.
+    Watched(Vec<String>),
+    /// This person's files are fetched without asking, or not any more.
+    Always(UserId, bool),
+    /// This conversation is listed first, or not any more.
+    Favourite(SessionId, bool),
+    /// So much of this conversation is shown on the desktop.
+    Level(SessionId, Level),
+}
+
+/// What can be wanted otherwise.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Setting {
+    /// Whether others see that one is typing.
+    Typing(bool),
+    /// Whether others see how far one has read.
+    ReadMarks(bool),
+    /// The language of the chat; nothing: as the system says.
+    Language(Option<Language>),
+    /// Whether windows are dark; nothing: as the system says.
+    Dark(Option<bool>),
+    /// How large everything in the window is, in percent.
+    Size(u16),
+    /// When nothing is shown on the desktop, and nothing rings.
+    Quiet(Option<Hours>),
+}
+
+/// How a person wants it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Settings {
     /// Others see that one is typing.
@@ -74,6 +129,18 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// Something is wanted otherwise.
+    pub fn set(&mut self, setting: Setting) {
+        match setting {
+            Setting::Typing(on) => self.typing = on,
+            Setting::ReadMarks(on) => self.read_marks = on,
+            Setting::Language(language) => self.language = language,
+            Setting::Dark(dark) => self.dark = dark,
+            Setting::Size(size) => self.size = size,
+            Setting::Quiet(hours) => self.quiet = hours,
+        }
+    }
+
     /// From lines such as `typing off`; what is not known is passed over.
     fn read(text: &str) -> Self {
         let mut settings = Self::default();
@@ -133,68 +200,122 @@ impl Keep {
             let session = file.file_name().to_str()?.parse().ok()?;
             Some((session, read(&file.path())?))
         };
-        let watched = read(&self.folder.join(WATCHED)).unwrap_or_default();
-        let always = read(&self.folder.join(ALWAYS)).unwrap_or_default();
-        let favourites = read(&self.folder.join(FAVOURITES)).unwrap_or_default();
-        let levels = read(&self.folder.join(LEVELS)).unwrap_or_default();
-        let level = |line: &str| {
-            let (session, word) = line.split_once(' ')?;
-            Some((session.parse().ok()?, Level::of(word)?))
-        };
-        Kept {
-            levels: levels.lines().filter_map(level).collect(),
-            favourites: favourites.lines().filter_map(|session| session.parse().ok()).collect(),
-            location: None,
-            drafts: files.filter_map(draft).collect(),
-            watched: watched.lines().map(str::to_owned).collect(),
-            settings: Settings::read(&read(&self.folder.join(SETTINGS)).unwrap_or_default()),
-            always: always.lines().filter_map(|user| user.parse().ok()).collect(),
+        Kept { drafts: files.filter_map(draft).collect(), wants: self.wants(), location: None }
+    }
+
+    /// What the person wants.
+    pub fn wants(&self) -> Wants {
+        Wants {
+            watched: self.lines(WATCHED, |word| Some(word.to_owned())),
+            always: self.lines(ALWAYS, |user| user.parse().ok()),
+            settings: Settings::read(&self.text(SETTINGS)),
+            favourites: self.lines(FAVOURITES, |session| session.parse().ok()),
+            levels: self.lines(LEVELS, |line| {
+                let (session, word) = line.split_once(' ')?;
+                Some((session.parse().ok()?, Level::of(word)?))
+            }),
         }
     }
 
-    /// Keeps a draft; an empty one is forgotten.
+    /// Keeps a draft; an empty one is forgotten. Of faces that write in one conversation the last one's is kept.
     pub fn draft(&self, session: SessionId, text: &str) -> io::Result<()> {
         self.write(DRAFTS, &session.to_string(), text)
     }
 
-    /// Keeps the words that are watched for.
-    pub fn watched(&self, words: &[String]) -> io::Result<()> {
-        self.write("", WATCHED, &words.join("\n"))
+    /// Keeps something that is wanted otherwise, and all that another face has kept meanwhile.
+    pub fn change(&self, change: Change) -> io::Result<()> {
+        self.make_folder("")?;
+        let folder = fs::File::open(&self.folder)?;
+        for _ in 0..TRIES {
+            if flock(&folder, FlockOperation::NonBlockingLockExclusive) != Err(Errno::WOULDBLOCK) {
+                break;
+            }
+            thread::sleep(AGAIN);
+        }
+        let Wants { mut always, mut settings, mut favourites, mut levels, .. } = self.wants();
+        match change {
+            Change::Setting(setting) => {
+                settings.set(setting);
+                self.write("", SETTINGS, &settings.write())
+            }
+            Change::Watched(words) => self.write_lines(WATCHED, words),
+            Change::Always(user, on) => {
+                if on {
+                    always.insert(user)
+                } else {
+                    always.remove(&user)
+                };
+                self.write_lines(ALWAYS, always)
+            }
+            Change::Favourite(session, on) => {
+                if on {
+                    favourites.insert(session)
+                } else {
+                    favourites.remove(&session)
+                };
+                self.write_lines(FAVOURITES, favourites)
+            }
+            Change::Level(session, level) => {
+                levels.insert(session, level);
+                levels.retain(|_, level| *level != Level::default());
+                let lines = levels.iter().map(|(session, level)| format!("{session} {}", level.word()));
+                self.write_lines(LEVELS, lines)
+            }
+        }
     }
 
-    /// Keeps whose files are fetched without asking.
-    pub fn always(&self, users: &BTreeSet<UserId>) -> io::Result<()> {
-        let users: Vec<String> = users.iter().map(UserId::to_string).collect();
-        self.write("", ALWAYS, &users.join("\n"))
+    /// Tells whenever a face, this one too, has kept something that is wanted. Faces on other hosts that share a home are not heard.
+    pub fn watch(&self, tell: impl Fn() + Send + 'static) -> io::Result<()> {
+        self.make_folder("")?;
+        let events = inotify::init(CreateFlags::CLOEXEC)?;
+        inotify::add_watch(&events, &self.folder, WatchFlags::MOVED_TO | WatchFlags::DELETE)?;
+        spawn("keeping", move || {
+            let mut buffer = [MaybeUninit::uninit(); 4096];
+            let mut reader = Reader::new(events, &mut buffer);
+            let mut news = false;
+            loop {
+                match reader.next() {
+                    // Without a name: there were more than the system remembers.
+                    Ok(event) => {
+                        news |= event.file_name().is_none_or(|name| {
+                            WANTS.iter().any(|wanted| wanted.as_bytes() == name.to_bytes())
+                        });
+                    }
+                    Err(Errno::INTR) => continue,
+                    Err(_) => return,
+                }
+                if reader.is_buffer_empty() && std::mem::take(&mut news) {
+                    tell();
+                }
+            }
+        })
     }
 
-    /// Keeps which conversations are listed first.
-    pub fn favourites(&self, sessions: &BTreeSet<SessionId>) -> io::Result<()> {
-        let sessions: Vec<String> = sessions.iter().map(SessionId::to_string).collect();
-        self.write("", FAVOURITES, &sessions.join("\n"))
+    fn text(&self, name: &str) -> String {
+        read(&self.folder.join(name)).unwrap_or_default()
     }
 
-    /// Keeps how much of conversations is shown on the desktop.
-    pub fn levels(&self, levels: &BTreeMap<SessionId, Level>) -> io::Result<()> {
-        let lines: Vec<String> =
-            levels.iter().map(|(session, level)| format!("{session} {}", level.word())).collect();
-        self.write("", LEVELS, &lines.join("\n"))
+    fn lines<T, C: FromIterator<T>>(&self, name: &str, line: impl Fn(&str) -> Option<T>) -> C {
+        self.text(name).lines().filter_map(line).collect()
     }
 
-    /// Keeps what the person wants.
-    pub fn settings(&self, settings: Settings) -> io::Result<()> {
-        self.write("", SETTINGS, &settings.write())
+    fn write_lines(&self, name: &str, lines: impl IntoIterator<Item = impl ToString>) -> io::Result<()> {
+        let lines: Vec<String> = lines.into_iter().map(|line| line.to_string()).collect();
+        self.write("", name, &lines.join("\n"))
+    }
+
+    fn make_folder(&self, folder: &str) -> io::Result<()> {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(self.folder.join(folder))
     }
 
     fn write(&self, folder: &str, name: &str, text: &str) -> io::Result<()> {
-        let folder = self.folder.join(folder);
-        let path = folder.join(name);
+        let path = self.folder.join(folder).join(name);
         if text.is_empty() {
             return fs::remove_file(path)
                 .or_else(|e| if e.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(e) });
         }
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
-        let beside = folder.join(format!(".{name}.{}", std::process::id()));
+        self.make_folder(folder)?;
+        let beside = path.with_file_name(format!(".{name}.{}", std::process::id()));
         let mut file =
             fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
         file.write_all(text.as_bytes())?;
@@ -209,6 +330,9 @@ const LEVELS: &str = "notify";
 const SETTINGS: &str = "settings";
 const ALWAYS: &str = "get-all";
 
+/// Files that say what is wanted.
+const WANTS: [&str; 5] = [WATCHED, FAVOURITES, LEVELS, SETTINGS, ALWAYS];
+
 fn read(path: &Path) -> Option<String> {
     let small = fs::metadata(path).is_ok_and(|facts| facts.is_file() && facts.len() <= MAX_FILE);
     small.then(|| fs::read_to_string(path).ok()).flatten().filter(|text| !text.is_empty())
@@ -217,38 +341,118 @@ fn read(path: &Path) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::mpsc::channel;
+
+    const LOBBY: SessionId = SessionId([1; 16]);
+    const GARDEN: SessionId = SessionId([2; 16]);
+
+    fn wanted() -> [Change; 12] {
+        [
+            Change::Setting(Setting::Typing(false)),
+            Change::Setting(Setting::Language(Some(Language::De))),
+            Change::Setting(Setting::Dark(Some(true))),
+            Change::Setting(Setting::Size(130)),
+            Change::Setting(Setting::Quiet(Hours::read("22:00-07:00"))),
+            Change::Watched(vec!["tea".into(), "日本".into()]),
+            Change::Always(UserId([7; 32]), true),
+            Change::Favourite(GARDEN, true),
+            Change::Favourite(LOBBY, true),
+            Change::Favourite(LOBBY, false),
+            Change::Level(LOBBY, Level::All),
+            Change::Level(GARDEN, Level::Nothing),
+        ]
+    }
+
+    fn are_kept() -> Wants {
+        Wants {
+            watched: vec!["tea".into(), "日本".into()],
+            always: BTreeSet::from([UserId([7; 32])]),
+            settings: Settings {
+                typing: false,
+                language: Some(Language::De),
+                dark: Some(true),
+                size: 130,
+                quiet: Hours::read("22:00-07:00"),
+                ..Settings::default()
+            },
+            favourites: BTreeSet::from([GARDEN]),
+            levels: BTreeMap::from([(LOBBY, Level::All), (GARDEN, Level::Nothing)]),
+        }
+    }
 
     #[test]
-    fn drafts_and_words_come_back_and_rubbish_does_not() {
+    fn drafts_and_what_is_wanted_come_back_and_rubbish_does_not() {
         let dir = tempfile::tempdir().unwrap();
         let keep = Keep::at(&dir.path().join("deep"));
         assert_eq!(keep.load(), Kept::default());
-        let (lobby, garden) = (SessionId([1; 16]), SessionId([2; 16]));
-        keep.draft(lobby, "half a\nsentence").unwrap();
-        keep.draft(garden, "x").unwrap();
-        keep.draft(garden, "").unwrap();
-        keep.draft(garden, "").unwrap();
-        keep.watched(&["tea".into(), "日本".into()]).unwrap();
-        let quiet = Settings {
-            typing: false,
-            read_marks: true,
-            language: Some(Language::De),
-            dark: Some(true),
-            size: 130,
-            quiet: Hours::read("22:00-07:00"),
-        };
-        keep.settings(quiet).unwrap();
-        keep.favourites(&BTreeSet::from([garden])).unwrap();
-        let levels = BTreeMap::from([(lobby, Level::All), (garden, Level::Nothing)]);
-        keep.levels(&levels).unwrap();
-        keep.always(&BTreeSet::from([UserId([7; 32])])).unwrap();
+        keep.draft(LOBBY, "half a\nsentence").unwrap();
+        keep.draft(GARDEN, "x").unwrap();
+        keep.draft(GARDEN, "").unwrap();
+        keep.draft(GARDEN, "").unwrap();
+        wanted().into_iter().for_each(|change| keep.change(change).unwrap());
         fs::write(dir.path().join("deep/drafts/rubbish"), "x").unwrap();
-        fs::write(dir.path().join(format!("deep/drafts/{garden}")), b"\xff\xfe").unwrap();
+        fs::write(dir.path().join(format!("deep/drafts/{GARDEN}")), b"\xff\xfe").unwrap();
         let kept = keep.load();
-        assert_eq!(kept.drafts, BTreeMap::from([(lobby, "half a\nsentence".to_owned())]));
-        assert_eq!((kept.favourites, kept.levels), (BTreeSet::from([garden]), levels));
-        assert_eq!((kept.settings, Settings::read("typing\n\nx y\nsize 9000")), (quiet, Settings::default()));
-        assert_eq!(kept.watched, ["tea", "日本"]);
-        assert_eq!(kept.always, BTreeSet::from([UserId([7; 32])]));
+        assert_eq!(kept.drafts, BTreeMap::from([(LOBBY, "half a\nsentence".to_owned())]));
+        assert_eq!(kept.wants, are_kept());
+        assert_eq!(Settings::read("typing\n\nx y\nsize 9000"), Settings::default());
+        // The usual need not be kept.
+        keep.change(Change::Level(LOBBY, Level::default())).unwrap();
+        assert_eq!(keep.wants().levels, BTreeMap::from([(GARDEN, Level::Nothing)]));
+    }
+
+    #[test]
+    fn faces_that_write_at_once_lose_nothing_of_each_other() {
+        let dir = tempfile::tempdir().unwrap();
+        let keep = Keep::at(dir.path());
+        let session = |n: u8| SessionId([n; 16]);
+        thread::scope(|scope| {
+            for face in 0..4 {
+                let keep = keep.clone();
+                scope.spawn(move || {
+                    for n in 0..16 {
+                        keep.change(Change::Favourite(session(face * 16 + n), true)).unwrap();
+                        keep.change(Change::Level(session(face * 16 + n), Level::All)).unwrap();
+                    }
+                });
+            }
+            wanted().into_iter().take(5).for_each(|change| keep.change(change).unwrap());
+        });
+        let wants = keep.wants();
+        assert_eq!((wants.favourites.len(), wants.levels.len()), (64, 64));
+        assert_eq!(wants.settings, are_kept().settings);
+    }
+
+    #[test]
+    fn a_face_hears_what_another_keeps_and_nothing_of_drafts() {
+        let dir = tempfile::tempdir().unwrap();
+        let keep = Keep::at(&dir.path().join("deep"));
+        let (tell, told) = channel();
+        keep.watch(move || {
+            let _ = tell.send(());
+        })
+        .unwrap();
+        let wait = Duration::from_secs(10);
+        keep.draft(LOBBY, "half a sentence").unwrap();
+        fs::write(dir.path().join("deep/search.sqlite"), "x").unwrap();
+        fs::remove_file(dir.path().join("deep/search.sqlite")).unwrap();
+        assert_eq!(
+            told.recv_timeout(Duration::from_millis(300)),
+            Err(std::sync::mpsc::RecvTimeoutError::Timeout)
+        );
+        for change in [Change::Favourite(LOBBY, true), Change::Favourite(LOBBY, false)] {
+            keep.change(change.clone()).unwrap();
+            assert_eq!(told.recv_timeout(wait), Ok(()), "{change:?}");
+        }
+    }
+
+    #[test]
+    fn a_face_that_hangs_is_in_nobodys_way() {
+        let dir = tempfile::tempdir().unwrap();
+        let hangs = fs::File::open(dir.path()).unwrap();
+        flock(&hangs, FlockOperation::LockExclusive).unwrap();
+        let keep = Keep::at(dir.path());
+        keep.change(Change::Setting(Setting::Size(150))).unwrap();
+        assert_eq!(keep.wants().settings.size, 150);
     }
 }

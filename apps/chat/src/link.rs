@@ -271,13 +271,10 @@ impl<P: Fn(Input) + Clone + Send + 'static> Asker<P> {
             Effect::Publish { .. }
             | Effect::Copy(_)
             | Effect::KeepDraft(..)
-            | Effect::KeepWatched(_)
             | Effect::KeepLocation(_)
             | Effect::OpenFolder(_)
-            | Effect::KeepAlways(_)
-            | Effect::KeepSettings(_)
-            | Effect::KeepFavourites(_)
-            | Effect::KeepLevels(_)
+            | Effect::Keep(_)
+            | Effect::LookUpWants
             | Effect::Notify(_)
             | Effect::Unnotify(_)
             | Effect::Raise

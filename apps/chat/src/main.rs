@@ -57,7 +57,7 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: Arguments) -> anyhow::Result<()> {
-    texts::follow(Keep::of_user().and_then(|keep| keep.load().settings.language));
+    texts::follow(Keep::of_user().and_then(|keep| keep.wants().settings.language));
     let terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
     let bare = arguments.headless || arguments.export.is_some();
     let in_window = !bare && !arguments.tui && window::has_display();

@@ -16,6 +16,7 @@ mod switcher;
 mod talking;
 mod together;
 mod trust;
+mod wants;
 mod words;
 
 #[cfg(test)]
@@ -30,7 +31,7 @@ pub use words::{
 };
 
 use crate::{
-    command::{self, Command, Completions, Line, Setting},
+    command::{self, Command, Completions, Line},
     conversation::{Body, Conversation, Line as Row, Order, Past, Tone, Writing},
     editor::Edit,
     keep::Settings,
@@ -225,14 +226,12 @@ impl Model {
             Input::Notified(session, response) => self.on_notified(session, response),
             Input::Desktop(result) => self.mute = result.err().map(|reason| text::printable(&reason)),
             Input::Kept(kept) => {
-                self.levels = kept.levels;
                 self.drafts = kept.drafts;
-                self.files.always = kept.always;
-                self.settings = kept.settings;
-                self.favourites = kept.favourites;
                 self.location = kept.location;
-                self.watched = kept.watched.iter().map(|word| word.to_lowercase()).collect();
+                self.on_wants(kept.wants);
             }
+            Input::Rekept => self.effects.push(Effect::LookUpWants),
+            Input::Wants(wants) => self.on_wants(wants),
             Input::Event(event) => self.on_event(event),
             Input::People(people) => self.on_people(people),
             Input::Sessions(sessions) => self.on_sessions(sessions),
@@ -484,19 +483,8 @@ impl Model {
             Command::Status(status) => self.set_status(status),
             Command::Copy => self.select(),
             Command::Do(doing) => self.carry_out(doing),
-            Command::Settings(change) => {
-                let mut settings = self.settings;
-                match change {
-                    Some(Setting::Typing(on)) => settings.typing = on,
-                    Some(Setting::ReadMarks(on)) => settings.read_marks = on,
-                    Some(Setting::Language(language)) => return self.speak(language),
-                    Some(Setting::Dark(dark)) => return self.look_otherwise(Settings { dark, ..settings }),
-                    Some(Setting::Quiet(hours)) => return self.be_quiet(hours),
-                    Some(Setting::Size(size)) => return self.look_otherwise(Settings { size, ..settings }),
-                    None => {}
-                }
-                self.set_signs(settings);
-            }
+            Command::Settings(Some(setting)) => self.want(setting),
+            Command::Settings(None) => self.tell_signs(),
             Command::File(filing) => self.file(filing),
             Command::Verify(name) => self.effects.push(Effect::Compare(name)),
             Command::Same(name) => self.mark_compared(&name),

@@ -61,6 +61,11 @@ impl Sitting {
         let opened = client.open(summary.session, From::Saved)?;
         client.watch(&[Topic::Who, Topic::Sessions, Topic::Invitations, Topic::Warnings])?;
         let keep = Keep::of_user();
+        if let Some(keep) = &keep {
+            let tell = put.clone();
+            // Unheard, it is known the next time.
+            let _ = keep.watch(move || tell(Input::Rekept));
+        }
         let kept = Kept { location: location::load(), ..keep.as_ref().map(Keep::load).unwrap_or_default() };
         let mut model = Model::new(me);
         model.seed(chance()?);
@@ -82,11 +87,14 @@ impl Sitting {
         for effect in self.model.take_effects() {
             match effect {
                 Effect::KeepDraft(session, text) => self.keep(|keep| keep.draft(session, &text)),
-                Effect::KeepAlways(users) => self.keep(|keep| keep.always(&users)),
-                Effect::KeepFavourites(sessions) => self.keep(|keep| keep.favourites(&sessions)),
-                Effect::KeepLevels(levels) => self.keep(|keep| keep.levels(&levels)),
-                Effect::KeepSettings(settings) => self.keep(|keep| keep.settings(settings)),
-                Effect::KeepWatched(words) => self.keep(|keep| keep.watched(&words)),
+                Effect::Keep(change) => self.keep(|keep| keep.change(change)),
+                // Here and now, so that it has what this face has kept before.
+                Effect::LookUpWants => {
+                    if let Some(keep) = &self.keep {
+                        self.model.update(Input::Wants(keep.wants()), now());
+                        left.extend(self.carry_out());
+                    }
+                }
                 Effect::KeepLocation(at) => {
                     if let Err(e) = location::store(&at) {
                         self.model.update(Input::Failed(t!("location-lost", reason = e.to_string())), now());

@@ -13,6 +13,7 @@ use std::path::PathBuf;
 pub(crate) const TESTS: &[Test] = tests![
     a_window_and_a_terminal_talk,
     one_conversation_is_the_same_in_every_face,
+    what_is_wanted_in_one_face_holds_in_the_other_at_once,
     without_a_display_there_is_the_terminal,
     files_are_dropped_onto_the_window_and_pasted,
     pictures_are_pasted_and_shown,
@@ -113,6 +114,49 @@ fn one_conversation_is_the_same_in_every_face() {
         });
     }
     picture(&window, "chat-faces");
+}
+
+fn what_is_wanted_in_one_face_holds_in_the_other_at_once() {
+    let (lab, _daemons) = Lab::talking(1);
+    let host = lab.host(1);
+    let window = Desktop::open_chat(host, &[], SCREEN);
+    let terminal = Terminal::chat_in(host, "of-ana", "#lobby");
+    terminal.await_text("Message #lobby");
+    says(&window, "hello");
+    let wants = |line: &str| {
+        window.does("key ctrl+a key BackSpace");
+        types(&window, line);
+        window.does("key Return sleep 0.5");
+    };
+    let is_dark = || {
+        let middle = window.colours([500, 300], [200, 100]);
+        middle.iter().filter(|colour| colour.iter().all(|part| *part < 80)).count() > middle.len() / 2
+    };
+    assert!(!is_dark());
+    terminal.type_line("/theme dark");
+    wait::until(OPEN, "the window to be dark", is_dark);
+    terminal.type_line("/size 150");
+    picture(&window, "chat-rekept");
+    wants("/read-marks off");
+    wait::until(OPEN, "the terminal to tell of it", || {
+        terminal.type_line("/settings");
+        terminal.screen().contains("How far you have read: nobody sees it")
+    });
+    wants("/language de");
+    terminal.await_text("Nachricht an #lobby");
+    terminal.type_line("/join #garden");
+    terminal.await_text("Nachricht an #garden");
+    wants("/join #garden");
+    wants("/favourite");
+    wait::until(OPEN, "the garden to stand first", || {
+        let screen = terminal.screen();
+        screen.find(" #garden").zip(screen.find(" #lobby")).is_some_and(|(first, then)| first < then)
+    });
+    // Whoever wrote last has overwritten nothing of the other.
+    terminal.type_line("/theme light");
+    wait::until(OPEN, "the window to be light", || !is_dark());
+    let kept = std::fs::read_to_string(host.dir().join("state/chalktalk/chat/settings")).unwrap();
+    assert_eq!(kept, "typing on\nread-marks off\nlanguage de\ntheme light\nsize 150\n");
 }
 
 fn without_a_display_there_is_the_terminal() {

@@ -6,7 +6,7 @@
 
 use super::{Effect, Model, Tone, word};
 use crate::t;
-use crate::{command::Status, conversation::Conversation, transcript::moment};
+use crate::{command::Status, conversation::Conversation, keep::Change, transcript::moment};
 use chalktalk_ipc::{
     event::{Person, Scope},
     request::Availability,
@@ -117,7 +117,7 @@ impl Model {
         self.sort();
         let text = if on { t!("favourite-on", title = title) } else { t!("favourite-off", title = title) };
         self.flash = Some((Tone::Quiet, text));
-        self.effects.push(Effect::KeepFavourites(self.favourites.clone()));
+        self.effects.push(Effect::Keep(Change::Favourite(session, on)));
     }
 
     /// Conversations in the order in which they are listed: the liked ones first, rooms before people, the lobby before rooms.
@@ -272,7 +272,7 @@ mod tests {
         typed(&mut model, "/favourite");
         act(&mut model, Action::Send);
         assert_eq!(titles(&model), ["#plans", "#lobby", "#garden"]);
-        assert!(effects(&mut model).contains(&Effect::KeepFavourites([SessionId([3; 16])].into())));
+        assert!(effects(&mut model).contains(&Effect::Keep(Change::Favourite(SessionId([3; 16]), true))));
         typed(&mut model, "/favourite");
         act(&mut model, Action::Send);
         assert_eq!(titles(&model), ["#lobby", "#garden", "#plans"]);

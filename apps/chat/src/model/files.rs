@@ -9,6 +9,7 @@ use crate::{
     command::Completions,
     conversation::{Conversation, Fate, Line, Tone},
     filing::Filing,
+    keep::Change,
     t,
     transcript::moment,
 };
@@ -496,7 +497,7 @@ impl Model {
                     }
                 };
                 self.flash = Some((Tone::Quiet, text));
-                self.effects.push(Effect::KeepAlways(self.files.always.clone()));
+                self.effects.push(Effect::Keep(Change::Always(user, on)));
             }
             [] => self.alarm(&t!("person-unknown", name = label(name))),
             _ => self.alarm(&t!("person-several")),

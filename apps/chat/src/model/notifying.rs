@@ -7,7 +7,7 @@ use super::{About, Action, Effect, Model, Notification, Response, Tone};
 use crate::{
     command::{self, Line},
     conversation::{Deed, Standing},
-    keep::Settings,
+    keep::Change,
     notify::{Hours, Level, New},
     t, telling,
     transcript::moment,
@@ -44,11 +44,8 @@ impl Model {
     pub(super) fn set_level(&mut self, level: Option<Level>) {
         let Some((session, title)) = self.current().map(|c| (c.session(), c.title())) else { return };
         if let Some(level) = level {
-            match level == Level::default() {
-                true => self.levels.remove(&session),
-                false => self.levels.insert(session, level),
-            };
-            self.effects.push(Effect::KeepLevels(self.levels.clone()));
+            self.levels.insert(session, level);
+            self.effects.push(Effect::Keep(Change::Level(session, level)));
         }
         let mut told = match self.level(session) {
             Level::All => t!("notify-all", title = title),
@@ -62,17 +59,6 @@ impl Model {
             told = format!("{} {told}", t!("notify-mute", reason = reason));
         }
         self.flash = Some((Tone::Quiet, told));
-    }
-
-    /// Nothing is shown and nothing rings in these hours from now on.
-    pub(super) fn be_quiet(&mut self, hours: Option<Hours>) {
-        self.settings = Settings { quiet: hours, ..self.settings };
-        let told = match hours {
-            Some(hours) => t!("quiet-told", hours = hours.to_string()),
-            None => t!("quiet-off"),
-        };
-        self.flash = Some((Tone::Quiet, told));
-        self.effects.push(Effect::KeepSettings(self.settings));
     }
 
     /// Shows a new message on the desktop, if that is wanted.

@@ -2,12 +2,10 @@
 //!
 //! Invariant: each of the two is said only as long as the person wants it said, and only where somebody else is there.
 
-use super::{Effect, Model, Tone};
+use super::{Effect, Model};
 use crate::{
     conversation::{Conversation, Line},
-    keep::Settings,
     t,
-    texts::{self, Language},
 };
 use chalktalk_client::{
     Message,
@@ -130,36 +128,6 @@ impl Model {
         }
     }
 
-    /// Says what is typed or read no more, or says it again.
-    pub(super) fn set_signs(&mut self, settings: Settings) {
-        self.tell_typed();
-        let said = |on: bool| if on { t!("signs-seen") } else { t!("signs-unseen") };
-        let text = t!("signs-told", typing = said(settings.typing), read = said(settings.read_marks));
-        self.flash = Some((Tone::Quiet, text));
-        self.settings = settings;
-        self.effects.push(Effect::KeepSettings(settings));
-    }
-
-    /// The chat speaks another language from now on.
-    pub(super) fn speak(&mut self, language: Option<Language>) {
-        texts::follow(language);
-        self.settings.language = language;
-        self.flash = Some((Tone::Quiet, t!("language-told")));
-        self.effects.push(Effect::KeepSettings(self.settings));
-    }
-
-    /// Windows look otherwise from now on.
-    pub(super) fn look_otherwise(&mut self, settings: Settings) {
-        let theme = match settings.dark {
-            Some(true) => t!("theme-dark"),
-            Some(false) => t!("theme-light"),
-            None => t!("theme-auto"),
-        };
-        self.settings = settings;
-        self.flash = Some((Tone::Quiet, t!("look-told", theme = theme, size = settings.size)));
-        self.effects.push(Effect::KeepSettings(settings));
-    }
-
     fn say_once_more(&mut self, session: SessionId) {
         if self.settings.read_marks {
             self.signs.once_more.insert(session);
@@ -210,6 +178,7 @@ mod tests {
     use super::*;
     use crate::{
         conversation::tests::message,
+        keep::{Change, Setting},
         model::{
             Action, Input,
             tests::{act, ana, deliver, effects, open},
@@ -273,10 +242,10 @@ mod tests {
         }
         assert_eq!(signs(&mut model), [], "a command is nobody's business");
         act(&mut model, Action::Interrupt);
-        let off = Settings { typing: false, ..Settings::default() };
-        model.set_signs(off);
+        let off = Setting::Typing(false);
+        model.want(off);
         type_at(&mut model, "x", 99_000);
-        assert_eq!(effects(&mut model), [Effect::KeepSettings(off)]);
+        assert_eq!(effects(&mut model), [Effect::Keep(Change::Setting(off))]);
     }
 
     #[test]
@@ -308,7 +277,7 @@ mod tests {
         model.update(Input::Event(Event::Roster { session: LOBBY, members }), 9000);
         model.update(Input::Tick, 9000 + ONCE_MORE);
         assert_eq!(signs(&mut model), [read]);
-        model.set_signs(Settings { read_marks: false, ..Settings::default() });
+        model.want(Setting::ReadMarks(false));
         model.update(Input::Delivered(vec![message(1, 2, 10, "more")]), 20_000);
         assert_eq!(signs(&mut model), []);
     }

@@ -9,6 +9,7 @@ use crate::{
     conversation::{Conversation, Deed, Filter, Line, Order, Said, Scroll, Standing, Tone, Writing},
     doing::{Doing, Part},
     emoji,
+    keep::Change,
     roll::{self, Outcome},
     t,
 };
@@ -127,7 +128,7 @@ impl Model {
                 let said = if words.is_empty() { t!("watch-none") } else { t!("watch-words", list = list) };
                 self.watched = words.iter().map(|word| word.to_lowercase()).collect();
                 self.flash = Some((Tone::Quiet, said));
-                self.effects.push(Effect::KeepWatched(words));
+                self.effects.push(Effect::Keep(Change::Watched(words)));
             }
         }
     }

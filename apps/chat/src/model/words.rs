@@ -3,8 +3,7 @@
 use crate::{
     conversation::Order,
     editor::Edit,
-    keep::{Kept, Settings},
-    notify::Level,
+    keep::{Change, Kept, Wants},
 };
 use chalktalk_client::{Fingerprint, Message, Transferred, files::Offer};
 use chalktalk_ipc::{
@@ -14,12 +13,7 @@ use chalktalk_ipc::{
     request::{Availability, HistoryPoint, Mark},
 };
 use chalktalk_search::Hit;
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-    ops::RangeInclusive,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, fmt, ops::RangeInclusive, sync::Arc};
 
 /// Who is writing.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -199,6 +193,10 @@ pub enum Input {
     Desktop(Result<(), String>),
     /// What was kept since the last time.
     Kept(Kept),
+    /// Some face of the person has kept something else of what is wanted.
+    Rekept,
+    /// What is wanted, in every face.
+    Wants(Wants),
     /// Older messages came.
     Past {
         /// Of this session.
@@ -403,14 +401,12 @@ pub enum Effect {
     Pause(SessionId, Offer, bool),
     /// Ask which files of a session are here; and look for what was offered long ago.
     Files(SessionId, bool),
-    /// Keep which conversations are listed first.
-    KeepFavourites(BTreeSet<SessionId>),
     /// Say something in passing.
     Sign(SessionId, Vec<u8>),
-    /// Keep what the person wants.
-    KeepSettings(Settings),
-    /// Keep whose files are fetched without asking.
-    KeepAlways(BTreeSet<UserId>),
+    /// Keep something that is wanted otherwise.
+    Keep(Change),
+    /// Look up what is kept of what is wanted.
+    LookUpWants,
     /// Ask who is there.
     Who,
     /// Ask which sessions there are.
@@ -463,10 +459,6 @@ pub enum Effect {
     KeepDraft(SessionId, String),
     /// Keep where the person is to be found.
     KeepLocation(String),
-    /// Keep the words that count as mentions.
-    KeepWatched(Vec<String>),
-    /// Keep how much of conversations is shown on the desktop.
-    KeepLevels(BTreeMap<SessionId, Level>),
     /// Show something new on the desktop, in the place of what was shown of its conversation.
     Notify(Notification),
     /// Take back what the desktop shows of a conversation.

@@ -115,24 +115,21 @@ impl Chat {
         let (theme, zone) = (Theme::from_env(), TimeZone::system());
         let mut title = String::new();
         loop {
+            // What comes of it is drawn at once.
+            if !self.carry_out(terminal)? {
+                return Ok(());
+            }
             terminal.draw(|frame| {
                 self.page = i32::from(frame.area().height.saturating_sub(NOT_A_PAGE).max(1));
                 self.drawn = draw(frame, &mut self.sitting.model, theme, &zone);
             })?;
             if self.drawn.reached_top {
                 self.sitting.model.want_past();
+                self.carry_out(terminal)?;
             }
             if telling::title(&self.sitting.model) != title {
                 title = telling::title(&self.sitting.model);
                 terminal.set_title(&title)?;
-            }
-            for effect in self.sitting.carry_out() {
-                match effect {
-                    Effect::Quit => return Ok(()),
-                    Effect::Copy(text) => terminal.copy(&text)?,
-                    Effect::Bell => terminal.bell()?,
-                    _ => {}
-                }
             }
             let first = match self.wait(happenings) {
                 Ok(first) => Some(first),
@@ -151,6 +148,19 @@ impl Chat {
                 }
             }
         }
+    }
+
+    /// Does what the model wants; false: the chat is to end.
+    fn carry_out(&mut self, terminal: &mut Terminal) -> io::Result<bool> {
+        for effect in self.sitting.carry_out() {
+            match effect {
+                Effect::Quit => return Ok(false),
+                Effect::Copy(text) => terminal.copy(&text)?,
+                Effect::Bell => terminal.bell()?,
+                _ => {}
+            }
+        }
+        Ok(true)
     }
 
     /// The next happening, but no longer than the model has nothing to do.

@@ -2,6 +2,7 @@
 
 use super::{preview::Found, view::View};
 use crate::conversation::tests::message;
+use crate::keep::{Change, Setting};
 use crate::model::{
     Action, Effect, Input, Mode, Model,
     tests::{act, ana, deliver, open, person},
@@ -184,10 +185,11 @@ fn the_window_is_as_dark_and_as_large_as_is_wanted() {
     window.key(Key::Minus, Modifiers::COMMAND);
     assert!(window.ctx.global_style().visuals.dark_mode && (window.ctx.zoom_factor() - 1.1).abs() < 0.01);
     let mut kept = window.model.take_effects().into_iter().filter_map(|effect| match effect {
-        Effect::KeepSettings(settings) => Some((settings.dark, settings.size)),
+        Effect::Keep(Change::Setting(setting)) => Some(setting),
         _ => None,
     });
-    assert_eq!(kept.next_back(), Some((Some(true), 110)));
+    assert_eq!(kept.next(), Some(Setting::Dark(Some(true))));
+    assert_eq!(kept.next_back(), Some(Setting::Size(110)));
     (0..40).for_each(|_| window.key(Key::Plus, Modifiers::COMMAND));
     assert_eq!(window.model.settings.size, 300);
     window.key(Key::Num0, Modifiers::COMMAND);

@@ -62,6 +62,8 @@ pub(super) fn dress(ctx: &Context, settings: Settings) {
     };
     if ctx.options(|options| options.theme_preference) != theme {
         ctx.set_theme(theme);
+        // What is drawn now was begun the other way.
+        ctx.request_repaint();
     }
     ctx.set_zoom_factor(f32::from(settings.size) / 100.0);
 }

@@ -185,13 +185,13 @@ fn the_folder_is_shown_of_what_was_written() {
 fn who_is_trusted_once_is_not_asked_about_again() {
     let mut model = offered();
     let ben = UserId([2; 32]);
-    assert_eq!(run(&mut model, "/get-all @BEN"), [Effect::KeepAlways(BTreeSet::from([ben]))]);
+    assert_eq!(run(&mut model, "/get-all @BEN"), [Effect::Keep(Change::Always(ben, true))]);
     for (stamp, author, size) in [(20, 2, 50), (21, 3, 50), (22, 2, MAX_UNASKED + 1)] {
         deliver(&mut model, 1, author, stamp, &offer("x", stamp as u8, size).to_string());
     }
     let fetched = effects(&mut model).into_iter().filter(|effect| matches!(effect, Effect::Fetch { .. }));
     assert_eq!(fetched.count(), 1, "strangers' and large ones wait");
-    assert_eq!(run(&mut model, "/get-all ben"), [Effect::KeepAlways(BTreeSet::new())]);
+    assert_eq!(run(&mut model, "/get-all ben"), [Effect::Keep(Change::Always(ben, false))]);
     assert_eq!(run(&mut model, "/get-all zoe"), []);
 }
 

@@ -66,7 +66,7 @@ fn mentions_and_what_is_said_in_private_are_shown_and_the_rest_if_that_is_wanted
     assert_eq!(shown(&mut model), [("ben in #garden (3)".to_owned(), "more beans".to_owned())]);
     typed(&mut model, "/notify all");
     act(&mut model, Action::Send);
-    assert!(effects(&mut model).contains(&Effect::KeepLevels([(LOBBY, Level::All)].into())));
+    assert!(effects(&mut model).contains(&Effect::Keep(Change::Level(LOBBY, Level::All))));
     deliver(&mut model, 1, 2, 6, "anything");
     assert_eq!(shown(&mut model), [("ben in #lobby (2)".to_owned(), "anything".to_owned())]);
     typed(&mut model, "/notify nothing");
@@ -77,7 +77,7 @@ fn mentions_and_what_is_said_in_private_are_shown_and_the_rest_if_that_is_wanted
     assert_eq!((lobby.unread, lobby.mentions), (3, 2), "but it counts");
     typed(&mut model, "/notify mentions");
     act(&mut model, Action::Send);
-    assert!(effects(&mut model).contains(&Effect::KeepLevels([].into())), "the usual need not be kept");
+    assert!(effects(&mut model).contains(&Effect::Keep(Change::Level(LOBBY, Level::Mentions))));
     assert_eq!(model.flash.clone().unwrap().1.split(" in #lobby").count(), 2);
 }
 
