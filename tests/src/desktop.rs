@@ -9,7 +9,7 @@ use crate::{
 use std::{path::Path, process::Command, time::Duration};
 use x11rb::{
     connection::Connection,
-    protocol::xproto::{ConnectionExt, ImageFormat, InputFocus},
+    protocol::xproto::{ClientMessageEvent, ConnectionExt, EventMask, ImageFormat, InputFocus},
     rust_connection::RustConnection,
 };
 
@@ -93,6 +93,11 @@ impl Desktop {
         let mut command = self.host.program(self.program, arguments);
         command.env("DISPLAY", &self.display).env("LIBGL_ALWAYS_SOFTWARE", "1");
         self.window = self.host.spawn("the window", command);
+        self.await_window();
+    }
+
+    /// Waits for a window, and gives it the keyboard.
+    pub fn await_window(&mut self) {
         let mut id = String::new();
         wait::until(OPEN, "the window", || {
             let found = self.xdotool(&["search", "--onlyvisible", "--name", "Chalktalk"]).unwrap_or_default();
@@ -114,6 +119,32 @@ impl Desktop {
     pub fn leave_open(&mut self) -> Process {
         self.others.push(std::mem::take(&mut self.id));
         std::mem::replace(&mut self.window, self.host.spawn("nothing yet", self.host.command("true")))
+    }
+
+    /// Whether there is a window to be seen.
+    pub fn has_window(&self) -> bool {
+        self.xdotool(&["search", "--onlyvisible", "--name", "Chalktalk"])
+            .is_some_and(|found| !found.is_empty())
+    }
+
+    /// Closes the window as a window manager does, and waits until it is gone.
+    ///
+    /// # Panics
+    /// When the display does not answer, or the window stays.
+    pub fn close(&self) {
+        self.host.inside(|| {
+            let (connection, _) = RustConnection::connect(Some(&self.display)).expect("the display is there");
+            let atom = |name: &str| {
+                let asked = connection.intern_atom(false, name.as_bytes()).expect("the display hears");
+                asked.reply().expect("the display answers").atom
+            };
+            let window = self.id.trim().parse().expect("a window's number");
+            let data = [atom("WM_DELETE_WINDOW"), x11rb::CURRENT_TIME, 0, 0, 0];
+            let event = ClientMessageEvent::new(32, window, atom("WM_PROTOCOLS"), data);
+            let sent = connection.send_event(false, window, EventMask::NO_EVENT, event);
+            sent.expect("the display hears").check().expect("the display does it");
+        });
+        wait::until(OPEN, "the window to close", || !self.has_window());
     }
 
     /// The display's name.

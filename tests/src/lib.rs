@@ -16,4 +16,5 @@ pub mod programs;
 pub mod runner;
 pub mod sim;
 pub mod texts;
+pub mod tray;
 pub mod wait;

@@ -120,7 +120,7 @@ pub enum Line {
 
 /// Name, arguments and purpose of every command, in the order in which they are offered. What is named by its id is said in the
 /// language of the chat.
-pub const COMMANDS: [(&str, &str, &str); 32] = [
+pub const COMMANDS: [(&str, &str, &str); 33] = [
     ("/join", text_id!("args-room"), text_id!("command-join")),
     ("/msg", text_id!("args-user-text"), text_id!("command-msg")),
     ("/me", text_id!("args-text"), text_id!("command-me")),
@@ -144,6 +144,7 @@ pub const COMMANDS: [(&str, &str, &str); 32] = [
     ("/language", "en|de|ar|auto", text_id!("command-language")),
     ("/theme", "light|dark|auto", text_id!("command-theme")),
     ("/size", "50-300", text_id!("command-size")),
+    ("/tray", "on|off", text_id!("command-tray")),
     ("/settings", "", text_id!("command-settings")),
     ("/verify", text_id!("args-user"), text_id!("command-verify")),
     ("/block", text_id!("args-user"), text_id!("command-block")),
@@ -210,6 +211,7 @@ pub fn parse(line: &str) -> Line {
         ("/status", rest) => Line::Run(Command::Status(status(rest))),
         ("/typing", word) => setting("/typing", word, Setting::Typing),
         ("/read-marks", word) => setting("/read-marks", word, Setting::ReadMarks),
+        ("/tray", word) => setting("/tray", word, Setting::Tray),
         ("/theme", word) => match word {
             "light" | "dark" => Line::Run(Command::Settings(Some(Setting::Dark(Some(word == "dark"))))),
             "auto" => Line::Run(Command::Settings(Some(Setting::Dark(None)))),
@@ -550,6 +552,7 @@ mod tests {
             ("/quiet 22:00-07:00", Line::Run(Settings(Some(Setting::Quiet(Hours::read("22:00-07:00")))))),
             ("/quiet off", Line::Run(Settings(Some(Setting::Quiet(None))))),
             ("/typing off", Line::Run(Settings(Some(Setting::Typing(false))))),
+            ("/tray off", Line::Run(Settings(Some(Setting::Tray(false))))),
             ("/who @Ana María", Line::Run(Who(Some("Ana María".into())))),
             ("/quit", Line::Run(Quit)),
         ] {

@@ -283,7 +283,7 @@ impl Looks {
             let mut add = |key: &str, label: String| actions.extend([key.to_owned(), label]);
             add(DEFAULT, t!("notify-open"));
             match new.about {
-                About::Words => {}
+                About::Words | About::Place => {}
                 About::Call => add(COME, t!("window-coming")),
                 About::Invitation => {
                     add(ACCEPT, t!("notify-accept"));
@@ -384,6 +384,7 @@ mod tests {
         };
         use Response::{Accept, Come, Decline, Open};
         assert_eq!(buttons(About::Words), [Open, Open]);
+        assert_eq!(buttons(About::Place), [Open, Open]);
         assert_eq!(buttons(About::Call), [Open, Come, Open]);
         assert_eq!(buttons(About::Invitation), [Open, Accept, Decline, Open]);
         assert_eq!(buttons(About::Lacking), [Open, Decline, Open]);

@@ -98,6 +98,10 @@ pub enum Setting {
     Size(u16),
     /// When nothing is shown on the desktop, and nothing rings.
     Quiet(Option<Hours>),
+    /// Whether the window's chat has an icon in the tray, and goes on there when the window is closed.
+    Tray(bool),
+    /// The person was told that it goes on there.
+    TrayTold,
 }
 
 /// How a person wants it.
@@ -115,6 +119,10 @@ pub struct Settings {
     pub size: u16,
     /// When nothing is shown on the desktop, and nothing rings.
     pub quiet: Option<Hours>,
+    /// The window's chat has an icon in the tray, and goes on there when the window is closed.
+    pub tray: bool,
+    /// The person was told that it goes on there.
+    pub tray_told: bool,
 }
 
 impl Settings {
@@ -124,7 +132,16 @@ impl Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { typing: true, read_marks: true, language: None, dark: None, size: 100, quiet: None }
+        Self {
+            typing: true,
+            read_marks: true,
+            language: None,
+            dark: None,
+            size: 100,
+            quiet: None,
+            tray: true,
+            tray_told: false,
+        }
     }
 }
 
@@ -138,6 +155,8 @@ impl Settings {
             Setting::Dark(dark) => self.dark = dark,
             Setting::Size(size) => self.size = size,
             Setting::Quiet(hours) => self.quiet = hours,
+            Setting::Tray(on) => self.tray = on,
+            Setting::TrayTold => self.tray_told = true,
         }
     }
 
@@ -150,6 +169,8 @@ impl Settings {
                 Some(("read-marks", value)) => settings.read_marks = value != "off",
                 Some(("language", code)) => settings.language = Language::of(code),
                 Some(("quiet", value)) => settings.quiet = Hours::read(value),
+                Some(("tray", value)) => settings.tray = value != "off",
+                Some(("tray-told", _)) => settings.tray_told = true,
                 Some(("theme", value)) => settings.dark = Some(value == "dark"),
                 Some(("size", value)) => {
                     let size = value.parse().ok().filter(|size| Self::SIZES.contains(size));
@@ -175,6 +196,12 @@ impl Settings {
         }
         if let Some(hours) = self.quiet {
             text.push_str(&format!("quiet {hours}\n"));
+        }
+        if !self.tray {
+            text.push_str("tray off\n");
+        }
+        if self.tray_told {
+            text.push_str("tray-told yes\n");
         }
         text
     }
@@ -346,8 +373,10 @@ mod tests {
     const LOBBY: SessionId = SessionId([1; 16]);
     const GARDEN: SessionId = SessionId([2; 16]);
 
-    fn wanted() -> [Change; 12] {
+    fn wanted() -> [Change; 14] {
         [
+            Change::Setting(Setting::Tray(false)),
+            Change::Setting(Setting::TrayTold),
             Change::Setting(Setting::Typing(false)),
             Change::Setting(Setting::Language(Some(Language::De))),
             Change::Setting(Setting::Dark(Some(true))),
@@ -373,6 +402,8 @@ mod tests {
                 dark: Some(true),
                 size: 130,
                 quiet: Hours::read("22:00-07:00"),
+                tray: false,
+                tray_told: true,
                 ..Settings::default()
             },
             favourites: BTreeSet::from([GARDEN]),
@@ -416,7 +447,7 @@ mod tests {
                     }
                 });
             }
-            wanted().into_iter().take(5).for_each(|change| keep.change(change).unwrap());
+            wanted().into_iter().take(7).for_each(|change| keep.change(change).unwrap());
         });
         let wants = keep.wants();
         assert_eq!((wants.favourites.len(), wants.levels.len()), (64, 64));

@@ -205,6 +205,7 @@ impl Model {
             Input::Passing(messages) => messages.iter().for_each(|message| self.on_passing(message)),
             Input::Tick => self.on_tick(),
             Input::Looking(looking) => self.looking = looking,
+            Input::Stowed => self.on_stowed(),
             Input::Past { session, messages, before } => {
                 let me = self.me.user;
                 if let Some(c) = self.conversation_mut(session) {
@@ -282,6 +283,22 @@ impl Model {
             let session = c.session();
             self.effects.push(Effect::Past(session, Some(before)));
         }
+    }
+
+    /// Messages that are not read, of all conversations that are open.
+    pub fn unread(&self) -> usize {
+        self.conversations.iter().map(|c| c.unread).sum()
+    }
+
+    /// How many others are on the network.
+    pub fn others_here(&self) -> usize {
+        let here = self.people.iter().filter(|p| !p.me && p.status != Availability::Offline);
+        here.map(|person| person.user).filter(|user| *user != self.me.user).collect::<BTreeSet<_>>().len()
+    }
+
+    /// Whether this chat was opened for a direct session, which is its own.
+    pub fn is_direct(&self) -> bool {
+        self.direct
     }
 
     /// The conversation in view.

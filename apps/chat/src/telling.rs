@@ -187,7 +187,7 @@ pub fn tick(c: &Conversation, line: &Line, own: &Own, me: UserId) -> (String, We
 
 /// What stands above the window: where one is, and how much is unread.
 pub fn title(model: &Model) -> String {
-    let unread: usize = model.conversations.iter().map(|c| c.unread).sum();
+    let unread = model.unread();
     let count = if unread > 0 { format!("({unread}) ") } else { String::new() };
     model.current().map_or_else(|| "Chalktalk".into(), |c| format!("{count}{} – Chalktalk", c.title()))
 }

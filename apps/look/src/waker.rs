@@ -1,22 +1,33 @@
 //! Lets what happens elsewhere wake the window.
 
 use eframe::egui;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Lets events from the daemon wake the window, once there is one.
+/// Lets events from the daemon wake the window, as long as there is one.
 #[derive(Clone, Debug, Default)]
-pub struct Waker(Arc<OnceLock<egui::Context>>);
+pub struct Waker(Arc<Mutex<Option<egui::Context>>>);
 
 impl Waker {
     /// The window is there. There is one a process.
     pub fn set(&self, ctx: &egui::Context) {
-        let _first = self.0.set(ctx.clone());
+        *self.window() = Some(ctx.clone());
+    }
+
+    /// The window is gone.
+    pub fn unset(&self) {
+        *self.window() = None;
     }
 
     /// Something has arrived.
     pub fn wake(&self) {
-        if let Some(ctx) = self.0.get() {
+        // What a window does when it is woken is not done here.
+        let window = self.window().clone();
+        if let Some(ctx) = window {
             ctx.request_repaint();
         }
+    }
+
+    fn window(&self) -> MutexGuard<'_, Option<egui::Context>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

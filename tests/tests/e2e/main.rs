@@ -21,6 +21,7 @@ mod chat_notify;
 mod chat_sight;
 mod chat_signs;
 mod chat_together;
+mod chat_tray;
 mod chat_window;
 mod clones;
 mod command_line;
@@ -86,6 +87,7 @@ fn main() -> ExitCode {
         chat_help::TESTS,
         chat_notify::TESTS,
         chat_signs::TESTS,
+        chat_tray::TESTS,
         chat_window::TESTS,
         board::TESTS,
         board_roles::TESTS,

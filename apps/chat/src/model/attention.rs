@@ -103,8 +103,12 @@ impl Model {
 
     /// Whether the person does not want to be disturbed now.
     pub(super) fn wants_silence(&self) -> bool {
-        let busy = self.attention.said.or(self.my_status()) == Some(Availability::Busy);
-        busy || self.quiet_hours().is_some()
+        self.is_busy() || self.quiet_hours().is_some()
+    }
+
+    /// Whether the person has said that they do not want to be disturbed.
+    pub fn is_busy(&self) -> bool {
+        self.attention.said.or(self.my_status()) == Some(Availability::Busy)
     }
 
     /// Lists the conversation in view among the first, or no more.

@@ -7,7 +7,7 @@ use super::{About, Action, Effect, Model, Notification, Response, Tone};
 use crate::{
     command::{self, Line},
     conversation::{Deed, Standing},
-    keep::Change,
+    keep::{Change, Setting},
     notify::{Hours, Level, New},
     t, telling,
     transcript::moment,
@@ -128,6 +128,15 @@ impl Model {
             }
         };
         self.show(None, new);
+    }
+
+    /// The window was closed: nobody looks any more. That the chat goes on is told once.
+    pub(super) fn on_stowed(&mut self) {
+        self.looking = false;
+        let Some(session) = self.focus.filter(|_| !self.settings.tray_told) else { return };
+        self.want(Setting::TrayTold);
+        let (title, text) = (t!("tray-stays"), t!("tray-stays-how"));
+        self.show(None, Notification { session, about: About::Place, title, text, sealed: false });
     }
 
     fn show(&mut self, what: Option<Position>, new: Notification) {

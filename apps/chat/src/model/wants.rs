@@ -32,6 +32,10 @@ impl Model {
             }
             Setting::Quiet(Some(hours)) => t!("quiet-told", hours = hours.to_string()),
             Setting::Quiet(None) => t!("quiet-off"),
+            Setting::Tray(true) => t!("tray-on"),
+            Setting::Tray(false) => t!("tray-off"),
+            // It was told where it happened.
+            Setting::TrayTold => return,
         };
         self.flash = Some((Tone::Quiet, told));
     }

@@ -187,6 +187,8 @@ pub enum Input {
     Tick,
     /// Somebody looks at what is shown, or not any more: a face that cannot tell says nothing.
     Looking(bool),
+    /// The window was closed, and the chat goes on in the tray.
+    Stowed,
     /// The person has done something with what the desktop showed of a conversation.
     Notified(SessionId, Response),
     /// Whether the desktop can show anything, and why not.
@@ -297,6 +299,8 @@ pub enum About {
     Invitation,
     /// An invitation to a program that is not here: it can only be declined.
     Lacking,
+    /// Where the chat is now.
+    Place,
 }
 
 /// Something new of a conversation, or of what one is invited to, for the desktop to show. All texts are fit for display.

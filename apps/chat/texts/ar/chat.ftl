@@ -104,6 +104,7 @@ command-read-marks = هل يرى الآخرون ما قرأته
 command-language = لغة المحادثة
 command-theme = النافذة: فاتحة أو داكنة أو كما يقول النظام
 command-size = حجم كل ما في النافذة، بالمئة
+command-tray = هل تبقى الدردشة في شريط الأيقونات
 command-settings = ما يراه الآخرون عنك
 command-verify = قارن المفاتيح: أهو حقًا؟
 command-block = لا تقبل ما يقوله شخص
@@ -194,6 +195,27 @@ notify-together = أنت مدعوّ إلى تشغيل { $title } معًا.
 notify-unsent = لم يُرسل ردّك: إنه ينتظر في سطر { $title }.
 quiet-told = ساعات الهدوء: { $hours }.
 quiet-off = لا توجد ساعات هدوء.
+tray-on = إغلاق النافذة يُبقي الدردشة في شريط الأيقونات، حيث يوجد.
+tray-off = إغلاق النافذة ينهي الدردشة.
+tray-stays = Chalktalk باقٍ في شريط الأيقونات
+tray-stays-how = قائمته تنهيه. ومع { LTR("/tray off") } ينتهي بإغلاق النافذة.
+tray-open = فتح Chalktalk
+tray-busy = عدم الإزعاج
+tray-here = { $n ->
+    [0] لا أحد غيرك هنا
+    [one] شخص آخر هنا
+    [two] شخصان آخران هنا
+    [few] { $n } آخرون هنا
+   *[other] { $n } شخصًا آخر هنا
+}
+tray-unread = { $n ->
+    [0] لا جديد غير مقروء
+    [one] رسالة واحدة غير مقروءة
+    [two] رسالتان غير مقروءتين
+    [few] { $n } رسائل غير مقروءة
+   *[other] { $n } رسالة غير مقروءة
+}
+tray-quit = إنهاء
 theme-light = فاتحة
 theme-dark = داكنة
 theme-auto = فاتحة أو داكنة كما النظام

@@ -98,6 +98,7 @@ command-read-marks = ob andere sehen, was du gelesen hast
 command-language = die Sprache des Chats
 command-theme = das Fenster: hell, dunkel oder wie das System
 command-size = wie groß alles im Fenster ist, in Prozent
+command-tray = ob der Chat in der Symbolleiste weiterläuft
 command-settings = was andere von dir sehen
 command-verify = Schlüssel vergleichen: ist sie es wirklich?
 command-block = nichts mehr von jemandem annehmen
@@ -188,6 +189,23 @@ notify-together = Du sollst { $title } mit ausführen.
 notify-unsent = Deine Antwort wurde nicht gesendet: sie wartet in der Zeile von { $title }.
 quiet-told = Ruhestunden: { $hours }.
 quiet-off = Es gibt keine Ruhestunden.
+tray-on = Wer das Fenster schließt, lässt den Chat in der Symbolleiste, wo es eine gibt.
+tray-off = Wer das Fenster schließt, beendet den Chat.
+tray-stays = Chalktalk läuft in der Symbolleiste weiter
+tray-stays-how = Beendet wird es in seinem Menü. Mit /tray off endet es mit dem Fenster.
+tray-open = Chalktalk öffnen
+tray-busy = Nicht stören
+tray-here = { $n ->
+    [0] Sonst ist niemand da
+    [one] { $n } andere Person ist da
+   *[other] { $n } andere sind da
+}
+tray-unread = { $n ->
+    [0] Nichts ist ungelesen
+    [one] { $n } Nachricht ist ungelesen
+   *[other] { $n } Nachrichten sind ungelesen
+}
+tray-quit = Beenden
 theme-light = hell
 theme-dark = dunkel
 theme-auto = hell oder dunkel wie das System

@@ -99,6 +99,7 @@ command-read-marks = whether others see what you have read
 command-language = the language of the chat
 command-theme = the window: light, dark, or as the system says
 command-size = how large everything in it is, in percent
+command-tray = whether the chat goes on in the tray
 command-settings = what others see of you
 command-verify = compare keys: is it really them?
 command-block = refuse what somebody says
@@ -189,6 +190,23 @@ notify-together = You are asked to run { $title } together.
 notify-unsent = What you answered was not sent: it waits in the line of { $title }.
 quiet-told = Quiet hours: { $hours }.
 quiet-off = There are no quiet hours.
+tray-on = Closing the window leaves the chat in the tray, where there is one.
+tray-off = Closing the window ends the chat.
+tray-stays = Chalktalk goes on in the tray
+tray-stays-how = Its menu ends it. With /tray off it ends with its window.
+tray-open = Open Chalktalk
+tray-busy = Do not disturb
+tray-here = { $n ->
+    [0] Nobody else is here
+    [one] { $n } other is here
+   *[other] { $n } others are here
+}
+tray-unread = { $n ->
+    [0] Nothing is unread
+    [one] { $n } message is unread
+   *[other] { $n } messages are unread
+}
+tray-quit = Quit
 theme-light = light
 theme-dark = dark
 theme-auto = as light or dark as the system

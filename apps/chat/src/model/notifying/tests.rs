@@ -392,3 +392,18 @@ fn long_texts_are_cut() {
     assert_eq!(cut("short"), "short");
     assert_eq!(cut(&"é".repeat(300)).chars().count(), MOST + 1);
 }
+
+#[test]
+fn that_a_chat_goes_on_in_the_tray_is_told_once() {
+    let mut model = rooms();
+    model.update(Input::Stowed, 0);
+    let told = effects(&mut model);
+    assert!(told.contains(&Effect::Keep(Change::Setting(Setting::TrayTold))), "{told:?}");
+    let is_place =
+        |effect: &Effect| matches!(effect, Effect::Notify(Notification { about: About::Place, .. }));
+    assert!(told.iter().any(is_place), "{told:?}");
+    mentions(&mut model, 1, 1, 0);
+    assert_eq!(shown(&mut model), [("ben in #lobby".to_owned(), "@ana look".to_owned())], "nobody looks");
+    model.update(Input::Stowed, 0);
+    assert_eq!(effects(&mut model), []);
+}
