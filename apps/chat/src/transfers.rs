@@ -99,26 +99,26 @@ impl<P: Fn(Input) + Clone + Send + 'static> Transfers<P> {
 
     /// Tells which files of a session are here, and, looking back, which were offered.
     pub(crate) fn list(&self, session: SessionId, look_back: bool) -> Result<(), ClientError> {
-        let (client, put) = (self.client.clone(), self.put.clone());
-        let work = move || {
-            put(match list(&client, session, look_back) {
-                Ok((found, here)) => Input::Files { session, found, here },
-                Err(e) => Input::Failed(e.to_string()),
-            });
-        };
-        spawn("listing", work).map_err(ClientError::Io)
+        self.tell_files(session, move |client| Ok(list(client, session, look_back)?))
     }
 
     /// Gives something that was offered to nobody from this host, or again; then tells which files are here.
     pub(crate) fn pause(&self, session: SessionId, offer: Offer, paused: bool) -> Result<(), ClientError> {
+        self.tell_files(session, move |client| pause(client, session, &offer, paused))
+    }
+
+    fn tell_files<W>(&self, session: SessionId, work: W) -> Result<(), ClientError>
+    where
+        W: FnOnce(&Client) -> Result<Listed, FileError> + Send + 'static,
+    {
         let (client, put) = (self.client.clone(), self.put.clone());
         let work = move || {
-            put(match pause(&client, session, &offer, paused) {
+            put(match work(&client) {
                 Ok((found, here)) => Input::Files { session, found, here },
                 Err(e) => Input::Failed(e.to_string()),
             });
         };
-        spawn("pausing", work).map_err(ClientError::Io)
+        spawn("files", work).map_err(ClientError::Io)
     }
 
     /// Writes everything that was said in a session into a file.

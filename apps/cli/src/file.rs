@@ -15,7 +15,10 @@ use crate::{
     screen::{Screen, Style, visible_name},
     table::{Cell, Table},
 };
-use chalktalk_client::{Client, Message, files::Offer};
+use chalktalk_client::{
+    Client, Message,
+    files::{Meant, Offer},
+};
 use chalktalk_ipc::{AppId, BlobId, Position, SessionId, Target, UserId, event::BlobSummary};
 use jiff::{Timestamp, tz::TimeZone};
 use serde::Serialize;
@@ -89,26 +92,14 @@ fn offers(client: &Client, session: SessionId) -> Result<Vec<Offered>, Failure> 
     Ok(messages.iter().filter_map(|message| Offered::of(message, &kept)).collect())
 }
 
-/// The offer that is meant: by its name the last one, else by the digits of its id.
+/// The offer that is meant.
 fn choose(what: &str, target: &Target, offers: &[Offered]) -> Result<Offered, Failure> {
-    let name = what.trim_end_matches('/');
-    if let Some(offered) = offers.iter().rev().find(|offered| offered.name == name) {
-        return Ok(offered.clone());
-    }
-    let digits = name.to_lowercase();
-    let is_id = digits.len() >= 8 && digits.bytes().all(|b| b.is_ascii_hexdigit());
-    let mut ids: Vec<&Offered> = offers
-        .iter()
-        .rev()
-        .filter(|offered| is_id && offered.blob.to_string().starts_with(&digits))
-        .collect();
-    ids.dedup_by_key(|offered| offered.blob);
-    match ids[..] {
-        [offered] => Ok(offered.clone()),
-        [] => Err(Failure::Failed(format!(
+    match Meant::find(what, offers, |offered| &offered.offer) {
+        Meant::This(offered) => Ok(offered.clone()),
+        Meant::Nothing => Err(Failure::Failed(format!(
             "nothing called {what:?} was offered in {target}; `chalktalk file list '{target}'` shows what was"
         ))),
-        _ => Err(Failure::Failed(format!("several files begin with {digits}; give more digits"))),
+        Meant::Several => Err(Failure::Failed(format!("several files begin with {what}; give more digits"))),
     }
 }
 

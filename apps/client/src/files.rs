@@ -84,6 +84,39 @@ impl fmt::Display for Offer {
     }
 }
 
+/// Which of several things that were offered, the oldest first, people mean by a name or the first digits of an id.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Meant<'a, T> {
+    /// The last one of that name, in this or another case of letters; or the one with that id.
+    This(&'a T),
+    /// No one.
+    Nothing,
+    /// The ids of several begin so.
+    Several,
+}
+
+/// Fewest digits of an id that say which.
+const FEWEST_DIGITS: usize = 8;
+
+impl<'a, T> Meant<'a, T> {
+    /// Looks for it. `name`: as people type it, of a folder with or without a `/` behind it.
+    pub fn find(name: &str, offered: &'a [T], offer: impl Fn(&T) -> &Offer) -> Self {
+        let name = name.trim_end_matches('/');
+        let lower = name.to_lowercase();
+        let last = |fits: &dyn Fn(&str) -> bool| offered.iter().rev().find(|one| fits(&offer(one).name));
+        let named = last(&|other| other == name).or_else(|| last(&|other| other.to_lowercase() == lower));
+        if let Some(one) = named {
+            return Self::This(one);
+        }
+        let is_id = lower.len() >= FEWEST_DIGITS;
+        let mut fit =
+            offered.iter().rev().filter(|one| is_id && offer(one).blob.id.to_string().starts_with(&lower));
+        let Some(one) = fit.next() else { return Self::Nothing };
+        let same = |other: &T| offer(other).blob.id == offer(one).blob.id;
+        if fit.all(same) { Self::This(one) } else { Self::Several }
+    }
+}
+
 /// A size as people read it: `512 B`, `2.3 MiB`.
 pub fn size_for_people(bytes: u64) -> String {
     let mut size = bytes as f64;
@@ -115,6 +148,44 @@ mod tests {
         let folder = Offer::folder("photos", &manifest, blob(120));
         assert_eq!(folder.for_people(), "📁 photos (1 file, 5 B)");
         assert_eq!(Offer::read(&folder.to_string()), Some(folder));
+    }
+
+    #[test]
+    fn the_last_of_a_name_is_meant_else_the_one_with_an_id() {
+        let offer = |name: &str, first: u8| {
+            let mut id = [0xab; 32];
+            id[5] = first;
+            Offer::file(name, Blob { id: BlobId(id), size: 7 })
+        };
+        let all = [
+            offer("plan.txt", 1),
+            offer("PLAN.txt", 2),
+            offer("plan.txt", 3),
+            offer("twice", 3),
+            offer("abab", 4),
+        ];
+        let meant = |name: &str| match Meant::find(name, &all, |offer| offer) {
+            Meant::This(one) => {
+                all.iter().position(|other| std::ptr::eq(one, other)).map(|at| at.to_string())
+            }
+            Meant::Nothing => None,
+            Meant::Several => Some("several".into()),
+        };
+        for (name, which) in [
+            ("plan.txt", Some("2")),
+            ("plan.txt/", Some("2")),
+            ("PLAN.txt", Some("1")),
+            ("Plan.TXT", Some("2")),
+            ("ababababab01", Some("0")),
+            ("ABABABABAB03", Some("3")),
+            ("abababab", Some("several")),
+            ("abab", Some("4")),
+            ("ababab", None),
+            ("", None),
+            ("ababababab05", None),
+        ] {
+            assert_eq!(meant(name).as_deref(), which, "{name}");
+        }
     }
 
     #[test]

@@ -16,7 +16,7 @@ use crate::{
 use chalktalk_client::{
     Message, Transferred,
     chat::{Kind, Place, Saying},
-    files::{Offer, size_for_people},
+    files::{Meant, Offer, size_for_people},
 };
 use chalktalk_ipc::{
     BlobId, Position, SessionId, UserId,
@@ -152,17 +152,6 @@ impl Offered {
         let name = label(&author.name);
         Some(Self { place: message.position, offer, user: author.user, name, hosts: 1 })
     }
-}
-
-/// What was offered last under this name, or by the digits of its id.
-fn named<'a>(offers: &'a [Offered], name: &str) -> Option<&'a Offered> {
-    let lower = name.to_lowercase();
-    let fits: [&dyn Fn(&Offered) -> bool; 3] = [
-        &|offered| offered.offer.name == name,
-        &|offered| offered.offer.name.to_lowercase() == lower,
-        &|offered| lower.len() >= 8 && offered.offer.blob.id.to_string().starts_with(&lower),
-    ];
-    fits.iter().find_map(|fits| offers.iter().rev().find(|offered| fits(offered)))
 }
 
 /// The host of who offered it, and those that say that they have it.
@@ -365,16 +354,17 @@ impl Model {
 
     fn get(&mut self, name: Option<&str>) {
         let offers = self.offers();
-        let Some(name) = name.map(|name| name.trim_end_matches('/')) else {
+        let Some(name) = name else {
             let me = self.me.user;
             return match offers.into_iter().rev().find(|offered| offered.user != me) {
                 Some(offered) => self.fetch(offered),
                 None => self.alarm(&t!("file-nobody-offers")),
             };
         };
-        match named(&offers, name) {
-            Some(offered) => self.fetch(offered.clone()),
-            None => self.alarm(&t!("file-unknown", name = label(name))),
+        match Meant::find(name, &offers, |offered| &offered.offer) {
+            Meant::This(offered) => self.fetch(offered.clone()),
+            Meant::Nothing => self.alarm(&t!("file-unknown", name = label(name))),
+            Meant::Several => self.alarm(&t!("file-several", name = label(name))),
         }
     }
 
@@ -385,13 +375,16 @@ impl Model {
         let other = |offered: &&Offered| {
             offered.user == me && self.files.is_paused(session, offered.offer.blob.id) != paused
         };
-        let meant = match name.map(|name| name.trim_end_matches('/')) {
-            Some(name) => named(&offers, name),
-            None => offers.iter().rev().find(other),
+        let meant = match name {
+            Some(name) => Meant::find(name, &offers, |offered| &offered.offer),
+            None => offers.iter().rev().find(other).map_or(Meant::Nothing, Meant::This),
         };
-        match meant.filter(|offered| self.files.is_here(session, offered.offer.blob.id)) {
-            Some(offered) => self.effects.push(Effect::Pause(session, offered.offer.clone(), paused)),
-            None => self.alarm(&t!("file-not-given")),
+        match meant {
+            Meant::This(offered) if self.files.is_here(session, offered.offer.blob.id) => {
+                self.effects.push(Effect::Pause(session, offered.offer.clone(), paused));
+            }
+            Meant::Several => self.alarm(&t!("file-several", name = label(name.unwrap_or_default()))),
+            Meant::This(_) | Meant::Nothing => self.alarm(&t!("file-not-given")),
         }
     }
 

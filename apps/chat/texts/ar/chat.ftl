@@ -423,6 +423,7 @@ file-arrived = { $name } هنا: { LTR($path) }
 file-about = { $about } من { $name }
 file-nobody-offers = لم يعرض أحد هنا ملفًا؛ { LTR("/files") } يبحث أبعد.
 file-unknown = لم يُعرض هنا شيء اسمه { $name }؛ { LTR("/files") } يبحث أبعد.
+file-several = تبدأ عدة ملفات بـ { $name }: اكتب أرقامًا أكثر.
 file-too-many = ملفات كثيرة في الطريق فعلى غيرها أن ينتظر؛ { LTR("/stop") } ينهي أحدها.
 file-none-moving = لا ملف كهذا في الطريق هنا.
 file-several-moving = عدة ملفات في الطريق؛ سمِّ أحدها: { LTR("/stop NAME") }

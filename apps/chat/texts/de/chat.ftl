@@ -395,6 +395,7 @@ file-arrived = { $name } ist hier: { $path }
 file-about = { $about } von { $name }
 file-nobody-offers = Hier hat niemand eine Datei angeboten; /files sucht weiter zurück.
 file-unknown = Hier wurde nichts namens { $name } angeboten; /files sucht weiter zurück.
+file-several = Mehrere Dateien beginnen mit { $name }: bitte mehr Ziffern angeben.
 file-too-many = Es sind so viele Dateien unterwegs, dass die nächste warten muss; /stop hält eine an.
 file-none-moving = Hier ist keine solche Datei unterwegs.
 file-several-moving = Mehrere sind unterwegs; nenne eine: /stop NAME

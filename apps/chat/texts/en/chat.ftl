@@ -396,6 +396,7 @@ file-arrived = { $name } is here: { $path }
 file-about = { $about } from { $name }
 file-nobody-offers = Nobody has offered a file here; /files looks further back.
 file-unknown = Nothing called { $name } was offered here; /files looks further back.
+file-several = Several files begin with { $name }: give more digits.
 file-too-many = So many files are on their way that another has to wait; /stop ends one.
 file-none-moving = No such file is on its way here.
 file-several-moving = Several are on their way; name one: /stop NAME
