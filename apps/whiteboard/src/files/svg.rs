@@ -20,9 +20,12 @@ use crate::{
     render::{Images, Letters},
 };
 use kurbo::{Affine, BezPath, Rect, Shape as _, StrokeOpts};
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 use usvg::{
     BaseGradient, FillRule, Group, ImageHrefResolver, ImageKind, Node, Options, Paint, Path, SpreadMethod,
@@ -82,15 +85,11 @@ fn import(file: Vec<u8>, images: &mut Images, progress: &Progress) -> Result<Dra
         clips: Vec::new(),
         looked_at: 0,
         texts: 0,
-        images: 0,
-        unclipped: 0,
-        plain: 0,
-        blended: 0,
-        gradients: 0,
+        otherwise: BTreeMap::new(),
         refused: Vec::new(),
     };
     progress.begin(OBJECTS, paths(tree.root()))?;
-    import.group(tree.root(), 1.0, progress)?;
+    import.children(tree.root(), Vec::new(), 1.0, progress)?;
     if import.drawing.shapes.len() > MAX_OBJECTS {
         return Err(ReadError::TooMany(import.drawing.shapes.len()));
     }
@@ -121,34 +120,81 @@ struct Import<'a> {
     looked_at: usize,
     /// Those of several pieces.
     texts: u64,
-    images: usize,
-    unclipped: usize,
-    plain: usize,
-    blended: usize,
-    gradients: usize,
+    otherwise: BTreeMap<Otherwise, usize>,
     refused: Vec<Flaw>,
 }
 
+/// How something comes in otherwise than it is drawn.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Otherwise {
+    Unread,
+    Plain,
+    Unblended,
+    Unclipped,
+    OneColour,
+}
+
+impl Otherwise {
+    /// What is said of it, behind how many there are.
+    fn remark(self) -> &'static str {
+        match self {
+            Self::Unread => "pictures in the drawing cannot be read and were left out",
+            Self::Plain => {
+                "groups are shown without their masks and filters: drawing them would take too long"
+            }
+            Self::Unblended => "groups lie on what is below, instead of being blended with it",
+            Self::Unclipped => "areas, pictures and groups are shown without their clipping",
+            Self::OneColour => "gradients and patterns were made plain colours",
+        }
+    }
+}
+
 impl Import<'_> {
-    fn group(&mut self, group: &Group, opacity: f32, progress: &Progress) -> Result<(), Stopped> {
+    fn came(&mut self, otherwise: Otherwise) {
+        *self.otherwise.entry(otherwise).or_default() += 1;
+    }
+
+    /// A group is a picture where it is more than what is in it, or is cut by more than areas; else what is in it comes in.
+    fn group(
+        &mut self,
+        node: &Node,
+        group: &Group,
+        outer: Transform,
+        opacity: f32,
+        progress: &Progress,
+    ) -> Result<(), Stopped> {
+        if appearance::is_blended(group) {
+            self.came(Otherwise::Unblended);
+        }
+        let areas =
+            group.clip_path().map_or(Some(Vec::new()), |clip| clip::areas(clip, group.abs_transform()));
+        let more = appearance::is_more(group);
+        if (more || areas.is_none()) && self.picture(node, outer, opacity) {
+            return progress.step(paths(group));
+        }
+        if more {
+            self.came(Otherwise::Plain);
+        }
+        if areas.is_none() {
+            self.came(Otherwise::Unclipped);
+        }
+        self.children(group, areas.unwrap_or_default(), opacity, progress)
+    }
+
+    /// What is in a group, as far as it lies in these areas.
+    fn children(
+        &mut self,
+        group: &Group,
+        areas: Vec<Area>,
+        opacity: f32,
+        progress: &Progress,
+    ) -> Result<(), Stopped> {
         let opacity = opacity * group.opacity().get();
         let (outer, place) = (self.clips.len(), group.abs_transform());
-        match group.clip_path().map(|clip| clip::areas(clip, place)) {
-            Some(Some(areas)) => self.clips.extend(areas),
-            Some(None) => self.unclipped += 1,
-            None => {}
-        }
+        self.clips.extend(areas);
         for node in group.children() {
             match node {
-                Node::Group(inner) => {
-                    self.blended += usize::from(appearance::is_blended(inner));
-                    if needs_picture(inner) && self.picture(node, place, opacity) {
-                        progress.step(paths(inner))?;
-                    } else {
-                        self.plain += usize::from(appearance::is_more(inner));
-                        self.group(inner, opacity, progress)?;
-                    }
-                }
+                Node::Group(inner) => self.group(node, inner, place, opacity, progress)?,
                 Node::Path(path) if path.is_visible() => {
                     progress.step(1)?;
                     if !appearance::has_pattern(path) || !self.picture(node, place, opacity) {
@@ -171,7 +217,7 @@ impl Import<'_> {
     fn text(&mut self, text: &Text, opacity: f32, progress: &Progress) -> Result<(), Stopped> {
         let first = self.drawing.shapes.len();
         match lettering::pieces(text) {
-            None => self.group(text.flattened(), opacity, progress)?,
+            None => self.children(text.flattened(), Vec::new(), opacity, progress)?,
             Some(pieces) => {
                 for piece in pieces.iter().filter(|piece| piece.path.is_visible()) {
                     let seen = self.lies(seen_box(piece.path));
@@ -196,7 +242,7 @@ impl Import<'_> {
     fn lies(&mut self, filled: Rect) -> Lies {
         self.looked_at += self.clips.iter().map(|area| area.path.elements().len()).sum::<usize>();
         if self.looked_at > MAX_LOOKED_AT {
-            self.unclipped += 1;
+            self.came(Otherwise::Unclipped);
             return Lies::Whole;
         }
         let all = self.clips.iter().map(|area| clip::lies(filled, area));
@@ -269,9 +315,11 @@ impl Import<'_> {
             ImageKind::PNG(file) | ImageKind::JPEG(file) | ImageKind::GIF(file) | ImageKind::WEBP(file) => {
                 file
             }
-            ImageKind::SVG(_) => return self.images += 1,
+            ImageKind::SVG(_) => return self.came(Otherwise::Unread),
         };
-        let Ok(known) = self.drawn.insert(file.to_vec()) else { return self.images += 1 };
+        let Ok(known) = self.drawn.insert(file.to_vec()) else {
+            return self.came(Otherwise::Unread);
+        };
         let place = affine(image.abs_transform());
         let (w, h) = (f64::from(image.size().width()), f64::from(image.size().height()));
         let corner = |x: f64, y: f64| place * kurbo::Point::new(x * w, y * h);
@@ -287,7 +335,7 @@ impl Import<'_> {
         match self.lies(Rect::from_points(low, high)) {
             Lies::Away => return,
             Lies::Across if self.picture(node, outer, opacity) => return,
-            Lies::Across => self.unclipped += 1,
+            Lies::Across => self.came(Otherwise::Unclipped),
             Lies::Whole => {}
         }
         self.drawing.shapes.push(shape);
@@ -321,7 +369,9 @@ impl Import<'_> {
                 self.shade.paint(self.drawn, &areas, |_| [r, g, b, a * opacity])
             }
         };
-        self.unclipped += usize::from(cut && shaded.is_none());
+        if cut && shaded.is_none() {
+            self.came(Otherwise::Unclipped);
+        }
         match shaded {
             Some(picture) => {
                 self.drawing.shapes.push(picture);
@@ -339,7 +389,7 @@ impl Import<'_> {
             Paint::RadialGradient(gradient) => gradient.stops(),
             Paint::Pattern(_) => &[],
         };
-        self.gradients += 1;
+        self.came(Otherwise::OneColour);
         let count = stops.len().max(1) as f32;
         let mean = |of: fn(&usvg::Stop) -> f32| stops.iter().map(of).sum::<f32>() / count;
         let alpha = mean(|stop| stop.opacity().get() * 255.0) * opacity;
@@ -353,30 +403,18 @@ impl Import<'_> {
     }
 
     fn remark(&mut self, too_many_letters: bool) {
-        let mut say = |count: usize, what: &str| {
-            if count > 0 {
-                self.drawing.remarks.push(format!("{count} {what}"));
-            }
-        };
-        say(self.images, "pictures in the drawing cannot be read and were left out");
-        say(self.plain, "groups are shown without their masks and filters: drawing them would take too long");
-        say(self.blended, "groups lie on what is below, instead of being blended with it");
-        say(self.unclipped, "areas, pictures and groups are shown without their clipping");
-        say(self.gradients, "gradients and patterns were made plain colours");
-        let flaw =
-            self.refused.first().map(|flaw| format!("paths were left out: {flaw}")).unwrap_or_default();
-        say(self.refused.len(), &flaw);
+        let remarks = &mut self.drawing.remarks;
+        remarks.extend(
+            self.otherwise.iter().map(|(otherwise, count)| format!("{count} {}", otherwise.remark())),
+        );
+        if let Some(flaw) = self.refused.first() {
+            remarks.push(format!("{} paths were left out: {flaw}", self.refused.len()));
+        }
         if too_many_letters {
             let most = lettering::MAX_LETTERS;
-            self.drawing.remarks.push(format!("texts were left out: a file may have {most} letters"));
+            remarks.push(format!("texts were left out: a file may have {most} letters"));
         }
     }
-}
-
-/// Whether a group is to be a picture: it is more than what is in it, or is cut by more than areas.
-fn needs_picture(group: &Group) -> bool {
-    let cut = group.clip_path().is_some_and(|clip| clip::areas(clip, group.abs_transform()).is_none());
-    appearance::is_more(group) || cut
 }
 
 /// Colours that change along a line, or from a place outwards.
