@@ -60,6 +60,14 @@ enum Done {
     Tidied,
 }
 
+/// A snapshot of this name and size, and whether the log lacks what it stands for: what was too early to judge is taken in as soon as that
+/// is known.
+type Question = (BlobId, u64, bool);
+
+fn question(snapshot: &SnapshotSummary) -> Question {
+    (snapshot.blob, snapshot.size, snapshot.wanted)
+}
+
 /// The snapshots of one board.
 #[derive(Debug, Default)]
 pub(crate) struct Snapshots {
@@ -69,9 +77,9 @@ pub(crate) struct Snapshots {
     joined: BTreeSet<BlobId>,
     covered: Positions,
     /// Not to be had, or not to be judged yet: they are looked at again then.
-    later: BTreeMap<(BlobId, u64), Instant>,
+    later: BTreeMap<Question, Instant>,
     /// What the job looks at.
-    looked_at: Option<(BlobId, u64)>,
+    looked_at: Option<Question>,
     /// Taken in, and not said to be held yet.
     to_hold: Option<(Blob, Positions)>,
     /// Held here until lately, and not needed any more.
@@ -166,7 +174,7 @@ impl Snapshots {
         if let Some((blob, positions)) = self.to_hold.clone() {
             self.begin(move || hold(&client, session, blob, &positions, vec![blob.id]));
         } else if let Some(snapshot) = unjoined {
-            self.looked_at = Some((snapshot.blob, snapshot.size));
+            self.looked_at = Some(question(&snapshot));
             self.begin(move || start(&client, session, &snapshot));
         } else if !self.unwanted.is_empty() {
             let unwanted = std::mem::take(&mut self.unwanted);
@@ -176,7 +184,7 @@ impl Snapshots {
                 Ok(Done::Tidied)
             });
         } else if let Some(snapshot) = unjudged {
-            self.looked_at = Some((snapshot.blob, snapshot.size));
+            self.looked_at = Some(question(&snapshot));
             self.begin(move || look(&client, session, &snapshot, &positions, &starts));
         } else if self.is_due(&positions, before.filter(|_| may_judge)) {
             self.long_since = None;
@@ -194,7 +202,7 @@ impl Snapshots {
     }
 
     fn is_time(&self, snapshot: &SnapshotSummary) -> bool {
-        self.later.get(&(snapshot.blob, snapshot.size)).is_none_or(|at| *at <= Instant::now())
+        self.later.get(&question(snapshot)).is_none_or(|at| *at <= Instant::now())
     }
 
     /// Whether the log is long, and it is this program's turn to do something about it.
@@ -421,13 +429,26 @@ mod tests {
         snapshots.hear(vec![true_one, false_one]);
         let next = |snapshots: &Snapshots| snapshots.unjudged().filter(|one| snapshots.is_time(one)).last();
         assert_eq!(next(&snapshots), Some(false_one));
-        snapshots.later.insert((false_one.blob, false_one.size), Instant::now() + TURN);
+        snapshots.later.insert(question(&false_one), Instant::now() + TURN);
         assert_eq!(next(&snapshots), Some(true_one));
         snapshots.judged.insert(true_one.blob);
         assert_eq!(next(&snapshots), None);
         assert!(snapshots.lacks());
         snapshots.hear(vec![true_one]);
         assert!(!snapshots.lacks());
+    }
+
+    #[test]
+    fn what_was_too_early_to_judge_is_looked_at_at_once_when_it_is_wanted() {
+        let mut snapshots = Snapshots::default();
+        let early = SnapshotSummary { wanted: false, ..known(1, 5, false) };
+        snapshots.hear(vec![early]);
+        snapshots.later.insert(question(&early), Instant::now() + TURN);
+        let next = |snapshots: &Snapshots| snapshots.unjudged().find(|one| snapshots.is_time(one));
+        assert_eq!(next(&snapshots), None);
+        let wanted = SnapshotSummary { wanted: true, ..early };
+        snapshots.hear(vec![wanted]);
+        assert_eq!(next(&snapshots), Some(wanted));
     }
 
     #[test]
