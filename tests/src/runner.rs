@@ -1,31 +1,24 @@
-//! Runs a suite of tests one after another inside the lab's namespaces, and reports as `cargo test` does.
+//! Runs a suite of tests inside the lab's namespaces, and reports as `cargo test` does.
 //!
-//! One after another, because the tests measure times on a small machine. What the machine lacks makes a test
-//! *skipped* with its reason; with `CHALKTALK_REQUIRE_ALL` set that is a failure.
+//! One after another, because the tests measure times on a small machine; with [`LANES`] set, in so many lanes beside each other. What
+//! the machine lacks makes a test *skipped* with its reason; with `CHALKTALK_REQUIRE_ALL` set that is a failure.
 //!
-//! With [`SECOND_CHANCE`] set, what failed is run once more when all others are done: the times that tests ask for are
+//! With [`SECOND_CHANCE`] set, what failed is run once more, alone, when all others are done: the times that tests ask for are
 //! promises, but a shared machine may have been elsewhere for a second. Who needs that is named at the end.
 //!
 //! Invariant: a failing test shows what every program in it has said.
 
-use crate::{
-    lab::{
-        self, Missing,
-        enter::{REQUIRE_ALL, Users},
-        process,
-    },
-    programs,
-};
-use std::{
-    env, mem,
-    panic::{self, AssertUnwindSafe},
-    process::ExitCode,
-    thread,
-    time::Instant,
-};
+mod lane;
+
+use crate::lab::enter::{REQUIRE_ALL, Users};
+use lane::LANE;
+use std::{collections::BTreeMap, env, mem, process::ExitCode, time::Instant};
 
 /// The environment variable that lets a failed test try again.
 pub const SECOND_CHANCE: &str = "CHALKTALK_SECOND_CHANCE";
+
+/// The environment variable that says in how many lanes tests run.
+pub const LANES: &str = "CHALKTALK_LANES";
 
 /// A test and its name.
 pub type Test = (&'static str, fn());
@@ -48,10 +41,12 @@ macro_rules! suite {
     };
 }
 
+/// How a test has ended. What is skipped has been told with its reason.
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Outcome {
     Passed,
     Failed,
-    Skipped(String),
+    Skipped,
 }
 
 /// Runs the tests whose names the arguments select (all without arguments).
@@ -61,90 +56,74 @@ pub fn run(tests: &[Test]) -> ExitCode {
 
 /// The same for tests that need the machine's users to be there.
 pub fn run_among(users: Users, tests: &[Test]) -> ExitCode {
+    if env::var_os(LANE).is_some() {
+        lane::work(users, tests);
+        return ExitCode::SUCCESS;
+    }
     let options = Options::from_arguments();
-    let chosen: Vec<&Test> = tests.iter().filter(|(name, _)| options.select(name)).collect();
+    let chosen: Vec<usize> = (0..tests.len()).filter(|at| options.select(tests[*at].0)).collect();
     if options.list {
-        chosen.iter().for_each(|(name, _)| println!("{name}: test"));
+        chosen.iter().for_each(|at| println!("{}: test", tests[*at].0));
         return ExitCode::SUCCESS;
     }
     if !chosen.is_empty() {
-        crate::binaries::build_once(chosen.iter().any(|(name, _)| name.contains("::board")));
-        // Where that fails, each test says so itself: it asks for a lab and is skipped with the reason.
-        let _each_test_reports = lab::enter(users);
+        crate::binaries::build_once(chosen.iter().any(|at| tests[*at].0.contains("::board")));
     }
-    note_daemons_on_panic();
     println!("\nrunning {} tests", chosen.len());
     let started = Instant::now();
     let mut tally = Tally::default();
-    chosen.iter().for_each(|test| tally.run(test));
-    if env::var_os(SECOND_CHANCE).is_some() {
-        tally.run_failed_again();
+    let lanes = env::var(LANES).ok().and_then(|text| text.parse().ok()).unwrap_or(1);
+    tally.count(tests, &chosen, lane::run(tests, &chosen, lanes));
+    if env::var_os(SECOND_CHANCE).is_some() && tally.failed.len() <= Tally::CHANCES {
+        let failed = mem::take(&mut tally.failed);
+        if !failed.is_empty() {
+            println!("again, alone:");
+            let passed = tally.passed;
+            tally.count(tests, &failed, lane::run(tests, &failed, 1));
+            tally.unsteady = failed.into_iter().filter(|at| !tally.failed.contains(at)).collect();
+            debug_assert_eq!(tally.passed - passed, tally.unsteady.len());
+        }
     }
-    tally.report(tests.len() - chosen.len(), started.elapsed().as_secs_f32());
+    tally.report(tests, tests.len() - chosen.len(), started.elapsed().as_secs_f32());
     if tally.failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// What has come out so far.
+/// What has come out so far. Tests are told by their places.
 #[derive(Default)]
-struct Tally<'a> {
+struct Tally {
     passed: usize,
     skipped: usize,
-    failed: Vec<&'a Test>,
+    failed: Vec<usize>,
     /// Failed first, and passed when run again.
-    unsteady: Vec<&'a str>,
+    unsteady: Vec<usize>,
 }
 
-impl<'a> Tally<'a> {
-    /// How many failures are run again.
-    const CHANCES: usize = 3;
+impl Tally {
+    /// How many failures are run again: more than a few are no accident.
+    const CHANCES: usize = 5;
 
-    fn run(&mut self, test: &'a Test) {
-        let (name, body) = test;
-        let began = Instant::now();
-        let outcome = run_one(*body);
-        let seconds = began.elapsed().as_secs_f32();
-        match outcome {
-            Outcome::Passed => {
-                println!("test {name} ... ok ({seconds:.1} s)");
-                self.passed += 1;
-            }
-            Outcome::Skipped(reason) if env::var_os(REQUIRE_ALL).is_none() => {
-                println!("test {name} ... ignored, skipped: {reason}");
-                self.skipped += 1;
-            }
-            Outcome::Skipped(reason) => {
-                println!("test {name} ... FAILED, skipped although {REQUIRE_ALL} is set: {reason}");
-                self.failed.push(test);
-            }
-            Outcome::Failed => {
-                println!("test {name} ... FAILED ({seconds:.1} s)");
-                self.failed.push(test);
+    /// `ran`: those that have come to an end.
+    fn count(&mut self, tests: &[Test], chosen: &[usize], ran: BTreeMap<usize, Outcome>) {
+        for at in chosen {
+            match ran.get(at) {
+                Some(Outcome::Passed) => self.passed += 1,
+                Some(Outcome::Skipped) if env::var_os(REQUIRE_ALL).is_none() => self.skipped += 1,
+                Some(Outcome::Skipped | Outcome::Failed) => self.failed.push(*at),
+                None => {
+                    println!("test {} ... FAILED, it has ended the process that it ran in", tests[*at].0);
+                    self.failed.push(*at);
+                }
             }
         }
     }
 
-    /// Unless there are too many: more than a few failures are no accident.
-    fn run_failed_again(&mut self) {
-        if self.failed.len() > Self::CHANCES {
-            return;
-        }
-        for test in mem::take(&mut self.failed) {
-            println!("again: {}", test.0);
-            let passed = self.passed;
-            self.run(test);
-            if self.passed > passed {
-                self.unsteady.push(test.0);
-            }
-        }
-    }
-
-    fn report(&self, filtered: usize, seconds: f32) {
+    fn report(&self, tests: &[Test], filtered: usize, seconds: f32) {
+        let names = |which: &[usize]| which.iter().map(|at| tests[*at].0).collect::<Vec<_>>().join("\n    ");
         if !self.unsteady.is_empty() {
-            println!("\nunsteady (failed, then passed):\n    {}", self.unsteady.join("\n    "));
+            println!("\nunsteady (failed, then passed):\n    {}", names(&self.unsteady));
         }
         if !self.failed.is_empty() {
-            let names: Vec<&str> = self.failed.iter().map(|test| test.0).collect();
-            println!("\nfailures:\n    {}", names.join("\n    "));
+            println!("\nfailures:\n    {}", names(&self.failed));
         }
         println!(
             "\ntest result: {}. {} passed; {} failed; {} ignored; 0 measured; {filtered} filtered out; finished in {seconds:.2}s\n",
@@ -154,34 +133,6 @@ impl<'a> Tally<'a> {
             self.skipped,
         );
     }
-}
-
-fn run_one(test: fn()) -> Outcome {
-    let result = panic::catch_unwind(AssertUnwindSafe(test));
-    let evidence = process::take_evidence();
-    programs::forget_daemons();
-    match result {
-        Ok(()) => Outcome::Passed,
-        Err(payload) => match payload.downcast::<Missing>() {
-            Ok(missing) => Outcome::Skipped(missing.0),
-            Err(_) => {
-                println!("{evidence}");
-                Outcome::Failed
-            }
-        },
-    }
-}
-
-/// A panic ends the daemons of its test as it unwinds; what they know is asked for before that.
-fn note_daemons_on_panic() {
-    let report = panic::take_hook();
-    panic::set_hook(Box::new(move |info| {
-        report(info);
-        if thread::current().name() == Some("main") {
-            // On a thread of its own: one panic more here would end the whole run.
-            let _nothing_to_note = thread::spawn(programs::note_state_of_daemons).join();
-        }
-    }));
 }
 
 /// The part of `cargo test`'s arguments that means something here.

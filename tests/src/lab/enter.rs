@@ -14,6 +14,9 @@ use std::{
     sync::OnceLock,
 };
 
+/// Where display servers have their sockets.
+const DISPLAYS: &str = "/tmp/.X11-unix";
+
 /// Set in the process that runs inside.
 const INSIDE: &str = "CHALKTALK_LAB_INSIDE";
 
@@ -77,8 +80,13 @@ fn prepare() -> Result<(), Missing> {
     if !tool::has("ip") {
         return Err(Missing("ip is missing (package iproute2)".into()));
     }
-    let steps: [(&str, &[&str]); 2] =
-        [("mount", &["-t", "tmpfs", "-o", "mode=755", "lab", "/run"]), ("ip", &["link", "set", "lo", "up"])];
+    // Displays of other runs have the same names.
+    std::fs::create_dir_all(DISPLAYS).map_err(|e| Missing(format!("{DISPLAYS}: {e}")))?;
+    let steps: [(&str, &[&str]); 3] = [
+        ("mount", &["-t", "tmpfs", "-o", "mode=755", "lab", "/run"]),
+        ("mount", &["-t", "tmpfs", "-o", "mode=1777", "lab", DISPLAYS]),
+        ("ip", &["link", "set", "lo", "up"]),
+    ];
     for (program, arguments) in steps {
         tool::attempt(program, arguments).map_err(Missing)?;
     }

@@ -59,7 +59,12 @@ impl<'a> Terminal<'a> {
 
     fn tmux(&self, arguments: &[&str]) -> String {
         let mut command = self.host.command("tmux");
-        command.env("TERM", "xterm-256color").env("LANG", "C.UTF-8").args(["-L", self.name]).args(arguments);
+        command
+            .env("TMUX_TMPDIR", self.host.dir())
+            .env("TERM", "xterm-256color")
+            .env("LANG", "C.UTF-8")
+            .args(["-L", self.name])
+            .args(arguments);
         let mut process = self.host.spawn("tmux", command);
         let status = process.await_end(SOON);
         assert!(status.success(), "tmux {arguments:?}: {}", process.log());
