@@ -124,22 +124,10 @@ fn whatever_happens_everybody_who_is_waited_for_gets_everything() {
         let (mut world, chats) = frugal(100 + seed, 4, 600 * MINUTE);
         world.network.faults = Faults { loss: 0.05, ..Faults::none() };
         for round in 0..6 {
-            let victim = world.chance.between(Duration::ZERO, Duration::from_nanos(3)).as_nanos() as usize;
-            match (seed + round) % 3 {
-                0 => world.crash(victim),
-                1 => world.network.partition((0..4).map(|host| (host, usize::from(host == victim)))),
-                _ => world.stop(victim),
-            }
-            for chat in
-                chats.iter().filter(|chat| world.hosts[**chat].node.is_some()).copied().collect::<Vec<_>>()
-            {
-                world.publish(chat, lobby(), 30, 1000);
-            }
+            let victim = world.befall(seed + round);
+            world.up().into_iter().for_each(|host| world.publish(chats[host], lobby(), 30, 1000));
             world.run(2 * MINUTE);
-            world.network.heal();
-            if world.hosts[victim].node.is_none() {
-                world.start(victim);
-            }
+            world.recover(victim);
             world.converge(2 * MINUTE);
         }
         world.run(5 * MINUTE);

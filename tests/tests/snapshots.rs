@@ -255,21 +255,13 @@ fn whatever_happens_no_board_loses_anything() {
         let (mut world, boards) = drawing(100 + seed, 4, away);
         world.network.faults = Faults { loss: 0.05, ..Faults::none() };
         for round in 0..6 {
-            let victim = world.chance.between(Duration::ZERO, Duration::from_nanos(3)).as_nanos() as usize;
-            match (seed + round) % 3 {
-                0 => world.crash(victim),
-                1 => world.network.partition((0..4).map(|host| (host, usize::from(host == victim)))),
-                _ => world.stop(victim),
-            }
-            let up: Vec<usize> = (0..4).filter(|host| world.hosts[*host].node.is_some()).collect();
+            let victim = world.befall(seed + round);
+            let up = world.up();
             draw(&mut world, &up.iter().map(|host| boards[*host]).collect::<Vec<_>>(), 100);
             world.run(MINUTE);
             world.make_snapshot(boards[up[(seed + round) as usize % up.len()]], plans);
             world.run(3 * MINUTE);
-            world.network.heal();
-            if world.hosts[victim].node.is_none() {
-                world.start(victim);
-            }
+            world.recover(victim);
             world.same_boards(plans, 2 * MINUTE);
         }
         world.run(5 * MINUTE);

@@ -51,9 +51,7 @@ pub(super) fn board(disk: &Path, each: &mut impl FnMut(Row)) {
 fn shortened(disk: &Path, each: &mut impl FnMut(Row)) {
     let lab = Lab::on_disk(4, disk.join("shortened"));
     for host in lab.hosts() {
-        let path = host.dir().join("config/chalktalk");
-        fs::create_dir_all(&path).expect("a folder");
-        fs::write(path.join("config.toml"), "[retention]\naway = 0\ncovered = 0\n").expect("a file");
+        host.configure("[retention]\naway = 0\ncovered = 0\n");
     }
     let mut daemons: Vec<Daemon> = lab.hosts()[..3].iter().map(Host::daemon).collect();
     lab.rate(RATE);
@@ -161,7 +159,9 @@ fn together(lab: &Lab, each: &mut impl FnMut(Row)) {
         })
         .collect();
     gauges.iter().for_each(|gauge| await_whole(gauge));
+    let before = lab.host(2).sent().bytes;
     scribble(&desktops[0]);
+    let sent = lab.host(2).sent().bytes - before;
     let (here, there) = (lines(&gauges[0]), lines(&gauges[1]));
     let frames = own_frames(&here);
     each(Row::new("drawing on 5,000 strokes: frames", rate(&frames), "/s").goal(Bound::AtLeast(20.0)));
@@ -172,6 +172,9 @@ fn together(lab: &Lab, each: &mut impl FnMut(Row)) {
     let row = Row::new("pen here to picture there: p50", percentile(ways.clone(), 50), "ms");
     each(row.goal(Bound::AtMost(50.0)));
     each(Row::new("pen here to picture there: p95", percentile(ways, 95), "ms"));
+    let points = here.iter().filter_map(|line| line["points"].as_u64()).max().unwrap_or(1).max(1);
+    let each_point = sent as f64 / points as f64;
+    each(Row::new("a stroke by hand on the wire, live points and all: bytes a point", each_point, "B"));
 }
 
 /// So many strokes of so many points, in rows.

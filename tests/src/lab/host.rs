@@ -59,6 +59,13 @@ impl Host {
         &self.dir
     }
 
+    /// Writes what its daemon reads when it starts, or is told to read again.
+    pub fn configure(&self, text: &str) {
+        let folder = self.dir.join("config/chalktalk");
+        std::fs::create_dir_all(&folder).expect("a folder for the configuration");
+        std::fs::write(folder.join("config.toml"), text).expect("a configuration");
+    }
+
     /// Runs a closure on a thread that is inside this host's network: sockets made there belong to it.
     pub fn inside<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
         enter_network(&self.name, work)

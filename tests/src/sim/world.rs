@@ -235,6 +235,32 @@ impl World {
         }
     }
 
+    /// Something befalls one of the first three hosts: it crashes, is cut off from all others, or stops, by turns. Which one.
+    pub fn befall(&mut self, turn: u64) -> usize {
+        let victim = self.chance.between(Duration::ZERO, Duration::from_nanos(3)).as_nanos() as usize;
+        match turn % 3 {
+            0 => self.crash(victim),
+            1 => {
+                self.network.partition((0..self.hosts.len()).map(|host| (host, usize::from(host == victim))))
+            }
+            _ => self.stop(victim),
+        }
+        victim
+    }
+
+    /// All is well again with a host that something befell.
+    pub fn recover(&mut self, victim: usize) {
+        self.network.heal();
+        if self.hosts[victim].node.is_none() {
+            self.start(victim);
+        }
+    }
+
+    /// The hosts that run.
+    pub fn up(&self) -> Vec<usize> {
+        (0..self.hosts.len()).filter(|host| self.hosts[*host].node.is_some()).collect()
+    }
+
     fn down(&mut self, host: usize) {
         // What is not told to be in a live log goes again, and the log has gone down.
         for app in self.apps.iter().filter(|app| app.host == host) {

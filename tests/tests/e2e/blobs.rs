@@ -342,9 +342,7 @@ fn a_disk_that_has_no_room_for_it_refuses_it() {
 fn what_a_snapshot_stands_for_goes_when_all_hold_it_and_newcomers_begin_with_it() {
     let lab = Lab::new(3);
     for host in [1, 2] {
-        let path = lab.host(host).dir().join("config/chalktalk/config.toml");
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, "[retention]\ncovered = 0\n").unwrap();
+        lab.host(host).configure("[retention]\ncovered = 0\n");
     }
     let daemons = [lab.host(1).daemon(), lab.host(2).daemon()];
     let apps = [1, 2].map(|host| lab.host(host).app(TEST_APP));

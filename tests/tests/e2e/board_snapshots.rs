@@ -69,9 +69,7 @@ fn lie(host: &Host) {
 fn a_long_board_is_shortened_and_who_was_away_or_comes_then_has_all_of_it() {
     let lab = Lab::new(5);
     for host in lab.hosts() {
-        let path = host.dir().join("config/chalktalk/config.toml");
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, "[retention]\naway = 0\ncovered = 0\n").unwrap();
+        host.configure("[retention]\naway = 0\ncovered = 0\n");
     }
     let mut daemons: Vec<Daemon> = lab.hosts()[..4].iter().map(Host::daemon).collect();
     enter(&lab.hosts()[..4], "#plans");

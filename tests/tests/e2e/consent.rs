@@ -175,9 +175,7 @@ fn version_of(host: &Host, name: &str, app: &str) -> Option<String> {
 fn it_is_known_beforehand_who_has_what() {
     let lab = Lab::new(3);
     let [ana, ben, cleo] = [1, 2, 3].map(|n| lab.host(n));
-    let folder = cleo.dir().join("config/chalktalk");
-    fs::create_dir_all(&folder).unwrap();
-    fs::write(folder.join("config.toml"), "[apps]\nannounce = false\n").unwrap();
+    cleo.configure("[apps]\nannounce = false\n");
     let daemons = lab.start_daemons();
     lab.await_presence(3);
     register(ana, SLEEPER);
@@ -194,7 +192,7 @@ fn it_is_known_beforehand_who_has_what() {
     let chat = version_of(ana, "ben", "chalktalk.chat");
     assert!(chat.is_some(), "he tells of what he has");
     // The switch holds as soon as the file is read again.
-    fs::write(folder.join("config.toml"), "[apps]\nannounce = true\n").unwrap();
+    cleo.configure("[apps]\nannounce = true\n");
     daemons[2].signal(rustix::process::Signal::HUP);
     wait::until(SOON, "cleo to tell", || version_of(ana, "cleo", app).as_deref() == Some("1.0"));
 }

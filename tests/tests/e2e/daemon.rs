@@ -81,14 +81,12 @@ fn it_checks_a_configuration_without_starting() {
 
 fn it_reads_its_configuration_again_and_nobody_is_interrupted() {
     let lab = Lab::new(1);
-    let path = lab.host(1).dir().join("config/chalktalk/config.toml");
-    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     let daemon = lab.host(1).daemon();
     let app = lab.host(1).app("org.example.test");
     let session = app.enter("#ops", From::Start);
     app.publish(session, "before");
     let again = |text: &str, says: &str| {
-        std::fs::write(&path, text).unwrap();
+        lab.host(1).configure(text);
         daemon.signal(rustix::process::Signal::HUP);
         daemon.await_text(says, SOON);
     };

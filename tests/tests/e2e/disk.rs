@@ -94,9 +94,7 @@ fn what_is_beyond_the_quota_goes_and_newcomers_begin_behind_it() {
     let entries = |app: &App| app.sessions().iter().find(|s| s.session == ops).map(|s| s.entries);
     let before = entries(&author).unwrap();
     for (n, daemon) in [1, 2].into_iter().zip(&daemons) {
-        let path = lab.host(n).dir().join("config/chalktalk/config.toml");
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, "[retention]\nchat = 1\n").unwrap();
+        lab.host(n).configure("[retention]\nchat = 1\n");
         // The digests of both have to agree before; they do when all is quiet.
         wait::until(6 * SOON, "the oldest to be dropped", || {
             daemon.signal(rustix::process::Signal::HUP);

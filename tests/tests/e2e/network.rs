@@ -62,9 +62,7 @@ fn unicast_carries_everything_between_hosts_that_are_named() {
     for host in lab.hosts() {
         let others = lab.hosts().iter().filter(|other| other.index() != host.index());
         let peers: Vec<String> = others.map(|other| other.address().to_string()).collect();
-        let dir = host.dir().join("config/chalktalk");
-        std::fs::create_dir_all(&dir).unwrap();
-        std::fs::write(dir.join("config.toml"), format!("mode = \"unicast\"\npeers = {peers:?}\n")).unwrap();
+        host.configure(&format!("mode = \"unicast\"\npeers = {peers:?}\n"));
     }
     let _daemons = lab.start_daemons();
     assert_eq!(App::observer(&lab.host(1).socket()).status().mode, "unicast");
