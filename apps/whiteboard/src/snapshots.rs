@@ -170,7 +170,10 @@ impl Snapshots {
         let may_judge = before.is_some() && !self.spoiled;
         let next = |of: &mut dyn Iterator<Item = SnapshotSummary>| of.filter(|one| self.is_time(one)).last();
         let unjoined = next(&mut self.unjoined());
-        let unjudged = next(&mut self.unjudged().filter(|snapshot| snapshot.wanted || may_judge));
+        // What stands for more than was read here cannot be made here yet.
+        let may_be_read = may_judge.then(|| entries(&positions));
+        let judge = |snapshot: &SnapshotSummary| may_be_read.is_some_and(|read| snapshot.entries <= read);
+        let unjudged = next(&mut self.unjudged().filter(|snapshot| snapshot.wanted || judge(snapshot)));
         if let Some((blob, positions)) = self.to_hold.clone() {
             self.begin(move || hold(&client, session, blob, &positions, vec![blob.id]));
         } else if let Some(snapshot) = unjoined {
@@ -354,7 +357,7 @@ fn look(
 ) -> Result<Done, ClientError> {
     let blob = Blob { id: snapshot.blob, size: snapshot.size };
     let bytes = bytes_of(client, session, blob)?;
-    let Some(told) = read(&bytes).filter(|told| entries(&told.positions) == snapshot.entries) else {
+    let Some(mut told) = read(&bytes).filter(|told| entries(&told.positions) == snapshot.entries) else {
         return Ok(Done::Judged(blob.id));
     };
     let is_read = is_within(&told.positions, read_here);
@@ -368,7 +371,7 @@ fn look(
         }
     } else if !snapshot.wanted {
         return Ok(Done::Early);
-    } else if has_all_of(&told.board, &past.board()) {
+    } else if has_all_of(&mut told.board, &past.board()) {
         return Ok(Done::Taken(blob, Box::new(told), true));
     }
     // Somebody is wrong. Nothing goes for it here; and if somebody else here has put it, it is theirs.
@@ -376,12 +379,11 @@ fn look(
     Ok(Done::Judged(blob.id))
 }
 
-/// Whether a board has all that another one has, by the same people.
-fn has_all_of(board: &Board, other: &Board) -> bool {
-    let mut both = Board::new(Actor(0));
-    both.join(board);
-    both.join(other);
-    (both.snapshot(), both.authors()) == (board.snapshot(), board.authors())
+/// Whether a board has all that another one has, by the same people: then nothing is added to it here.
+fn has_all_of(board: &mut Board, other: &Board) -> bool {
+    let before = (board.snapshot(), board.authors());
+    board.join(other);
+    before == (board.snapshot(), board.authors())
 }
 
 #[cfg(test)]
@@ -481,9 +483,9 @@ mod tests {
         };
         let (ana, ben) = ([1; 32], [2; 32]);
         let here = of(&[(&one, ana)]);
-        assert!(has_all_of(&of(&[(&one, ana), (&two, ana)]), &here));
-        assert!(!has_all_of(&of(&[(&two, ana)]), &here));
-        assert!(!has_all_of(&of(&[(&one, ben), (&two, ana)]), &here), "it names somebody else");
+        assert!(has_all_of(&mut of(&[(&one, ana), (&two, ana)]), &here));
+        assert!(!has_all_of(&mut of(&[(&two, ana)]), &here));
+        assert!(!has_all_of(&mut of(&[(&one, ben), (&two, ana)]), &here), "it names somebody else");
     }
 
     #[test]
