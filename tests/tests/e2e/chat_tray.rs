@@ -53,6 +53,13 @@ fn await_told(tray: &Tray, text: &str) {
     wait::until(OPEN, &format!("the tray to tell {text:?}"), || tray.told() == text);
 }
 
+/// How long the window's program has used a processor, in hundredths of a second.
+fn ticks(window: &Desktop) -> u64 {
+    let facts = fs::read_to_string(format!("/proc/{}/stat", window.window.pid())).unwrap();
+    let (_, facts) = facts.rsplit_once(')').unwrap();
+    facts.split_whitespace().skip(11).take(2).map(|ticks| ticks.parse::<u64>().unwrap()).sum()
+}
+
 fn a_closed_window_leaves_the_chat_in_the_tray() {
     let (lab, _daemons) = Lab::talking(2);
     let host = lab.host(1);
@@ -107,7 +114,9 @@ fn a_closed_window_leaves_the_chat_in_the_tray() {
     wait::until(OPEN, "it to be ticked", || tray.menu()[1].ticked == Some(true));
     ben.type_line("@ana five");
     await_told(&tray, "1 message is unread");
+    let began = ticks(&window);
     thread::sleep(WHILE);
+    assert!(ticks(&window) - began < 20, "a chat in the tray sleeps");
     assert!(desktop.all().iter().all(|one| !one.text.contains("five")), "{:?}", desktop.all());
     tray.choose("Do not disturb");
     wait::until(OPEN, "it to be ticked no more", || tray.menu()[1].ticked == Some(false));
