@@ -23,7 +23,10 @@ use std::{
     io::{self, Write},
     mem::MaybeUninit,
     ops::RangeInclusive,
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    os::unix::{
+        ffi::OsStrExt,
+        fs::{DirBuilderExt, OpenOptionsExt},
+    },
     path::{Path, PathBuf},
     thread,
     time::Duration,
@@ -291,11 +294,18 @@ impl Keep {
         }
     }
 
-    /// Tells whenever a face, this one too, has kept something that is wanted. Faces on other hosts that share a home are not heard.
-    pub fn watch(&self, tell: impl Fn() + Send + 'static) -> io::Result<()> {
+    /// Tells whenever a face, this one too, has kept something that is wanted, or somebody has written this file. What is written on
+    /// other hosts that share a home is not heard.
+    pub fn watch(&self, file: Option<&Path>, tell: impl Fn() + Send + 'static) -> io::Result<()> {
         self.make_folder("")?;
         let events = inotify::init(CreateFlags::CLOEXEC)?;
         inotify::add_watch(&events, &self.folder, WatchFlags::MOVED_TO | WatchFlags::DELETE)?;
+        let mut names = WANTS.map(|name| name.as_bytes().to_vec()).to_vec();
+        if let Some((folder, name)) = file.and_then(|file| Some((file.parent()?, file.file_name()?))) {
+            fs::create_dir_all(folder)?;
+            inotify::add_watch(&events, folder, WatchFlags::CLOSE_WRITE | WatchFlags::MOVED_TO)?;
+            names.push(name.as_bytes().to_vec());
+        }
         spawn("keeping", move || {
             let mut buffer = [MaybeUninit::uninit(); 4096];
             let mut reader = Reader::new(events, &mut buffer);
@@ -304,9 +314,9 @@ impl Keep {
                 match reader.next() {
                     // Without a name: there were more than the system remembers.
                     Ok(event) => {
-                        news |= event.file_name().is_none_or(|name| {
-                            WANTS.iter().any(|wanted| wanted.as_bytes() == name.to_bytes())
-                        });
+                        news |= event
+                            .file_name()
+                            .is_none_or(|name| names.iter().any(|known| known == name.to_bytes()));
                     }
                     Err(Errno::INTR) => continue,
                     Err(_) => return,
@@ -459,7 +469,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let keep = Keep::at(&dir.path().join("deep"));
         let (tell, told) = channel();
-        keep.watch(move || {
+        let location = dir.path().join("config/location");
+        keep.watch(Some(&location), move || {
             let _ = tell.send(());
         })
         .unwrap();
@@ -475,6 +486,8 @@ mod tests {
             keep.change(change.clone()).unwrap();
             assert_eq!(told.recv_timeout(wait), Ok(()), "{change:?}");
         }
+        fs::write(&location, "Room 4\n").unwrap();
+        assert_eq!(told.recv_timeout(wait), Ok(()));
     }
 
     #[test]

@@ -232,7 +232,10 @@ impl Model {
                 self.on_wants(kept.wants);
             }
             Input::Rekept => self.effects.push(Effect::LookUpWants),
-            Input::Wants(wants) => self.on_wants(wants),
+            Input::Wants(wants, location) => {
+                self.location = location;
+                self.on_wants(wants);
+            }
             Input::Event(event) => self.on_event(event),
             Input::People(people) => self.on_people(people),
             Input::Sessions(sessions) => self.on_sessions(sessions),

@@ -39,6 +39,8 @@ pub struct Sitting {
     link: Link,
     desktop: Desktop,
     keep: Option<Keep>,
+    /// Where the person is to be found, if that could not be written down.
+    at: Option<String>,
 }
 
 impl Sitting {
@@ -64,7 +66,7 @@ impl Sitting {
         if let Some(keep) = &keep {
             let tell = put.clone();
             // Unheard, it is known the next time.
-            let _ = keep.watch(move || tell(Input::Rekept));
+            let _ = keep.watch(location::file().as_deref(), move || tell(Input::Rekept));
         }
         let kept = Kept { location: location::load(), ..keep.as_ref().map(Keep::load).unwrap_or_default() };
         let mut model = Model::new(me);
@@ -78,7 +80,7 @@ impl Sitting {
         }
         let desktop = Desktop::start(put.clone())?;
         let link = Link::start(client, events, session, put, ended)?;
-        Ok(Self { model, client: client.clone(), link, desktop, keep })
+        Ok(Self { model, client: client.clone(), link, desktop, keep, at: None })
     }
 
     /// Does what the model wants done. What is left is for the face: to ring, to come forward, to copy, to end.
@@ -91,13 +93,16 @@ impl Sitting {
                 // Here and now, so that it has what this face has kept before.
                 Effect::LookUpWants => {
                     if let Some(keep) = &self.keep {
-                        self.model.update(Input::Wants(keep.wants()), now());
+                        let at = self.at.clone().or_else(location::load);
+                        self.model.update(Input::Wants(keep.wants(), at), now());
                         left.extend(self.carry_out());
                     }
                 }
                 Effect::KeepLocation(at) => {
+                    self.at = None;
                     if let Err(e) = location::store(&at) {
                         self.model.update(Input::Failed(t!("location-lost", reason = e.to_string())), now());
+                        self.at = Some(at);
                     }
                 }
                 Effect::OpenFolder(path) => {

@@ -13,7 +13,7 @@ const OF_HOST: &str = "/etc/chalktalk/location";
 
 /// The user's own, `$XDG_CONFIG_HOME/chalktalk/location`, else the host's, `/etc/chalktalk/location`.
 pub fn load() -> Option<String> {
-    [of_user(), Some(OF_HOST.into())]
+    [file(), Some(OF_HOST.into())]
         .into_iter()
         .flatten()
         .find_map(|path| read(&fs::read_to_string(path).ok()?))
@@ -24,7 +24,7 @@ pub fn load() -> Option<String> {
 /// # Errors
 /// It cannot be written, or there is no home to write it to.
 pub fn store(location: &str) -> io::Result<()> {
-    let path = of_user().ok_or(io::ErrorKind::NotFound)?;
+    let path = file().ok_or(io::ErrorKind::NotFound)?;
     fs::create_dir_all(path.parent().unwrap_or(&path))?;
     fs::write(path, format!("{location}\n"))
 }
@@ -36,7 +36,8 @@ pub fn read(text: &str) -> Option<String> {
     (!label.is_empty() && line.len() <= MAX_LOCATION).then_some(label)
 }
 
-fn of_user() -> Option<PathBuf> {
+/// Where the user's own is written down; nothing without a home.
+pub fn file() -> Option<PathBuf> {
     let absolute = |name| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let config = absolute("XDG_CONFIG_HOME").or_else(|| Some(absolute("HOME")?.join(".config")))?;
     Some(config.join("chalktalk/location"))

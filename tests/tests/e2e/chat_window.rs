@@ -142,6 +142,11 @@ fn what_is_wanted_in_one_face_holds_in_the_other_at_once() {
         terminal.type_line("/settings");
         terminal.screen().contains("How far you have read: nobody sees it")
     });
+    wants("/location Room 5");
+    wait::until(OPEN, "the place in the terminal", || {
+        terminal.type_line("/location");
+        terminal.screen().contains("You are to be found in Room 5")
+    });
     wants("/language de");
     terminal.await_text("Nachricht an #lobby");
     terminal.type_line("/join #garden");

@@ -102,12 +102,13 @@ mod tests {
             favourites: [plans].into(),
             levels: [(plans, Level::Nothing)].into(),
         };
-        model.update(Input::Wants(wants.clone()), 0);
+        model.update(Input::Wants(wants.clone(), Some("Room 4".into())), 0);
         assert_eq!((model.settings, model.level(plans)), (wants.settings, Level::Nothing));
         assert_eq!(model.conversations[0].title(), "#plans", "it is listed first");
         assert_eq!(model.focus, Some(lobby));
         assert_eq!(model.current().unwrap().editor.text(), "half a thought");
         assert_eq!(model.flash, None);
+        assert_eq!(model.location, Some("Room 4".into()));
         deliver(&mut model, 2, 2, 1, "some tea");
         assert_eq!(model.conversations[2].mentions, 1, "the word is watched for");
         assert_eq!(model.files.always, wants.always);

@@ -197,8 +197,8 @@ pub enum Input {
     Kept(Kept),
     /// Some face of the person has kept something else of what is wanted.
     Rekept,
-    /// What is wanted, in every face.
-    Wants(Wants),
+    /// What is wanted, in every face, and where the person is to be found.
+    Wants(Wants, Option<String>),
     /// Older messages came.
     Past {
         /// Of this session.
