@@ -65,6 +65,9 @@ pub enum Answer {
         /// Where reading starts, one per origin and epoch already read (empty: at the beginning of every log). An
         /// app that loses its connection before anything arrived reopens from here, not from the beginning.
         start: Vec<Position>,
+        /// Where logs begin of which not all is held here any more: what was before is gone, and not to be had.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        begins: Vec<LogBegin>,
         /// Everybody in the session.
         members: Vec<Member>,
     },
@@ -362,6 +365,17 @@ pub struct SessionSummary {
     pub creator: Option<UserId>,
     /// Entries held here.
     pub entries: u64,
+}
+
+/// Where a log begins of which not all is held.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct LogBegin {
+    /// Whose.
+    pub origin: OriginId,
+    /// In which life of the log.
+    pub epoch: u32,
+    /// The first entry that can be read.
+    pub first: u64,
 }
 
 /// How far a message has come at one member's host.

@@ -186,6 +186,7 @@ fn answer(request: &Request) -> Answer {
         Request::Open { session, .. } => Answer::Opened {
             session: summary(*session, "#lobby", Scope::Open),
             start: vec![],
+            begins: vec![],
             last_number: 0,
             granted: 1 << 20,
             members: vec![],

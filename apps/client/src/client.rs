@@ -14,8 +14,8 @@ use crate::{
 use chalktalk_ipc::{
     Answer, AppId, HostId, InstanceId, OriginId, Position, Request, Secret, SessionId, UserId,
     event::{
-        Health, Holder, InstanceSummary, InvitationSummary, Member, Membership, Person, SessionSummary,
-        Status,
+        Health, Holder, InstanceSummary, InvitationSummary, LogBegin, Member, Membership, Person,
+        SessionSummary, Status,
     },
     nway::{self, AppOwner, AppSession},
     request::{Availability, From, HistoryPoint, Mark, Role, SessionKind, Topic},
@@ -98,6 +98,8 @@ pub struct Opened {
     pub members: Vec<Member>,
     /// What this user has acknowledged in this app before, of each log; reading starts behind it.
     pub start: Vec<Position>,
+    /// Where logs begin of which not all is held any more.
+    pub begins: Vec<LogBegin>,
     /// Number of the last message of this instance that is in the log.
     pub last_number: u64,
 }
@@ -518,8 +520,8 @@ impl Client {
     /// As [`Client::request`].
     pub fn open(&self, session: SessionId, from: From) -> Result<Opened, ClientError> {
         match self.request(Request::Open { session, from })? {
-            Answer::Opened { session, last_number, members, start, .. } => {
-                Ok(Opened { session, members, start, last_number })
+            Answer::Opened { session, last_number, members, start, begins, .. } => {
+                Ok(Opened { session, members, start, begins, last_number })
             }
             other => Err(unexpected(&other)),
         }

@@ -404,7 +404,7 @@ impl State {
         let told = match (then, body) {
             (
                 Then::Opened { session, again },
-                Ok(Answer::Opened { session: summary, last_number, granted, start, members }),
+                Ok(Answer::Opened { session: summary, last_number, granted, start, members, .. }),
             ) => {
                 let open =
                     self.sessions.entry(session).or_insert_with(|| Session::new(session, summary.kind));

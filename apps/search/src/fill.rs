@@ -1,4 +1,4 @@
-//! Bringing the view up to date: everything that the daemon holds and the view does not.
+//! Bringing the view up to date: everything that the daemon holds and the view does not, and nothing that it holds no more.
 //!
 //! Invariant: what was taken is never asked for again, also when it is interrupted: the view keeps its own positions.
 
@@ -37,7 +37,7 @@ pub struct Progress<'a> {
     pub taken: u64,
 }
 
-/// Takes what is new in all conversations that the user is in. `client` must have no session open; an observer's moves no
+/// Takes what is new in all conversations that the user is in, and lets go of what is gone and of those that the user has left. `client` must have no session open; an observer's moves no
 /// position. `each` is told after every batch.
 ///
 /// # Errors
@@ -50,19 +50,22 @@ pub fn fill(
 ) -> Result<(), FillError> {
     let mut taken = 0;
     let sessions = client.sessions()?;
-    let kept = |session: &&SessionSummary| {
-        session.joined && session.kind == SessionKind::Kept && session.app == AppId::chat()
-    };
+    let kept = |session: &&SessionSummary| session.kind == SessionKind::Kept && session.app == AppId::chat();
     for session in sessions.iter().filter(kept) {
+        if !session.joined {
+            index.leave(session.session)?;
+            continue;
+        }
         index.name_place(session.session, &session.title)?;
-        client.open(session.session, From::At(index.positions(session.session)?))?;
+        let opened = client.open(session.session, From::At(index.positions(session.session)?))?;
+        index.begin_at(session.session, &opened.begins)?;
         while let Some(count) = take_batch(events, index, session.session)? {
             taken += count;
             each(Progress { session, taken });
         }
         client.close_session(session.session)?;
     }
-    Ok(())
+    Ok(index.settle()?)
 }
 
 /// Takes what comes next of a session. Nothing: it has all come.

@@ -3,6 +3,8 @@
 //! A row's number is its author's time, so that the newest comes first and a range of days is a range of rows, both without
 //! sorting. Filters are words too, in a column of their own (`marks`): FTS5 intersects them with the words looked for.
 //!
+//! What goes is wiped out of the file (SQLite's `secure_delete`, and FTS5's option of that name): no word of it is left there.
+//!
 //! Invariant: messages and the position behind them are written in one transaction, and a message stands once however often it
 //! is taken: two programs may fill the view at the same time.
 
@@ -15,7 +17,7 @@ use chalktalk_client::{
     chat::{Kind, Saying},
     files::Offer,
 };
-use chalktalk_ipc::{OriginId, Position, SessionId, UserId, socket::UserDirs, text};
+use chalktalk_ipc::{OriginId, Position, SessionId, UserId, event::LogBegin, socket::UserDirs, text};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, params};
 use std::{
     fs,
@@ -24,8 +26,11 @@ use std::{
     time::Duration,
 };
 
-/// What the file looks like. Another version's file is made anew.
-const VERSION: i64 = 1;
+/// What the file looks like, and how texts are cut into words. Another version's file is made anew.
+const VERSION: i64 = 2;
+
+/// Wiping the words of one message out takes as long as putting in those of so many.
+const WIPING: u64 = 8;
 
 /// How long another program may hold the file.
 const BUSY: Duration = Duration::from_secs(10);
@@ -74,6 +79,8 @@ pub struct Hit {
 #[derive(Debug)]
 pub struct Index {
     db: Connection,
+    /// Whether what has gone may still stand in SQLite's log beside the file.
+    unsettled: bool,
 }
 
 impl Index {
@@ -119,6 +126,7 @@ impl Index {
         db.busy_timeout(BUSY)?;
         db.pragma_update(None, "journal_mode", "wal")?;
         db.pragma_update(None, "synchronous", "normal")?;
+        db.pragma_update(None, "secure_delete", true)?;
         let change = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
         let version: i64 = change.pragma_query_value(None, "user_version", |row| row.get(0))?;
         if version == 0 {
@@ -126,7 +134,7 @@ impl Index {
             change.pragma_update(None, "user_version", VERSION)?;
         }
         change.commit()?;
-        Ok(matches!(version, 0 | VERSION).then_some(Self { db }))
+        Ok(matches!(version, 0 | VERSION).then_some(Self { db, unsettled: false }))
     }
 
     /// Up to where a session has been taken.
@@ -165,9 +173,67 @@ impl Index {
     pub fn take<'a>(&mut self, messages: impl IntoIterator<Item = &'a Message>) -> Result<(), IndexError> {
         let change = self.db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
         for message in messages.into_iter().filter(|message| !message.flags.volatile) {
-            take_one(&change, message)?;
+            self.unsettled |= take_one(&change, message)?;
         }
         change.commit()?;
+        Ok(())
+    }
+
+    /// Lets go of what a session's logs do not hold any more.
+    ///
+    /// # Errors
+    /// What SQLite says; then nothing went.
+    pub fn begin_at(&mut self, session: SessionId, begins: &[LogBegin]) -> Result<(), IndexError> {
+        let change = self.db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+        let mut going = Vec::new();
+        for LogBegin { origin, epoch, first } in begins {
+            let first = i64::try_from(*first).unwrap_or(i64::MAX);
+            going.extend(ids(
+                &change,
+                "SELECT id FROM message WHERE session = ?1 AND origin = ?2 AND epoch = ?3 AND seq < ?4",
+                params![session.0, origin.0, epoch, first],
+            )?);
+            // Edits that wait for a message that is gone, and those that are gone themselves.
+            let slot = slot(*origin, *epoch, first as u64);
+            self.unsettled |= 0
+                < change
+                    .prepare_cached(
+                        "DELETE FROM waiting WHERE session = ?1 AND (origin = ?2 AND epoch = ?3 AND seq < ?4
+                         OR substr(place, 9, 20) = substr(?5, 1, 20) AND substr(place, 29, 8) < substr(?5, 21))",
+                    )?
+                    .execute(params![session.0, origin.0, epoch, first, slot])?;
+        }
+        self.unsettled |= !going.is_empty();
+        let_go(&change, &going)?;
+        change.commit()?;
+        Ok(())
+    }
+
+    /// Lets go of a session that the user has left. Who comes back has it taken anew.
+    ///
+    /// # Errors
+    /// What SQLite says; then nothing went.
+    pub fn leave(&mut self, session: SessionId) -> Result<(), IndexError> {
+        let change = self.db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+        let going = ids(&change, "SELECT id FROM message WHERE session = ?1", [session.0])?;
+        let_go(&change, &going)?;
+        for table in ["waiting", "position", "place"] {
+            let gone = change.execute(&format!("DELETE FROM {table} WHERE session = ?1"), [session.0])?;
+            self.unsettled |= gone > 0;
+        }
+        change.commit()?;
+        Ok(())
+    }
+
+    /// Sees to it that what has gone stands nowhere any more. While another program reads, it stands in SQLite's log until that
+    /// is done.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn settle(&mut self) -> Result<(), IndexError> {
+        if std::mem::take(&mut self.unsettled) {
+            self.db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        }
         Ok(())
     }
 
@@ -279,7 +345,8 @@ fn schema() -> String {
              topic TEXT, text TEXT NOT NULL, marks TEXT NOT NULL, edited BLOB, gone INTEGER NOT NULL DEFAULT 0,
              UNIQUE(session, origin, epoch, seq, idx));
          CREATE VIRTUAL TABLE words USING fts5(
-             body, topic, marks, content='', contentless_delete=1, prefix='1 2 3', tokenize=\"{TOKENIZER}\");
+             body, topic, marks, content='', prefix='1 2 3', tokenize=\"{TOKENIZER}\");
+         INSERT INTO words(words, rank) VALUES('secure-delete', 1);
          CREATE TABLE waiting(
              session BLOB NOT NULL, origin BLOB NOT NULL, epoch INTEGER NOT NULL, seq INTEGER NOT NULL, idx INTEGER NOT NULL,
              user BLOB NOT NULL, place BLOB NOT NULL, text TEXT,
@@ -297,18 +364,51 @@ fn is_damage(error: &rusqlite::Error) -> bool {
     matches!(code, Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
 }
 
-fn take_one(change: &Transaction<'_>, message: &Message) -> Result<(), IndexError> {
+/// Whether something else has gone for it.
+fn take_one(change: &Transaction<'_>, message: &Message) -> Result<bool, IndexError> {
     let saying = Saying::read(&message.payload);
-    match saying.kind {
-        Kind::Edit { of } => alter(change, message, of.0, Some(&saying.text))?,
-        Kind::Delete { of } => alter(change, message, of.0, None)?,
-        ref other if other.of().is_some() => {}
-        _ => insert(change, message, &saying)?,
-    }
+    let alters = match saying.kind {
+        Kind::Edit { of } => alter(change, message, of.0, Some(&saying.text)).map(|()| true)?,
+        Kind::Delete { of } => alter(change, message, of.0, None).map(|()| true)?,
+        ref other if other.of().is_some() => false,
+        _ => insert(change, message, &saying).map(|()| false)?,
+    };
     let Position { origin, epoch, seq, index } = message.position;
     change
         .prepare_cached("INSERT OR REPLACE INTO position VALUES (?1, ?2, ?3, ?4, ?5)")?
         .execute(params![message.session.0, origin.0, epoch, seq as i64, index])?;
+    Ok(alters)
+}
+
+fn ids(change: &Transaction<'_>, query: &str, of: impl rusqlite::Params) -> Result<Vec<i64>, IndexError> {
+    let mut asked = change.prepare_cached(query)?;
+    let rows = asked.query_map(of, |row| row.get(0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Lets go of messages, with their words. Where more go than stay, those of what stays are put in anew, which is sooner.
+fn let_go(change: &Transaction<'_>, going: &[i64]) -> Result<(), IndexError> {
+    if going.is_empty() {
+        return Ok(());
+    }
+    let all: i64 = change.query_row("SELECT count(*) FROM message", [], |row| row.get(0))?;
+    let anew = WIPING * going.len() as u64 > (all as u64).saturating_sub(going.len() as u64);
+    if anew {
+        change.execute("INSERT INTO words(words) VALUES('delete-all')", [])?;
+    }
+    let mut delete = change.prepare_cached("DELETE FROM message WHERE id = ?1")?;
+    for id in going {
+        if !anew {
+            write_words(change, *id, false)?;
+        }
+        delete.execute([id])?;
+    }
+    if anew {
+        for id in ids(change, "SELECT id FROM message WHERE gone = 0", [])? {
+            write_words(change, id, true)?;
+        }
+    }
+    change.execute("DELETE FROM person WHERE user NOT IN (SELECT user FROM message)", [])?;
     Ok(())
 }
 
@@ -334,7 +434,7 @@ fn insert(change: &Transaction<'_>, message: &Message, saying: &Saying) -> Resul
     change
         .prepare_cached("INSERT OR IGNORE INTO person VALUES (?1, ?2)")?
         .execute(params![message.author.user.0, folded(&name)])?;
-    put_words(change, id, &saying.text, saying.topic.as_deref(), &marks)?;
+    write_words(change, id, true)?;
     let waiting: Vec<(Vec<u8>, Option<String>)> = change
         .prepare_cached(
             "SELECT place, text FROM waiting WHERE session = ?1 AND origin = ?2 AND epoch = ?3 AND seq = ?4 AND idx = ?5
@@ -348,6 +448,11 @@ fn insert(change: &Transaction<'_>, message: &Message, saying: &Saying) -> Resul
     for (place, text) in waiting {
         change_text(change, id, &place, text.as_deref())?;
     }
+    change
+        .prepare_cached(
+            "DELETE FROM waiting WHERE session = ?1 AND origin = ?2 AND epoch = ?3 AND seq = ?4 AND idx = ?5",
+        )?
+        .execute(params![session.0, origin.0, epoch, seq as i64, index])?;
     Ok(())
 }
 
@@ -408,32 +513,33 @@ fn change_text(
     place: &[u8],
     text: Option<&str>,
 ) -> Result<(), IndexError> {
-    let (edited, gone, topic, marks): (Option<Vec<u8>>, bool, Option<String>, String) = change
-        .prepare_cached("SELECT edited, gone, topic, marks FROM message WHERE id = ?1")?
-        .query_row([id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
+    let (edited, gone): (Option<Vec<u8>>, bool) = change
+        .prepare_cached("SELECT edited, gone FROM message WHERE id = ?1")?
+        .query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))?;
     if gone || text.is_some() && edited.is_some_and(|edited| edited.as_slice() >= place) {
         return Ok(());
     }
-    change.prepare_cached("DELETE FROM words WHERE rowid = ?1")?.execute([id])?;
-    if let Some(text) = text {
-        put_words(change, id, text, topic.as_deref(), &marks)?;
-    }
+    write_words(change, id, false)?;
     change
-        .prepare_cached("UPDATE message SET text = ?2, edited = ?3, gone = ?4 WHERE id = ?1")?
+        .prepare_cached(
+            "UPDATE message SET text = ?2, edited = ?3, gone = ?4, topic = iif(?4, NULL, topic) WHERE id = ?1",
+        )?
         .execute(params![id, text.unwrap_or_default(), place, text.is_none()])?;
-    Ok(())
+    write_words(change, id, true)
 }
 
-fn put_words(
-    change: &Transaction<'_>,
-    id: i64,
-    text: &str,
-    topic: Option<&str>,
-    marks: &str,
-) -> Result<(), IndexError> {
+/// Puts the words of a message into the index, or wipes them out: what is wiped out must be what was put in.
+fn write_words(change: &Transaction<'_>, id: i64, put: bool) -> Result<(), IndexError> {
+    let (text, topic, marks, gone): (String, Option<String>, String, bool) = change
+        .prepare_cached("SELECT text, topic, marks, gone FROM message WHERE id = ?1")?
+        .query_row([id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
+    if gone {
+        return Ok(()); // it has none
+    }
+    let act = if put { None } else { Some("delete") };
     change
-        .prepare_cached("INSERT INTO words(rowid, body, topic, marks) VALUES (?1, ?2, ?3, ?4)")?
-        .execute(params![id, spaced(text), spaced(topic.unwrap_or_default()), marks])?;
+        .prepare_cached("INSERT INTO words(words, rowid, body, topic, marks) VALUES (?1, ?2, ?3, ?4, ?5)")?
+        .execute(params![act, id, spaced(&text), spaced(topic.as_deref().unwrap_or_default()), marks])?;
     Ok(())
 }
 
@@ -478,11 +584,18 @@ fn phrase(word: &Word) -> String {
 fn place_in_order(message: &Message) -> Vec<u8> {
     let Position { origin, epoch, seq, index } = message.position;
     let mut place = message.stamp.to_be_bytes().to_vec();
-    place.extend(origin.0);
-    place.extend(epoch.to_be_bytes());
-    place.extend(seq.to_be_bytes());
+    place.extend(slot(origin, epoch, seq));
     place.extend(index.to_be_bytes());
     place
+}
+
+/// The part of it that says which entry of which log.
+fn slot(origin: OriginId, epoch: u32, seq: u64) -> [u8; 28] {
+    let mut slot = [0; 28];
+    slot[..16].copy_from_slice(&origin.0);
+    slot[16..20].copy_from_slice(&epoch.to_be_bytes());
+    slot[20..].copy_from_slice(&seq.to_be_bytes());
+    slot
 }
 
 fn hit(row: &rusqlite::Row<'_>) -> rusqlite::Result<Hit> {

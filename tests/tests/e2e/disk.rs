@@ -88,11 +88,23 @@ fn what_is_beyond_the_quota_goes_and_newcomers_begin_behind_it() {
     let [author, other] = [1, 2].map(|n| lab.host(n).app(chat.as_str()));
     let ops = author.enter("#ops", From::Start);
     other.enter("#ops", From::Start);
-    let said = |n: u32| format!("{n} {}", "x".repeat(1000));
+    let said = |n: u32| format!("n{n}n {}", "x".repeat(1000));
     author.publish_each(ops, (0..3000).map(said));
     other.await_text(ops, &said(2999));
     let entries = |app: &App| app.sessions().iter().find(|s| s.session == ops).map(|s| s.entries);
     let before = entries(&author).unwrap();
+    let found = |n: u32| {
+        let output = lab.host(1).chalktalk(&["search", &format!("n{n}n"), "in:#ops"]);
+        assert_eq!(output.code(), 0, "{}", output.log);
+        output.json_lines().len()
+    };
+    let view = lab.host(1).dir().join("state/chalktalk/chat/search.sqlite");
+    let stands = |text: &str| {
+        let file = std::fs::read(&view).unwrap();
+        file.windows(text.len()).any(|bytes| bytes == text.as_bytes())
+    };
+    assert_eq!((found(7), found(2999)), (1, 1));
+    assert!(stands(&said(7)[..100]) && stands(&said(2999)[..100]));
     for (n, daemon) in [1, 2].into_iter().zip(&daemons) {
         lab.host(n).configure("[retention]\nchat = 1\n");
         // The digests of both have to agree before; they do when all is quiet.
@@ -105,6 +117,9 @@ fn what_is_beyond_the_quota_goes_and_newcomers_begin_behind_it() {
     let kept = lab.host(1).history("#ops");
     assert!((300..1500).contains(&kept.len()) && kept.last() == Some(&said(2999)), "{}", kept.len());
     assert!(!kept.contains(&said(0)));
+    // Who searches finds no more than that.
+    assert_eq!((found(7), found(1000), found(2999)), (0, 0, 1));
+    assert!(!stands(&said(7)[..100]) && stands(&said(2999)[..100]));
     let _third = lab.host(3).daemon();
     let late = lab.host(3).app(chat.as_str());
     late.enter("#ops", From::Start);

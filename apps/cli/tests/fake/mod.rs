@@ -187,6 +187,7 @@ impl Scene {
                     last_number: 0,
                     granted: self.granted,
                     start: vec![],
+                    begins: vec![],
                     members: vec![],
                 }
             }

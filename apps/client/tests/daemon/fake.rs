@@ -210,7 +210,10 @@ impl Line {
         let call = self.call();
         let Request::Open { session: SESSION, from } = call.request else { panic!("{call:?}") };
         let session = summary(kind);
-        self.reply(call.id, Answer::Opened { session, last_number, granted, start: vec![], members: vec![] });
+        self.reply(
+            call.id,
+            Answer::Opened { session, last_number, granted, start: vec![], begins: vec![], members: vec![] },
+        );
         from
     }
 

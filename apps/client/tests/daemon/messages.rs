@@ -232,7 +232,14 @@ fn reading_goes_on_from_where_it_began_when_nothing_has_arrived() {
             let session = summary(SessionKind::Kept);
             line.reply(
                 id,
-                Answer::Opened { session, last_number: 0, granted: 0, start: vec![start], members: vec![] },
+                Answer::Opened {
+                    session,
+                    last_number: 0,
+                    granted: 0,
+                    start: vec![start],
+                    begins: vec![],
+                    members: vec![],
+                },
             );
         },
     );

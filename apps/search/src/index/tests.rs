@@ -190,6 +190,99 @@ fn a_damaged_file_and_one_of_another_version_are_made_anew() {
     assert!(Index::open(&path).unwrap().is_empty().unwrap());
 }
 
+/// A word that is in one message alone.
+fn rare(n: u64) -> String {
+    let mut state = n;
+    let mut letter = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        char::from(b"bcdfghjklmnpqrstvwxz"[(state >> 33) as usize % 20])
+    };
+    (0..14).map(|_| letter()).collect()
+}
+
+/// Whether something stands in the file, or in SQLite's log beside it.
+fn stands(dir: &tempfile::TempDir, word: &str) -> bool {
+    let read = |name: &str| fs::read(dir.path().join(name)).unwrap_or_default();
+    let all = [read("a/search.sqlite"), read("a/search.sqlite-wal")].concat();
+    all.windows(word.len()).any(|bytes| bytes == word.as_bytes())
+}
+
+fn check(index: &Index) {
+    index.db.execute("INSERT INTO words(words, rank) VALUES('integrity-check', 0)", []).unwrap();
+}
+
+#[test]
+fn what_the_logs_hold_no_more_is_not_found_and_stands_nowhere() {
+    // A few of many are wiped out one by one; of many, what stays is put in anew.
+    for (all, gone) in [(400, 7), (400, 390)] {
+        let messages: Vec<Message> =
+            (1..=all).map(|n| plain(OPS, ANA, n, &format!("tea {}", rare(n)))).collect();
+        let (dir, mut index) = index(&messages);
+        index.take(&[plain(OPS, BEN, 1, "tea of ben"), plain(TEA, ANA, 1, "tea elsewhere")]).unwrap();
+        let begin = |first| LogBegin { origin: OriginId([ANA; 16]), epoch: 1, first };
+        index.begin_at(OPS, &[begin(1), LogBegin { epoch: 2, ..begin(900) }]).unwrap();
+        assert_eq!(found(&index, "tea").len(), 100, "the most that are shown");
+        index.begin_at(OPS, &[begin(gone + 1)]).unwrap();
+        index.settle().unwrap();
+        check(&index);
+        assert_eq!(index.len().unwrap(), all - gone + 2);
+        assert_eq!(found(&index, "tea of"), [1]);
+        assert_eq!(found(&index, "elsewhere"), [1]);
+        for n in 1..=gone {
+            assert!(found(&index, &rare(n)).is_empty() && !stands(&dir, &rare(n)[..10]), "{gone}: {n}");
+        }
+        for n in gone + 1..=all {
+            assert!(found(&index, &rare(n)) == [n] && stands(&dir, &rare(n)), "{gone}: {n}");
+        }
+        // Nothing of it comes again, and what comes is found.
+        assert!(index.positions(OPS).unwrap().contains(&messages[all as usize - 1].position));
+        index.take(&[plain(OPS, ANA, all + 1, "coffee")]).unwrap();
+        assert_eq!(found(&index, "coffee"), [all + 1]);
+    }
+}
+
+#[test]
+fn what_was_edited_or_deleted_stands_nowhere() {
+    let of = |seq| Place(Position { origin: OriginId([ANA; 16]), epoch: 1, seq, index: 0 });
+    let change = |seq, kind, n| said(OPS, ANA, seq, &Saying::new(rare(n), kind));
+    let about = Saying { topic: Some(rare(3)), ..Saying::plain(&rare(2)) };
+    let mut messages: Vec<Message> = (10..300).map(|seq| plain(OPS, BEN, seq, "tea")).collect();
+    messages.extend([
+        plain(OPS, ANA, 1, &rare(1)),
+        said(OPS, ANA, 2, &about),
+        change(3, Kind::Edit { of: of(1) }, 4),
+        change(4, Kind::Edit { of: of(1) }, 5),
+        change(5, Kind::Delete { of: of(2) }, 6),
+        // Their messages come later, or never.
+        change(6, Kind::Edit { of: of(9) }, 7),
+        change(7, Kind::Edit { of: of(8) }, 8),
+        plain(OPS, ANA, 9, &rare(9)),
+    ]);
+    let (dir, mut index) = index(&messages);
+    index.settle().unwrap();
+    check(&index);
+    for n in [1, 2, 3, 4, 6, 9] {
+        assert!(!stands(&dir, &rare(n)[..10]), "{n}");
+    }
+    assert_eq!((found(&index, &rare(5)), found(&index, &rare(7))), (vec![1], vec![9]));
+    assert!(stands(&dir, &rare(8)), "it waits");
+    index.begin_at(OPS, &[LogBegin { origin: OriginId([ANA; 16]), epoch: 1, first: 9 }]).unwrap();
+    index.settle().unwrap();
+    assert!([5, 8].iter().all(|n| !stands(&dir, &rare(*n)[..10])), "and does not any more");
+    assert_eq!(found(&index, &rare(7)), [9]);
+}
+
+#[test]
+fn of_a_conversation_that_was_left_nothing_stays() {
+    let (dir, mut index) = index(&[plain(OPS, ANA, 1, &rare(1)), plain(TEA, ANA, 1, &rare(2))]);
+    index.leave(OPS).unwrap();
+    index.settle().unwrap();
+    check(&index);
+    assert!(found(&index, &rare(1)).is_empty() && !stands(&dir, &rare(1)[..10]));
+    assert!(index.positions(OPS).unwrap().is_empty(), "who comes back has it all");
+    assert_eq!(found(&index, &rare(2)), [1]);
+}
+
 #[test]
 fn the_file_is_for_its_user_alone() {
     use std::os::unix::fs::PermissionsExt;
@@ -203,7 +296,7 @@ fn the_file_is_for_its_user_alone() {
 #[ignore = "takes minutes: for the figures"]
 fn a_million_messages() {
     let start = Instant::now();
-    let (_dir, index) = many(1_000_000);
+    let (_dir, mut index) = many(1_000_000);
     println!("taken in {:?}", start.elapsed());
     for typed in [
         "word7",
@@ -217,6 +310,13 @@ fn a_million_messages() {
         "word1 on:2025-11-30",
     ] {
         println!("{typed:24} {:?}", slowest(&index, typed));
+    }
+    for first in [10_000, 500_000] {
+        let start = Instant::now();
+        let begin = |who| LogBegin { origin: OriginId([who; 16]), epoch: 1, first };
+        index.begin_at(OPS, &[begin(ANA), begin(BEN)]).unwrap();
+        index.settle().unwrap();
+        println!("all of #ops before {first} gone in {:?}", start.elapsed());
     }
 }
 

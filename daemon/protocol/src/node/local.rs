@@ -242,6 +242,7 @@ impl Node {
         instance.sessions.insert(session);
         instance.unheard.remove(&session);
         let (start, last_number) = found.open(id, user, instance.role, from, &mut self.out);
+        let begins = found.begins();
         found.tell_snapshots(Some(id), self.keeping.keep.away, &mut self.out);
         let app = instance.role == Role::App;
         if app {
@@ -252,7 +253,7 @@ impl Node {
         }
         let granted = crate::session::writer::CREDIT;
         let (summary, members) = (self.summary(session, user), self.members(session));
-        Ok(Answer::Opened { session: summary, last_number, granted, start, members })
+        Ok(Answer::Opened { session: summary, last_number, granted, start, begins, members })
     }
 
     /// An instance detaches from a session.

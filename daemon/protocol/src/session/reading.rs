@@ -18,7 +18,11 @@ use crate::{
     time::Instant,
 };
 use bytes::Bytes;
-use chalktalk_ipc::{InstanceId, Position, UserId, event::Scope, request::Role};
+use chalktalk_ipc::{
+    InstanceId, Position, UserId,
+    event::{LogBegin, Scope},
+    request::Role,
+};
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
@@ -76,6 +80,17 @@ impl Session {
         self.progress.open(instance, last, stored);
         self.tell_progress(out);
         (start, last)
+    }
+
+    /// Where logs begin of which not all is held.
+    pub fn begins(&self) -> Vec<LogBegin> {
+        let shortened = self.logs.iter().filter(|(_, log)| log.start() > Seq(0));
+        let begin = |(id, log): (&LogId, &Log)| LogBegin {
+            origin: id.origin,
+            epoch: id.epoch.0,
+            first: log.start().next().0,
+        };
+        shortened.map(begin).collect()
     }
 
     /// An instance stops reading. What it was handed and has not acknowledged is remembered, also over a crash: whoever reads it
