@@ -142,7 +142,8 @@ pub(crate) enum Command {
     /// Ask everybody on the network to come and help
     ///
     /// The call stands in #lobby, with who is coming, until you say there that you were helped, or for an hour. Where you are is read from
-    /// ~/.config/chalktalk/location ($XDG_CONFIG_HOME), else from /etc/chalktalk/location; --at says it once.
+    /// ~/.config/chalktalk/location ($XDG_CONFIG_HOME), else from /etc/chalktalk/location; --at says it once. On a terminal this stays and
+    /// tells who is coming; Ctrl-C ends that and leaves the call open.
     HelpWanted(HelpWanted),
     /// Show past messages, the oldest first
     ///

@@ -8,7 +8,7 @@ use chalktalk_ipc::{
     request::{Role, SessionKind},
     text::printable,
 };
-use std::path::Path;
+use std::{path::Path, sync::mpsc::RecvTimeoutError, time::Duration};
 use unicode_normalization::UnicodeNormalization;
 
 /// A client and what it is told.
@@ -40,16 +40,16 @@ impl Connection {
 
     /// Waits for the next event. That the daemon goes and comes is said on standard error.
     pub(crate) fn next_event(&self) -> Result<ClientEvent, Failure> {
-        let ended = |_| Failure::Failed("the daemon ended this connection; try again".into());
-        let event = self.events.recv().map_err(ended)?;
-        match &event {
-            ClientEvent::Disconnected { reason } => {
-                complain(format_args!("the daemon is away ({}); waiting for it", printable(reason)));
-            }
-            ClientEvent::Reconnected => complain("the daemon is back"),
-            _ => {}
+        Ok(told(self.events.recv().map_err(|_| ended())?))
+    }
+
+    /// Waits for the next event, but not for ever. Nothing: none has come.
+    pub(crate) fn next_event_within(&self, limit: Duration) -> Result<Option<ClientEvent>, Failure> {
+        match self.events.recv_timeout(limit) {
+            Ok(event) => Ok(Some(told(event))),
+            Err(RecvTimeoutError::Timeout) => Ok(None),
+            Err(RecvTimeoutError::Disconnected) => Err(ended()),
         }
-        Ok(event)
     }
 
     /// The session meant, to write to or to follow: a room is entered, and created where it does not exist.
@@ -65,6 +65,21 @@ impl Connection {
             Target::Room(_) => find_room(&self.client.sessions()?, target, app),
         }
     }
+}
+
+fn ended() -> Failure {
+    Failure::Failed("the daemon ended this connection; try again".into())
+}
+
+fn told(event: ClientEvent) -> ClientEvent {
+    match &event {
+        ClientEvent::Disconnected { reason } => {
+            complain(format_args!("the daemon is away ({}); waiting for it", printable(reason)));
+        }
+        ClientEvent::Reconnected => complain("the daemon is back"),
+        _ => {}
+    }
+    event
 }
 
 fn find_room(sessions: &[SessionSummary], target: &Target, app: &AppId) -> Result<SessionId, Failure> {

@@ -15,6 +15,7 @@ mod failure;
 mod file;
 mod help_wanted;
 mod identity;
+mod interrupt;
 mod invitations;
 mod lines;
 mod manual;

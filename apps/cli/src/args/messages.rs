@@ -33,6 +33,12 @@ pub(crate) struct HelpWanted {
     /// Where you are
     #[arg(long, value_name = "ROOM", value_parser = place)]
     pub(crate) at: Option<String>,
+    /// Print JSON, one object a line, for programs
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Stay and tell who is coming until you were helped, also where no terminal shows it
+    #[arg(long)]
+    pub(crate) watch: bool,
 }
 
 fn place(text: &str) -> Result<String, String> {

@@ -1,6 +1,6 @@
 //! Waiting for what can be seen, not for time to pass.
 
-use crate::failure::Failure;
+use crate::{failure::Failure, interrupt};
 use std::{
     sync::{
         Arc,
@@ -22,13 +22,7 @@ pub(super) struct Waiter {
 impl Waiter {
     /// From now on signals interrupt the waiting instead of ending the program, so that it can tidy up.
     pub(super) fn until_interrupted() -> Result<Self, Failure> {
-        use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-        let interrupted = Arc::new(AtomicBool::new(false));
-        for signal in [SIGHUP, SIGINT, SIGTERM] {
-            signal_hook::flag::register(signal, interrupted.clone())
-                .map_err(|e| Failure::because("cannot watch for signals", e))?;
-        }
-        Ok(Self { interrupted })
+        Ok(Self { interrupted: interrupt::flag()? })
     }
 
     /// Set when a signal has come.
