@@ -7,6 +7,7 @@
 //!
 //! Invariant: nothing here opens a file, reads a clock or knows the wire between daemons.
 
+pub mod base64;
 pub mod batch;
 pub mod codec;
 pub mod descriptors;

@@ -43,6 +43,8 @@ pub enum Command {
     Clear,
     /// Say how available one is, and something beside it; nothing: show it.
     Status(Status),
+    /// Look like the picture in this file; `none`: like the one that is made of one's key; nothing: tell which it is.
+    Avatar(Option<String>),
     /// Choose a message to copy.
     Copy,
     /// Show what to compare with a person to be sure of their key.
@@ -120,7 +122,7 @@ pub enum Line {
 
 /// Name, arguments and purpose of every command, in the order in which they are offered. What is named by its id is said in the
 /// language of the chat.
-pub const COMMANDS: [(&str, &str, &str); 33] = [
+pub const COMMANDS: [(&str, &str, &str); 34] = [
     ("/join", text_id!("args-room"), text_id!("command-join")),
     ("/msg", text_id!("args-user-text"), text_id!("command-msg")),
     ("/me", text_id!("args-text"), text_id!("command-me")),
@@ -136,6 +138,7 @@ pub const COMMANDS: [(&str, &str, &str); 33] = [
     ("/members", "", text_id!("command-members")),
     ("/remove", text_id!("args-user"), text_id!("command-remove")),
     ("/status", text_id!("args-status"), text_id!("command-status")),
+    ("/avatar", text_id!("args-avatar"), text_id!("command-avatar")),
     ("/favourite", "", text_id!("command-favourite")),
     ("/notify", text_id!("args-level"), text_id!("command-notify")),
     ("/quiet", "22:00-07:00|off", text_id!("command-quiet")),
@@ -209,6 +212,7 @@ pub fn parse(line: &str) -> Line {
             Err(error) => Line::Wrong(wrong_query(error)),
         },
         ("/status", rest) => Line::Run(Command::Status(status(rest))),
+        ("/avatar", path) => Line::Run(Command::Avatar(named(path))),
         ("/typing", word) => setting("/typing", word, Setting::Typing),
         ("/read-marks", word) => setting("/read-marks", word, Setting::ReadMarks),
         ("/tray", word) => setting("/tray", word, Setting::Tray),

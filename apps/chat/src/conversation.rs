@@ -31,7 +31,7 @@ use chalktalk_ipc::{
     request::HistoryPoint,
     text,
 };
-use line::{NOWHERE, deed};
+use line::{NOWHERE, deed, is_shown};
 use marks::{Mark, Marks};
 use readers::Readers;
 use sight::Sight;
@@ -232,6 +232,9 @@ impl Conversation {
             self.readers.on_typing(message.author.user, String::new(), 0);
         }
         let saying = Saying::read(&message.payload);
+        if !is_shown(&saying) {
+            return Novelty::Known;
+        }
         if let Some((target, deed)) = deed(&saying) {
             let new = self.mark(message, target, deed.clone());
             return if new { Novelty::Marked(target, deed) } else { Novelty::Known };
@@ -268,6 +271,9 @@ impl Conversation {
             let saying = Saying::read(&message.payload);
             if let Some((target, deed)) = deed(&saying) {
                 self.mark(message, target, deed);
+                continue;
+            }
+            if !is_shown(&saying) {
                 continue;
             }
             let body = Body::Said(Said::new(message, saying, me).into());

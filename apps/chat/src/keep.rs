@@ -39,6 +39,9 @@ const MAX_FILE: u64 = 1 << 17;
 const TRIES: u32 = 50;
 const AGAIN: Duration = Duration::from_millis(10);
 
+/// The longest file of avatars: of a thousand people, as large as they may be.
+const MAX_AVATARS: u64 = 16 << 20;
+
 /// Where things are kept.
 #[derive(Clone, Debug)]
 pub struct Keep {
@@ -336,6 +339,16 @@ impl Keep {
         self.text(name).lines().filter_map(line).collect()
     }
 
+    /// What people look like, and how far that was read.
+    pub fn load_avatars(&self) -> Option<String> {
+        read_within(&self.folder.join(AVATARS), MAX_AVATARS)
+    }
+
+    /// Keeps it.
+    pub fn avatars(&self, text: &str) -> io::Result<()> {
+        self.write("", AVATARS, text)
+    }
+
     fn write_lines(&self, name: &str, lines: impl IntoIterator<Item = impl ToString>) -> io::Result<()> {
         let lines: Vec<String> = lines.into_iter().map(|line| line.to_string()).collect();
         self.write("", name, &lines.join("\n"))
@@ -361,6 +374,7 @@ impl Keep {
 }
 
 const DRAFTS: &str = "drafts";
+const AVATARS: &str = "avatars";
 const WATCHED: &str = "watched";
 const FAVOURITES: &str = "favourites";
 const LEVELS: &str = "notify";
@@ -371,7 +385,11 @@ const ALWAYS: &str = "get-all";
 const WANTS: [&str; 5] = [WATCHED, FAVOURITES, LEVELS, SETTINGS, ALWAYS];
 
 fn read(path: &Path) -> Option<String> {
-    let small = fs::metadata(path).is_ok_and(|facts| facts.is_file() && facts.len() <= MAX_FILE);
+    read_within(path, MAX_FILE)
+}
+
+fn read_within(path: &Path, most: u64) -> Option<String> {
+    let small = fs::metadata(path).is_ok_and(|facts| facts.is_file() && facts.len() <= most);
     small.then(|| fs::read_to_string(path).ok()).flatten().filter(|text| !text.is_empty())
 }
 
@@ -431,6 +449,8 @@ mod tests {
         keep.draft(GARDEN, "").unwrap();
         keep.draft(GARDEN, "").unwrap();
         wanted().into_iter().for_each(|change| keep.change(change).unwrap());
+        keep.avatars(&"x".repeat(1 << 20)).unwrap();
+        assert_eq!(keep.load_avatars().map(|text| text.len()), Some(1 << 20));
         fs::write(dir.path().join("deep/drafts/rubbish"), "x").unwrap();
         fs::write(dir.path().join(format!("deep/drafts/{GARDEN}")), b"\xff\xfe").unwrap();
         let kept = keep.load();

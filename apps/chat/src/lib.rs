@@ -5,6 +5,7 @@
 //!
 //! Invariant: the model knows neither terminal nor socket; events go in, state and effects come out.
 
+pub mod avatars;
 pub mod card;
 pub mod code;
 pub mod command;

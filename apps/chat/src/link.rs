@@ -4,6 +4,7 @@
 //! answer holds up neither typing nor what others say.
 
 use crate::{
+    avatars::{self, Avatars},
     model::{Effect, Input},
     place,
     transfers::Transfers,
@@ -57,9 +58,18 @@ impl Link {
         let (asking, requests) = channel();
         let (publishing, publications) = channel();
         let transfers = Transfers::new(client, put.clone());
+        let avatars = Avatars::default();
+        avatars.follow(client, put.clone())?;
         let open = BTreeSet::from([opened]);
         let early = Early::default();
-        let asker = Asker { client: client.clone(), open, early: early.clone(), transfers, put: put.clone() };
+        let asker = Asker {
+            client: client.clone(),
+            open,
+            early: early.clone(),
+            transfers,
+            avatars,
+            put: put.clone(),
+        };
         spawn("asking", move || asker.run(&requests))?;
         let (publisher, put_published) = (client.clone(), put.clone());
         spawn("publishing", move || publish(&publisher, &publications, &put_published))?;
@@ -166,6 +176,7 @@ struct Asker<P> {
     open: BTreeSet<SessionId>,
     early: Early,
     transfers: Transfers<P>,
+    avatars: Avatars,
     put: P,
 }
 
@@ -202,6 +213,10 @@ impl<P: Fn(Input) + Clone + Send + 'static> Asker<P> {
             Effect::SharePicture { id, session, name, pixels } => {
                 self.transfers.share_picture(id, session, name, pixels)
             }
+            Effect::Avatar(portrait) => {
+                avatars::set_beside(&self.client, portrait, self.put.clone()).map_err(ClientError::Io)
+            }
+            Effect::AvatarsAgain => self.avatars.read_again(),
             Effect::Export(summary, path) => self.transfers.export(summary, path),
             Effect::StopTransfer(id) => {
                 self.transfers.stop(id);

@@ -1,9 +1,11 @@
 //! `chalktalk-chat`: the chat's command line.
 
 use chalktalk_chat::{
+    avatars::{self, AvatarError},
     export::{self, ExportError},
     headless::{self, HeadlessError},
     keep::Keep,
+    model::Portrait,
     place::{self, Opening},
     t, texts,
     tui::{self, TuiError},
@@ -37,6 +39,9 @@ struct Arguments {
     /// Write everything that was said there into a new file (.txt, .json or .html), and end
     #[arg(long, value_name = "FILE", requires = "target", conflicts_with_all = ["tui", "headless"])]
     export: Option<PathBuf>,
+    /// Be seen by everybody as the picture in this file (`none`: as the one that is made of your key), and end
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["target", "tui", "headless", "export"])]
+    avatar: Option<PathBuf>,
     /// The daemon's socket [default: $CHALKTALK_SOCKET, else yours, else the system's]
     #[arg(long, value_name = "PATH")]
     socket: Option<PathBuf>,
@@ -59,16 +64,21 @@ fn main() -> ExitCode {
 fn run(arguments: Arguments) -> anyhow::Result<()> {
     texts::follow(Keep::of_user().and_then(|keep| keep.wants().settings.language));
     let terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
-    let bare = arguments.headless || arguments.export.is_some();
+    let once = arguments.export.is_some() || arguments.avatar.is_some();
+    let bare = arguments.headless || once;
     let in_window = !bare && !arguments.tui && window::has_display();
     anyhow::ensure!(terminal || in_window || bare, "{}", t!("no-terminal"));
     let name = concat!("chalktalk-chat ", env!("CARGO_PKG_VERSION"));
     let builder = Client::builder(AppId::chat()).name(name).token_from_env();
-    let builder = if arguments.export.is_some() { builder.role(Role::Observer) } else { builder };
+    let builder = if once { builder.role(Role::Observer) } else { builder };
     let (client, events) = program::connect(builder, arguments.socket)?;
     if let Some(path) = &arguments.export {
         drop(events);
         return write_out(&client, arguments.target.as_deref().unwrap_or(place::LOBBY), path);
+    }
+    if let Some(path) = &arguments.avatar {
+        drop(events);
+        return be_seen_as(&client, path);
     }
     let opening = Opening::new(arguments.target, program::launched_session());
     let closing = client.clone();
@@ -89,11 +99,23 @@ fn write_out(client: &Client, target: &str, path: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
+fn be_seen_as(client: &Client, path: &Path) -> anyhow::Result<()> {
+    let portrait = match path.to_string_lossy() {
+        path if path == "none" => Portrait::Generated,
+        path => Portrait::File(path.into_owned()),
+    };
+    println!("{}", avatars::set(client, &portrait)?);
+    Ok(())
+}
+
 fn client_error(error: &anyhow::Error) -> Option<&ClientError> {
     if let Some(HeadlessError::Client(e)) = error.downcast_ref() {
         return Some(e);
     }
     if let Some(ExportError::Client(e)) = error.downcast_ref() {
+        return Some(e);
+    }
+    if let Some(AvatarError::Client(e)) = error.downcast_ref() {
         return Some(e);
     }
     if let Some(TuiError::Client(e)) = error.downcast_ref() {

@@ -4,6 +4,7 @@
 //! [`Effect`], and what comes of it is an [`Input`].
 
 mod attention;
+mod avatars;
 mod files;
 mod help;
 mod holders;
@@ -27,7 +28,7 @@ pub use searching::Finding;
 pub use switcher::{Goal, Switcher};
 pub use talking::{PALETTE, outcome, quote};
 pub use words::{
-    About, Action, Effect, Input, Me, Mode, Notification, OnMessage, Pixels, Response, TransferNews,
+    About, Action, Effect, Input, Me, Mode, Notification, OnMessage, Pixels, Portrait, Response, TransferNews,
 };
 
 use crate::{
@@ -70,6 +71,10 @@ pub struct Model {
     held: Option<BTreeMap<SessionId, u64>>,
     /// The user roster.
     pub people: Vec<Person>,
+    /// Pictures that people have set.
+    pub avatars: Arc<BTreeMap<UserId, Arc<[u8]>>>,
+    /// Whose messages are held back: their keys are blocked, or others than they were.
+    pub unheard: BTreeSet<UserId>,
     /// The hosts on the network, once that is known.
     network: Option<BTreeSet<HostId>>,
     /// Invitations that wait for an answer, once that is known.
@@ -149,6 +154,8 @@ impl Model {
             stirred: BTreeSet::new(),
             held: None,
             people: Vec::new(),
+            avatars: Arc::default(),
+            unheard: BTreeSet::new(),
             network: None,
             invitations: None,
             apps: Arc::default(),
@@ -238,6 +245,7 @@ impl Model {
             }
             Input::Event(event) => self.on_event(event),
             Input::People(people) => self.on_people(people),
+            Input::Avatars(news) => self.on_avatars(news),
             Input::Sessions(sessions) => self.on_sessions(sessions),
             Input::Invitations(invitations) => self.on_invitations(invitations),
             Input::AppSessions(sessions) => self.on_app_sessions(sessions),
@@ -372,6 +380,7 @@ impl Model {
             Action::Pick(order) => self.mode = Mode::Selecting(order),
             Action::React(order, emoji) => self.react(order, &emoji),
             Action::Share(path) => self.share(path),
+            Action::Avatar(portrait) => self.set_avatar(portrait),
             Action::SharePicture(pixels) => self.share_picture(pixels),
             Action::Run(line) => match command::parse(&line) {
                 Line::Run(command) => self.run(command),
@@ -501,6 +510,9 @@ impl Model {
                 }
             }
             Command::Status(status) => self.set_status(status),
+            Command::Avatar(None) => self.tell_avatar(),
+            Command::Avatar(Some(path)) if path == "none" => self.set_avatar(Portrait::Generated),
+            Command::Avatar(Some(path)) => self.set_avatar(Portrait::File(path)),
             Command::Copy => self.select(),
             Command::Do(doing) => self.carry_out(doing),
             Command::Settings(Some(setting)) => self.want(setting),

@@ -13,7 +13,7 @@ pub(crate) use app::{AppCommand, Start};
 pub(crate) use board::{Board, BoardCommand};
 pub(crate) use file::FileCommand;
 pub(crate) use messages::{HelpWanted, History, MessageStyle, Search, Send, Tail, Wait};
-pub(crate) use people::{Identity, PassphraseCommand, Person, Verify};
+pub(crate) use people::{Avatar, Identity, PassphraseCommand, Person, Verify};
 pub(crate) use room::{Enter, Room, RoomName};
 
 use chalktalk_ipc::{AppId, SessionId, Target};
@@ -145,6 +145,11 @@ pub(crate) enum Command {
     /// ~/.config/chalktalk/location ($XDG_CONFIG_HOME), else from /etc/chalktalk/location; --at says it once. On a terminal this stays and
     /// tells who is coming; Ctrl-C ends that and leaves the call open.
     HelpWanted(HelpWanted),
+    /// Be seen by everybody as the picture in a file
+    ///
+    /// PNG, JPEG, GIF or WebP; its middle is shown, small. It is the same on all hosts of yours, and stays until you set another. `none` takes it
+    /// away: people see the picture again that is made of your key.
+    Avatar(Avatar),
     /// Show past messages, the oldest first
     ///
     /// On a terminal as text, otherwise one JSON object a line: session, origin, epoch, seq, index, user, name,
@@ -329,6 +334,8 @@ mod tests {
             "chalktalk file pause #ops report.pdf",
             "chalktalk file resume #ops report.pdf",
             "chalktalk file drop #ops report.pdf",
+            "chalktalk avatar me.jpg",
+            "chalktalk avatar none",
             "chalktalk chat",
             "chalktalk chat @ana --tui",
             "chalktalk chat --headless --transcript /tmp/x",
@@ -381,6 +388,7 @@ mod tests {
             "chalktalk start org.example.game --in #ops --expires 0",
             "chalktalk cancel #ops",
             "chalktalk app",
+            "chalktalk avatar",
             "chalktalk chat --headless",
             "chalktalk chat --transcript /tmp/x",
             "chalktalk board plans",

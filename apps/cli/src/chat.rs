@@ -7,7 +7,7 @@ use crate::{
     programs,
 };
 use chalktalk_ipc::socket::SOCKET_ENV;
-use std::{env, path::Path, process::Command};
+use std::{env, ffi::OsStr, path::Path, process::Command};
 
 /// `chalktalk` alone: the chat, on a daemon that is started if none answers.
 pub(crate) fn open(socket: Option<&Path>) -> Result<(), Failure> {
@@ -36,6 +36,24 @@ pub(crate) fn run(chat: &Chat, socket: Option<&Path>) -> Result<(), Failure> {
     }
     if let Some(path) = socket {
         command.arg("--socket").arg(path);
+    }
+    Err(programs::become_program(command))
+}
+
+/// Becomes the chat, which looks into pictures.
+pub(crate) fn be_seen_as(picture: &Path, socket: Option<&Path>) -> Result<(), Failure> {
+    run_once([OsStr::new("--avatar"), picture.as_os_str()], socket)
+}
+
+/// Becomes the chat for something that is done at once.
+pub(crate) fn run_once<'a>(
+    arguments: impl IntoIterator<Item = &'a OsStr>,
+    socket: Option<&Path>,
+) -> Result<(), Failure> {
+    let mut command = Command::new(programs::find(programs::CHAT)?);
+    command.args(arguments);
+    if let Some(socket) = socket {
+        command.env(SOCKET_ENV, socket);
     }
     Err(programs::become_program(command))
 }

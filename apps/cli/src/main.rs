@@ -117,6 +117,7 @@ fn run(command: Option<Command>, socket: Option<&Path>) -> Result<(), Failure> {
         Some(Command::Cancel { id }) => together::cancel(id, socket, screen),
         Some(Command::App(command)) => apps::run(&command, socket, screen),
         Some(Command::Send(send)) => send::send(&send, socket),
+        Some(Command::Avatar(avatar)) => chat::be_seen_as(&avatar.file, socket),
         Some(Command::HelpWanted(wanted)) => help_wanted::ask(&wanted, socket, screen),
         Some(Command::History(history)) => messages::history(&history, socket, screen),
         Some(Command::Tail(tail)) => messages::tail(&tail, socket, screen),

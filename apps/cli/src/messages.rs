@@ -2,16 +2,16 @@
 
 use crate::{
     args::{History, MessageStyle, Tail},
+    chat,
     connect::Connection,
     failure::{Failure, complain},
-    programs,
     record::{Record, Transcript},
     screen::Screen,
 };
 use chalktalk_client::{Batch, Client, ClientEvent, Message};
-use chalktalk_ipc::{AppId, Event, SessionId, Target, socket::SOCKET_ENV, text::printable};
+use chalktalk_ipc::{AppId, Event, SessionId, Target, text::printable};
 use jiff::tz::TimeZone;
-use std::{path::Path, process::Command};
+use std::{ffi::OsStr, path::Path};
 
 /// The daemon answers with at most this many messages at a time.
 const PAGE: u32 = 1000;
@@ -31,12 +31,8 @@ pub(crate) fn history(history: &History, socket: Option<&Path>, screen: &mut Scr
 
 /// Becomes the chat, which knows what a room shows.
 fn export(target: &Target, path: &Path, socket: Option<&Path>) -> Result<(), Failure> {
-    let mut command = Command::new(programs::find(programs::CHAT)?);
-    command.arg(target.to_string()).arg("--export").arg(path);
-    if let Some(socket) = socket {
-        command.env(SOCKET_ENV, socket);
-    }
-    Err(programs::become_program(command))
+    let target = target.to_string();
+    chat::run_once([OsStr::new(&target), OsStr::new("--export"), path.as_os_str()], socket)
 }
 
 /// Prints messages as they come, until it is ended.

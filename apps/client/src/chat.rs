@@ -10,15 +10,18 @@ mod sign;
 pub use sign::{MAX_READ, Sign};
 
 use crate::location;
-use chalktalk_ipc::{MAX_MESSAGE, OriginId, Position, UserId, text};
+use chalktalk_ipc::{MAX_MESSAGE, OriginId, Position, UserId, base64, text};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, sync::Arc};
 
 /// The version of notes that is written here. Notes of a later one read as [`Kind::Unknown`].
 pub const VERSION: u32 = 1;
 
 /// The longest emoji of a reaction, in bytes: a family of four with skin tones has 41.
 pub const MAX_EMOJI: usize = 48;
+
+/// The largest picture of a person, in bytes of its file.
+pub const MAX_AVATAR: usize = 6 * 1024;
 
 /// How many answers a poll has at least and at most.
 pub const POLL_ANSWERS: std::ops::RangeInclusive<usize> = 2..=12;
@@ -148,6 +151,12 @@ pub enum Kind {
         /// With this call.
         of: Place,
     },
+    /// What its author looks like from now on, wherever they talk. Said in `#lobby`, and shown beside what they say.
+    Avatar {
+        /// The picture; nothing: the one that is made of their key.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        picture: Option<Avatar>,
+    },
     /// A kind that this version does not know, by its name: the text is shown as it is, with a mark.
     #[serde(skip)]
     Unknown(String),
@@ -172,6 +181,7 @@ impl Kind {
             | Self::Poll { .. }
             | Self::Roll { .. }
             | Self::Call { .. }
+            | Self::Avatar { .. }
             | Self::Unknown(_) => None,
         }
     }
@@ -189,8 +199,33 @@ impl Kind {
             Self::Vote { answer, .. } => answer.is_none_or(|answer| answer < *POLL_ANSWERS.end()),
             Self::Roll { dice, sides, .. } => (1..=100).contains(dice) && (2..=1_000_000).contains(sides),
             Self::Call { at, .. } => location::read(at).as_ref() == Some(at),
+            Self::Avatar { picture: Some(picture) } => (1..=MAX_AVATAR).contains(&picture.0.len()),
             _ => true,
         }
+    }
+}
+
+/// A picture of a person: the bytes of its file, which come from anybody. In notes they are base64.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Avatar(pub Arc<[u8]>);
+
+impl fmt::Debug for Avatar {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Avatar({} bytes)", self.0.len())
+    }
+}
+
+impl Serialize for Avatar {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&base64::encode(&self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for Avatar {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let bytes = base64::decode(&text).ok_or_else(|| de::Error::custom("this is not base64"))?;
+        Ok(Self(bytes.into()))
     }
 }
 
@@ -375,6 +410,8 @@ mod tests {
             Kind::Call { at: "Room 4".into(), what: String::new() },
             Kind::Coming { of, off: true },
             Kind::Helped { of },
+            Kind::Avatar { picture: Some(Avatar([255; MAX_AVATAR].into())) },
+            Kind::Avatar { picture: None },
         ]
     }
 
@@ -426,6 +463,9 @@ mod tests {
             (r#"{"v":1,"kind":"edit","of":"nonsense"}"#, "edit"),
             (r#"{"v":1,"kind":"edit"}"#, "edit"),
             (r#"{"v":1,"kind":"call","at":""}"#, "call"),
+            (r#"{"v":1,"kind":"avatar","picture":""}"#, "avatar"),
+            (r#"{"v":1,"kind":"avatar","picture":"no base64!"}"#, "avatar"),
+            (&format!(r#"{{"v":1,"kind":"avatar","picture":"{}"}}"#, "A".repeat(8196)), "avatar"),
             (r#"{"v":1,"kind":"roll","dice":4000000000,"sides":6,"seal":""}"#, "roll"),
             (
                 "{\"v\":1,\"kind\":\"react\",\"of\":\"0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f.2.41.0\",\"emoji\":\"a\u{202e}\"}",

@@ -5,6 +5,7 @@
 //! Invariant: nothing here knows what is shown; it is only shown the same way in all windows.
 
 mod atlas;
+pub mod avatar;
 mod faces;
 pub mod fonts;
 mod glyph;

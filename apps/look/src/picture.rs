@@ -36,6 +36,11 @@ pub enum PictureError {
 /// # Errors
 /// It is no picture, or too large a one.
 pub fn decode(file: &[u8]) -> Result<(RgbaImage, &'static str), PictureError> {
+    decode_within(file, MAX_SIDE)
+}
+
+/// As [`decode`], of pictures that have at most so many pixels a side.
+pub(crate) fn decode_within(file: &[u8], most: u32) -> Result<(RgbaImage, &'static str), PictureError> {
     if file.len() > MAX_FILE {
         return Err(PictureError::FileTooLong(file.len()));
     }
@@ -49,12 +54,12 @@ pub fn decode(file: &[u8]) -> Result<(RgbaImage, &'static str), PictureError> {
     };
     let sized = reader().map_err(|_| PictureError::Unknown)?;
     let (width, height) = sized.into_dimensions().map_err(PictureError::Damaged)?;
-    if width == 0 || height == 0 || width > MAX_SIDE || height > MAX_SIDE {
+    if width == 0 || height == 0 || width > most || height > most {
         return Err(PictureError::TooLarge(width, height));
     }
     let mut whole = reader().map_err(|_| PictureError::Unknown)?;
     let mut limits = Limits::default();
-    (limits.max_image_width, limits.max_image_height) = (Some(MAX_SIDE), Some(MAX_SIDE));
+    (limits.max_image_width, limits.max_image_height) = (Some(most), Some(most));
     whole.limits(limits);
     let mut decoder = whole.into_decoder().map_err(PictureError::Damaged)?;
     // Cameras say how they were held.
@@ -77,10 +82,15 @@ pub fn within(picture: RgbaImage, most: [u32; 2]) -> RgbaImage {
     image::imageops::thumbnail(&picture, side(width), side(height))
 }
 
+/// A picture of pixels; none: there are not as many bytes as it has pixels.
+pub fn raw(width: u32, height: u32, rgba: Vec<u8>) -> Option<RgbaImage> {
+    RgbaImage::from_raw(width, height, rgba)
+}
+
 /// A picture as the bytes of a PNG file; none: there are not as many bytes as it has pixels.
 pub fn png(width: u32, height: u32, rgba: Vec<u8>) -> Option<Vec<u8>> {
     let mut file = Cursor::new(Vec::new());
-    let picture = RgbaImage::from_raw(width, height, rgba)?;
+    let picture = raw(width, height, rgba)?;
     picture.write_to(&mut file, ImageFormat::Png).ok()?;
     Some(file.into_inner())
 }

@@ -371,6 +371,7 @@ fn take_one(change: &Transaction<'_>, message: &Message) -> Result<bool, IndexEr
         Kind::Edit { of } => alter(change, message, of.0, Some(&saying.text)).map(|()| true)?,
         Kind::Delete { of } => alter(change, message, of.0, None).map(|()| true)?,
         ref other if other.of().is_some() => false,
+        Kind::Avatar { .. } => false,
         _ => insert(change, message, &saying).map(|()| false)?,
     };
     let Position { origin, epoch, seq, index } = message.position;

@@ -4,6 +4,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod avatars;
 mod bad_input;
 mod bad_start;
 mod blobs;
@@ -89,6 +90,7 @@ fn main() -> ExitCode {
         chat_signs::TESTS,
         chat_tray::TESTS,
         chat_window::TESTS,
+        avatars::TESTS,
         board::TESTS,
         board_roles::TESTS,
         board_snapshots::TESTS,

@@ -215,9 +215,15 @@ pub(super) fn deed(saying: &Saying) -> Option<(Position, Deed)> {
         | Kind::Poll { .. }
         | Kind::Roll { .. }
         | Kind::Call { .. }
+        | Kind::Avatar { .. }
         | Kind::Unknown(_) => return None,
     };
     Some((saying.kind.of()?.0, deed))
+}
+
+/// Whether there is anything to show of it where it was said: what somebody looks like is seen elsewhere.
+pub(super) fn is_shown(saying: &Saying) -> bool {
+    !matches!(saying.kind, Kind::Avatar { .. })
 }
 
 /// A text as it is shown, and whether it is an action. An offered file is shown by its name and size.

@@ -8,12 +8,13 @@ use super::{Effect, Model, Tone, word};
 use crate::t;
 use crate::{command::Status, conversation::Conversation, keep::Change, transcript::moment};
 use chalktalk_ipc::{
+    UserId,
     event::{Person, Scope},
     request::Availability,
     text,
 };
 use jiff::tz::TimeZone;
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 /// Who has not touched a key for so many milliseconds is away.
 const IDLE: u64 = 10 * 60_000;
@@ -156,36 +157,42 @@ impl Model {
         let named = |p: &&Person| {
             p.name.to_lowercase() == lower || name.len() >= 8 && p.user.to_string().starts_with(&lower)
         };
-        let mut users: BTreeMap<_, Vec<&Person>> = BTreeMap::new();
-        self.people
-            .iter()
-            .filter(named)
-            .for_each(|person| users.entry(person.user).or_default().push(person));
-        let profiles = users.values().map(|hosts| {
-            let person = hosts[0];
-            let thought = super::trust::in_a_word(person).unwrap_or_else(|| t!("profile-not-compared"));
-            let key: String = person.user.to_string().chars().take(16).collect();
-            let mut lines = vec![t!("profile-key", name = &person.name, key = key, thought = thought)];
-            for host in hosts {
-                let addresses: Vec<String> = host.addresses.iter().map(ToString::to_string).collect();
-                let (status, addresses) = (word(host.status), addresses.join(", "));
-                lines.push(t!("profile-host", host = &host.host, status = status, addresses = addresses));
-                if !host.saying.is_empty() {
-                    lines.push(format!("“{}”", host.saying));
-                }
-            }
-            let shared = self.conversations.iter().filter(|c| c.summary.scope != Scope::Direct);
-            let rooms: Vec<String> = shared
-                .filter(|c| c.members.iter().any(|member| member.user == person.user))
-                .map(Conversation::title)
-                .collect();
-            if !rooms.is_empty() {
-                lines.push(t!("profile-here-and-in", rooms = rooms.join(", ")));
-            }
-            lines.join("\n")
-        });
-        let all: Vec<String> = profiles.collect();
+        let users: BTreeSet<UserId> = self.people.iter().filter(named).map(|person| person.user).collect();
+        let all: Vec<String> = users.into_iter().filter_map(|user| self.profile_of(user)).collect();
         (!all.is_empty()).then(|| all.join("\n"))
+    }
+
+    /// What is known of somebody who is on the network, on all their hosts.
+    pub fn profile_of(&self, user: UserId) -> Option<String> {
+        let hosts: Vec<&Person> = self.people.iter().filter(|person| person.user == user).collect();
+        let person = hosts.first()?;
+        let thought = match super::trust::in_a_word(person) {
+            Some(thought) => thought,
+            None if user == self.me.user => t!("profile-you"),
+            None => t!("profile-not-compared"),
+        };
+        let key: String = user.to_string().chars().take(16).collect();
+        let mut lines = vec![t!("profile-key", name = &person.name, key = key, thought = thought)];
+        for host in &hosts {
+            let addresses: Vec<String> = host.addresses.iter().map(ToString::to_string).collect();
+            let (status, addresses) = (word(host.status), addresses.join(", "));
+            lines.push(t!("profile-host", host = &host.host, status = status, addresses = addresses));
+            if !host.saying.is_empty() {
+                lines.push(format!("“{}”", host.saying));
+            }
+        }
+        let shared = self.conversations.iter().filter(|c| c.summary.scope != Scope::Direct);
+        let rooms: Vec<String> = shared
+            .filter(|c| c.members.iter().any(|member| member.user == user))
+            .map(Conversation::title)
+            .collect();
+        if !rooms.is_empty() {
+            lines.push(t!("profile-here-and-in", rooms = rooms.join(", ")));
+        }
+        if self.avatar(user).is_some() {
+            lines.push(t!("profile-avatar"));
+        }
+        Some(lines.join("\n"))
     }
 
     fn my_status(&self) -> Option<Availability> {

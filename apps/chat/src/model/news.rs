@@ -57,6 +57,7 @@ impl Model {
     pub(super) fn on_people(&mut self, people: Vec<Person>) {
         self.network = Some(people.iter().map(|person| person.host_id).collect());
         self.people = people.into_iter().map(fit_for_display).collect();
+        self.note_unheard();
         self.on_status();
         let open: Vec<SessionId> = self.conversations.iter().map(Conversation::session).collect();
         open.into_iter().for_each(|session| self.look_around(session));

@@ -77,6 +77,8 @@ pub enum Action {
     Share(String),
     /// Offers a picture that is in no file.
     SharePicture(Pixels),
+    /// Says what one looks like from now on.
+    Avatar(Portrait),
     /// Begins a call for help in the line being written.
     Call,
     /// To where the new begins.
@@ -110,6 +112,17 @@ impl fmt::Debug for Pixels {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Pixels({} × {})", self.width, self.height)
     }
+}
+
+/// What somebody wants to look like.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Portrait {
+    /// As the picture in this file, by its path as it was typed.
+    File(String),
+    /// As this picture.
+    Pixels(Pixels),
+    /// As the picture that is made of their key.
+    Generated,
 }
 
 /// What can be done with a chosen message.
@@ -230,6 +243,8 @@ pub enum Input {
     Event(Event),
     /// Who is on the network.
     People(Vec<Person>),
+    /// What people look like, of whom that has changed.
+    Avatars(crate::avatars::News),
     /// Which sessions there are.
     Sessions(Vec<SessionSummary>),
     /// Which invitations wait for an answer.
@@ -395,6 +410,10 @@ pub enum Effect {
         /// The picture.
         pixels: Pixels,
     },
+    /// Say what one looks like from now on.
+    Avatar(Portrait),
+    /// Read again what people look like: what somebody said was held back.
+    AvatarsAgain,
     /// Show the folder in which this is, as it was told where.
     OpenFolder(String),
     /// Write a conversation into a file, as it was typed; nothing: one in the person's folder.

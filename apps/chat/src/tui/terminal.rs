@@ -2,6 +2,7 @@
 //!
 //! Invariant: the terminal is given back however the chat ends: by quitting, by an error, by a panic, by a signal.
 
+use chalktalk_ipc::base64;
 use ratatui::{
     DefaultTerminal,
     crossterm::{
@@ -52,7 +53,7 @@ impl Terminal {
         while !text.is_char_boundary(end) {
             end -= 1;
         }
-        execute!(stdout(), Print(format!("\x1b]52;c;{}\x07", base64(&text.as_bytes()[..end]))))
+        execute!(stdout(), Print(format!("\x1b]52;c;{}\x07", base64::encode(&text.as_bytes()[..end]))))
     }
 
     /// Rings.
@@ -84,32 +85,4 @@ impl Drop for Terminal {
 fn give_back_modes() {
     // Nothing can be done about a terminal that does not listen.
     let _ = execute!(stdout(), DisableFocusChange, DisableMouseCapture, DisableBracketedPaste, SetTitle(""));
-}
-
-fn base64(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for chunk in bytes.chunks(3) {
-        let word =
-            chunk.iter().fold(0u32, |word, byte| word << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
-        for digit in 0..4 {
-            let value = (word >> (18 - 6 * digit) & 63) as usize;
-            out.push(if digit <= chunk.len() { char::from(DIGITS[value]) } else { '=' });
-        }
-    }
-    out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn base64_as_in_rfc_4648() {
-        let cases =
-            [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg=="), ("é", "w6k=")];
-        for (text, encoded) in cases {
-            assert_eq!(base64(text.as_bytes()), encoded);
-        }
-    }
 }

@@ -3,16 +3,13 @@
 //! Invariant: nothing is read here; what is at a path is offered as by `/share`.
 
 use super::pen::{Pen, STRONG, TITLE};
-use crate::{
-    model::{Action, Model},
-    t,
-};
+use crate::{model::Model, t};
 use eframe::egui::{Context, Rect, Stroke, StrokeKind, Ui};
 
-/// What was let go over the window in this frame.
-pub(super) fn dropped(ctx: &Context) -> Vec<Action> {
-    let offer = |path: &std::path::Path| Action::Share(path.to_string_lossy().into_owned());
-    ctx.input(|input| input.raw.dropped_files.iter().map(|file| offer(file.path())).collect())
+/// The paths of what was let go over the window in this frame.
+pub(super) fn dropped(ctx: &Context) -> Vec<String> {
+    let path = |path: &std::path::Path| path.to_string_lossy().into_owned();
+    ctx.input(|input| input.raw.dropped_files.iter().map(|file| path(file.path())).collect())
 }
 
 /// Says where it goes what is held over the window.

@@ -2,7 +2,7 @@
 //!
 //! Invariant: everything the pointer can do can be done by keys; what is typed always goes where one writes.
 
-use super::{files, overlay::HELP_ROW, pen::Act, writing::Writing};
+use super::{overlay::HELP_ROW, pen::Act, writing::Writing};
 use crate::{
     editor::Edit,
     keep::Settings,
@@ -21,9 +21,6 @@ pub(super) fn acts(event: &Event, model: &Model, writing: &mut Writing, page: i3
             return text.chars().map(|c| Act::Do(Action::Narrow(Some(c)))).collect();
         }
         Event::Text(text) => typed(text, model),
-        Event::Paste(text) if let Some(paths) = files::listed(text) => {
-            return paths.into_iter().map(|path| Act::Do(Action::Share(path))).collect();
-        }
         Event::Paste(text) => Some(Action::Edit(Edit::Insert(text.clone()))),
         Event::Ime(ime) => composed(ime, writing),
         Event::Copy => return copied(model, false),

@@ -96,7 +96,13 @@ fn paint(
             ui.painter().hline(area.center().x + half..=area.right() - 16.0, y, stroke);
             pen.paint(ui, area.center() - sheet.size() / 2.0, sheet);
         }
-        What::Face(user, name) => pen.face(ui, area.center(), 17.0, *user, name),
+        What::Face(user, name) => {
+            pen.face(ui, area.center(), 17.0, *user, name);
+            let named = t!("window-profile", name = name);
+            if pen.place(ui, area, id, Role::Button, &named, false).clicked() {
+                pen.acts.push(Act::Profile(*user));
+            }
+        }
         What::Name(sheet, user) => {
             let colour = pen.palette.person(*user);
             pen.paint_in(ui, area.min, sheet, colour);

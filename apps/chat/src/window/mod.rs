@@ -3,6 +3,7 @@
 //! Invariant: nothing here decides what a conversation is; it shows the model, and hands it what the person does.
 
 mod app;
+mod avatars;
 mod block;
 mod files;
 mod header;
@@ -15,6 +16,7 @@ mod pen;
 mod people;
 mod pictures;
 mod preview;
+mod profile;
 mod sidebar;
 #[cfg(test)]
 mod tests;

@@ -2,15 +2,15 @@
 //!
 //! Invariant: what can be clicked has a name in the accessibility tree.
 
-use super::{palette::Palette, preview::Previews};
+use super::{avatars::Avatars, palette::Palette, preview::Previews};
 use crate::conversation::Order;
 use crate::model::{Action, OnMessage};
 use chalktalk_client::files::Offer;
 use chalktalk_ipc::{SessionId, UserId};
 use chalktalk_look::{Inks, Look, Sheet, Typesetter};
 use eframe::egui::{
-    Align2, Color32, CornerRadius, CursorIcon, Id, Pos2, Rect, Response, Role, Sense, Stroke, StrokeKind, Ui,
-    WidgetInfo, pos2, vec2,
+    Align2, Color32, CornerRadius, CursorIcon, Id, Pos2, Rect, Response, Role, Sense, Shape, Stroke,
+    StrokeKind, Ui, Vec2, WidgetInfo, epaint::RectShape, pos2, vec2,
 };
 use std::rc::Rc;
 
@@ -46,6 +46,8 @@ pub(super) enum Act {
     Copy(String),
     /// Open what can be reacted with, beside this place.
     Palette(Order, Pos2),
+    /// Show what is known of somebody.
+    Profile(UserId),
     /// Show a picture that was offered as large as there is room.
     Enlarge(SessionId, Offer),
 }
@@ -55,6 +57,7 @@ pub(super) struct Pen<'a> {
     pub(super) setter: &'a mut Typesetter,
     pub(super) palette: Palette,
     pub(super) previews: &'a mut Previews,
+    pub(super) avatars: &'a mut Avatars,
     /// What was done in this frame.
     pub(super) acts: Vec<Act>,
 }
@@ -146,9 +149,27 @@ impl Pen<'_> {
         response
     }
 
-    /// The mark of a person: their colour and their first letter.
+    /// A person's picture, round; on one that is made of their key stands their first letter.
     pub(super) fn face(&mut self, ui: &Ui, centre: Pos2, radius: f32, user: UserId, name: &str) {
-        ui.painter().circle_filled(centre, radius, chalktalk_look::theme::person(&user.0));
+        match self.avatars.of(ui.ctx(), user) {
+            Some(face) => {
+                let area = Rect::from_center_size(centre, Vec2::splat(2.0 * radius));
+                let corners = CornerRadius::same(radius.ceil() as u8);
+                let whole = Rect::from_min_max(pos2(0.0, 0.0), pos2(1.0, 1.0));
+                let round = RectShape {
+                    round_to_pixels: Some(false),
+                    ..RectShape::filled(area, corners, Color32::WHITE)
+                };
+                ui.painter().add(Shape::Rect(round.with_texture(face.texture.id(), whole)));
+                if face.set {
+                    // A white picture ends somewhere too.
+                    let edge = Stroke::new(1.0, self.palette.inks.text.gamma_multiply(0.16));
+                    ui.painter().circle_stroke(centre, radius - 0.5, edge);
+                    return;
+                }
+            }
+            None => drop(ui.painter().circle_filled(centre, radius, chalktalk_look::theme::person(&user.0))),
+        }
         let letter: String =
             name.chars().find(|c| c.is_alphanumeric()).into_iter().flat_map(char::to_uppercase).collect();
         let sheet = self.set(&letter, radius * 0.95, STRONG, None);

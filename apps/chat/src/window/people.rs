@@ -1,6 +1,6 @@
 //! The right column: who is on the network.
 //!
-//! Invariant: a click on somebody opens the conversation with them, and nothing else.
+//! Invariant: a click on somebody opens the conversation with them, on oneself what others see; and nothing else.
 
 use super::pen::{Act, BODY, PLAIN, Pen, SMALL, WEAK};
 use crate::{
@@ -45,7 +45,7 @@ fn row(
     let id = Id::unique(("person", person.user.to_string(), person.host_id.to_string()));
     let name = t!("window-person", name = &person.name, host = &person.host, status = word(person.status));
     let response = pen.place(ui, rect, id, Role::ListItem, &name, false);
-    if response.hovered() && !person.me {
+    if response.hovered() {
         ui.painter().rect_filled(rect, 7.0, pen.palette.rule);
     }
     let centre = pos2(rect.left() + 17.0, rect.center().y);
@@ -62,8 +62,8 @@ fn row(
         pen.line_in(ui, rest, mark, SMALL, super::sidebar::mark_look(person.changed));
     }
     pen.line_in(ui, below, &person.host, SMALL - 0.5, WEAK);
-    if response.clicked() && !person.me {
-        pen.acts.push(Act::Do(Action::Talk(person.user)));
+    if response.clicked() {
+        pen.acts.push(if person.me { Act::Profile(person.user) } else { Act::Do(Action::Talk(person.user)) });
     }
 }
 

@@ -27,16 +27,20 @@ pub(super) struct Pasted {
 
 impl Pasted {
     pub(super) fn new(ctx: &Context, image: &Arc<ColorImage>) -> Self {
-        let [width, height] = image.size.map(|side| side as u32);
-        let rgba = image.pixels.iter().flat_map(Color32::to_srgba_unmultiplied).collect();
         let texture = ctx.load_texture("pasted", Arc::clone(image), TextureOptions::LINEAR);
-        Self { pixels: Pixels { width, height, rgba }, texture }
+        Self { pixels: pixels(image), texture }
     }
 
     /// Sends it.
     pub(super) fn action(self) -> Action {
         Action::SharePicture(self.pixels)
     }
+}
+
+/// The pixels of a picture on the clipboard.
+pub(super) fn pixels(image: &ColorImage) -> Pixels {
+    let [width, height] = image.size.map(|side| side as u32);
+    Pixels { width, height, rgba: image.pixels.iter().flat_map(Color32::to_srgba_unmultiplied).collect() }
 }
 
 /// Paints a picture into a rectangle.

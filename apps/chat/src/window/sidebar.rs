@@ -9,7 +9,7 @@ use crate::{
     model::{Action, Model},
     t,
 };
-use chalktalk_ipc::{SessionId, event::Scope, text::label};
+use chalktalk_ipc::{SessionId, UserId, event::Scope, text::label};
 use eframe::egui::{Id, Rect, Role, ScrollArea, Sense, Ui, UiBuilder, pos2, vec2};
 
 /// Sessions that are known and not open are offered below the open ones, so many at most.
@@ -23,6 +23,8 @@ const ROW: f32 = 30.0;
 /// One row.
 struct Entry {
     title: String,
+    /// Whom one talks with there, if that is one person who is known.
+    with: Option<UserId>,
     /// Behind the title, small.
     about: String,
     /// Something is being written there.
@@ -37,8 +39,8 @@ struct Entry {
 /// Draws the column.
 pub(super) fn show(ui: &mut Ui, rect: Rect, model: &Model, pen: &mut Pen<'_>) {
     ui.painter().rect_filled(rect, 0.0, pen.palette.side);
-    let head = Rect::from_min_size(rect.min + vec2(14.0, 10.0), vec2(rect.width() - 28.0, 30.0));
-    pen.line_in(ui, head, &label(&model.me.name), super::pen::TITLE, STRONG);
+    let head = Rect::from_min_size(rect.min + vec2(10.0, 8.0), vec2(rect.width() - 20.0, 34.0));
+    me(ui, head, model, pen);
     let find = Rect::from_min_size(rect.min + vec2(10.0, 46.0), vec2(rect.width() - 20.0, 30.0));
     let response = pen.place(ui, find, Id::unique("go-to"), Role::Button, &t!("window-go-to-name"), false);
     let fill = if response.hovered() { pen.palette.rule } else { pen.palette.hover };
@@ -73,6 +75,27 @@ pub(super) fn show(ui: &mut Ui, rect: Rect, model: &Model, pen: &mut Pen<'_>) {
     });
 }
 
+/// Who is writing, and a click for what others see of them.
+fn me(ui: &Ui, rect: Rect, model: &Model, pen: &mut Pen<'_>) {
+    let name = label(&model.me.name);
+    let named = t!("window-profile", name = &name);
+    let response = pen.place(ui, rect, Id::unique("me"), Role::Button, &named, false);
+    if response.hovered() {
+        ui.painter().rect_filled(rect, 7.0, pen.palette.rule);
+    }
+    pen.face(ui, pos2(rect.left() + 18.0, rect.center().y), 13.0, model.me.user, &name);
+    pen.line_in(
+        ui,
+        rect.with_min_x(rect.left() + 40.0).shrink2(vec2(4.0, 0.0)),
+        &name,
+        super::pen::TITLE,
+        STRONG,
+    );
+    if response.clicked() {
+        pen.acts.push(Act::Profile(model.me.user));
+    }
+}
+
 fn row(ui: &mut Ui, entry: &Entry, pen: &mut Pen<'_>, width: f32) {
     let (space, _) = ui.allocate_exact_size(vec2(width, ROW), Sense::hover());
     if !ui.is_rect_visible(space) {
@@ -90,6 +113,16 @@ fn row(ui: &mut Ui, entry: &Entry, pen: &mut Pen<'_>, width: f32) {
         ui.painter().rect_filled(rect, 7.0, fill);
     }
     let mut inner = rect.shrink2(vec2(9.0, 0.0));
+    if let Some(user) = entry.with {
+        pen.face(
+            ui,
+            pos2(inner.left() + 9.0, inner.center().y),
+            10.0,
+            user,
+            entry.title.trim_start_matches(['★', ' ', '@']),
+        );
+        inner.set_left(inner.left() + 26.0);
+    }
     if let Some((count, loud)) = &entry.badge {
         let left = pen.badge(ui, pos2(inner.right(), inner.center().y), count, *loud);
         inner.set_right(left - 6.0);
@@ -120,6 +153,7 @@ fn row(ui: &mut Ui, entry: &Entry, pen: &mut Pen<'_>, width: f32) {
 fn sections(model: &Model) -> [(String, Vec<Entry>); 3] {
     let invitations = model.invitations.iter().flatten().take(MAX_OTHERS).map(|invitation| Entry {
         title: format!("✉ {}", label(&invitation.title)),
+        with: None,
         about: t!("sidebar-by", name = label(&invitation.name)),
         draft: false,
         badge: None,
@@ -142,6 +176,7 @@ fn conversations(model: &Model, direct: bool) -> Vec<Entry> {
         let stirred = model.stirred.contains(&other.session);
         Entry {
             title: label(&other.title),
+            with: model.partner(other.scope, &other.title, None),
             about: String::new(),
             draft: false,
             badge: stirred.then(|| ("•".into(), true)),
@@ -165,6 +200,7 @@ fn of(c: &Conversation, model: &Model) -> Entry {
     });
     Entry {
         title: format!("{liked}{}", c.title()),
+        with: model.partner(c.summary.scope, &c.summary.title, Some(c)),
         about: String::new(),
         draft: !chosen && !c.editor.is_empty(),
         strong: badge.is_some(),

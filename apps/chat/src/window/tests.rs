@@ -4,7 +4,7 @@ use super::{preview::Found, view::View};
 use crate::conversation::tests::message;
 use crate::keep::{Change, Setting};
 use crate::model::{
-    Action, Effect, Input, Mode, Model,
+    Action, Effect, Input, Mode, Model, Portrait,
     tests::{act, ana, deliver, open, person},
 };
 use chalktalk_client::{
@@ -364,6 +364,54 @@ fn what_is_pasted_is_sent_when_one_says_so() {
     window.click("Do not send");
     assert!(!window.has(Role::Window, "Send this picture"), "{:?}", window.all());
     assert!(shared(&mut window).is_empty());
+}
+
+#[test]
+fn what_is_pasted_over_ones_own_profile_is_what_one_looks_like() {
+    let mut model = rooms();
+    act(&mut model, Action::Go(SessionId([1; 16])));
+    says(&mut model, 1, "hello");
+    let mut window = Window::new(model);
+    let asked = |window: &mut Window| {
+        let all = window.model.take_effects().into_iter();
+        let of_interest = |effect: &Effect| {
+            matches!(
+                effect,
+                Effect::SharePicture { .. } | Effect::Share { .. } | Effect::Avatar(_) | Effect::Join { .. }
+            )
+        };
+        all.filter(of_interest).collect::<Vec<_>>()
+    };
+    let picture = Press::PasteImage(Arc::new(ColorImage::filled([40, 30], Color32::RED)));
+    let list = Press::Paste("file:///home/ana/me.png\nfile:///home/ana/b.png".into());
+    window.click("About ana");
+    assert!(window.has(Role::Window, "What others see of you"), "{:?}", window.all());
+    assert!(!window.has(Role::Button, "Take the picture away"), "there is none");
+    window.press(&[picture]);
+    assert!(
+        matches!(&asked(&mut window)[..], [Effect::Avatar(Portrait::Pixels(pixels))] if pixels.width == 40)
+    );
+    window.press(std::slice::from_ref(&list));
+    let file = Effect::Avatar(Portrait::File("/home/ana/me.png".into()));
+    assert_eq!(asked(&mut window), [file], "one, and nothing is offered");
+    window.model.update(Input::Avatars(vec![(UserId([1; 32]), Some(b"x"[..].into()))]), 0);
+    window.press(&[]);
+    window.click("Take the picture away");
+    assert_eq!(asked(&mut window), [Effect::Avatar(Portrait::Generated)]);
+    window.key(Key::Escape, Modifiers::NONE);
+    assert!(!window.has(Role::Window, "What others see"), "{:?}", window.all());
+    window.press(&[list]);
+    assert!(matches!(asked(&mut window)[..], [Effect::Share { .. }, Effect::Share { .. }]));
+    // Of somebody else it can be seen, and talked to them.
+    window.click("About ben");
+    assert!(window.names(Role::Label).iter().any(|line| line.contains("ben-desk")), "{:?}", window.all());
+    window.click("Write to them");
+    assert!(matches!(asked(&mut window)[..], [Effect::Join { .. }]));
+    assert!(!window.has(Role::Window, "About ben"));
+    // A file is chosen where one writes: its path can be completed and dropped there.
+    window.click("About ana");
+    window.click("Choose a file");
+    assert_eq!(window.model.current().unwrap().editor.text(), "/avatar ");
 }
 
 #[test]

@@ -3,24 +3,25 @@
 //! Invariant: it needs the model and a toolkit's context, no daemon and no screen.
 
 use super::{
+    avatars::Avatars,
     files, header, keys, overlay,
     palette::Palette,
     pen::{Act, Pen},
     people,
     pictures::{self, Pasted},
     preview::Previews,
-    sidebar,
+    profile, sidebar,
     transcript::Transcript,
     writing::Writing,
 };
 use crate::keep::Settings;
 use crate::{
     conversation::Order,
-    model::{Action, Input, Mode, Model, OnMessage},
+    model::{Action, Input, Mode, Model, OnMessage, Portrait},
     sitting::now,
 };
 use chalktalk_client::files::Offer;
-use chalktalk_ipc::SessionId;
+use chalktalk_ipc::{SessionId, UserId};
 use chalktalk_look::Typesetter;
 use eframe::egui::{Context, Event, Id, Key, OpenUrl, Pos2, Rect, ThemePreference, Ui, pos2};
 use jiff::tz::TimeZone;
@@ -38,6 +39,7 @@ pub(super) struct View {
     transcript: Transcript,
     zone: TimeZone,
     pub(super) previews: Previews,
+    avatars: Avatars,
     over: Option<Over>,
     /// What a page scrolls.
     page: i32,
@@ -49,6 +51,8 @@ enum Over {
     Reactions(Order, Pos2),
     /// A picture that was offered.
     Picture(SessionId, Offer),
+    /// What is known of somebody.
+    Profile(UserId),
     /// A picture that was pasted, and is not sent yet.
     Pasted(Pasted),
 }
@@ -76,6 +80,7 @@ impl Default for View {
             transcript: Transcript::default(),
             zone: TimeZone::system(),
             previews: Previews::default(),
+            avatars: Avatars::default(),
             over: None,
             page: 400,
         }
@@ -98,9 +103,7 @@ impl View {
             model.update(Input::Looking(looking), now());
         }
         self.keys(&ctx, model);
-        for action in files::dropped(&ctx) {
-            model.update(Input::Act(action), now());
-        }
+        self.take_files(files::dropped(&ctx), model);
         for act in self.draw(ui, model) {
             self.act(act, &ctx, model);
             ctx.request_repaint();
@@ -109,6 +112,11 @@ impl View {
 
     fn keys(&mut self, ctx: &Context, model: &mut Model) {
         for event in ctx.input(|input| input.events.clone()) {
+            if let (Event::PasteImage(image), true) = (&event, self.shows_own_profile(model)) {
+                let portrait = Portrait::Pixels(pictures::pixels(image));
+                model.update(Input::Act(Action::Avatar(portrait)), now());
+                continue;
+            }
             if let Event::PasteImage(image) = &event
                 && model.current().is_some()
             {
@@ -123,6 +131,13 @@ impl View {
                 }
                 continue;
             }
+            if let Event::Paste(text) = &event
+                && model.mode != Mode::Switching
+                && let Some(paths) = files::listed(text)
+            {
+                self.take_files(paths, model);
+                continue;
+            }
             if matches!(event, Event::Copy)
                 && let Some(text) = self.transcript.picked.text()
             {
@@ -133,6 +148,19 @@ impl View {
                 self.act(act, ctx, model);
             }
         }
+    }
+
+    /// Files were dropped or pasted: over one's own profile it is what one looks like, else they are offered.
+    fn take_files(&self, paths: Vec<String>, model: &mut Model) {
+        let own = self.shows_own_profile(model);
+        for path in paths.into_iter().take(if own { 1 } else { usize::MAX }) {
+            let action = if own { Action::Avatar(Portrait::File(path)) } else { Action::Share(path) };
+            model.update(Input::Act(action), now());
+        }
+    }
+
+    fn shows_own_profile(&self, model: &Model) -> bool {
+        matches!(self.over, Some(Over::Profile(user)) if user == model.me.user)
     }
 
     fn act(&mut self, act: Act, ctx: &Context, model: &mut Model) {
@@ -151,6 +179,11 @@ impl View {
             Act::Visit(target) => ctx.open_url(OpenUrl::new_tab(target)),
             Act::Copy(text) => ctx.copy_text(text),
             Act::Palette(order, at) => self.over = Some(Over::Reactions(order, at)),
+            Act::Profile(user) => {
+                // What is told from now on is of this.
+                model.flash = None;
+                self.over = Some(Over::Profile(user));
+            }
             Act::Enlarge(session, offer) => self.over = Some(Over::Picture(session, offer)),
         }
     }
@@ -160,8 +193,14 @@ impl View {
         let whole = ui.max_rect();
         let palette = Palette::of(ui.style());
         self.setter.begin_frame(ui.pixels_per_point());
-        let mut pen =
-            Pen { setter: &mut self.setter, palette, previews: &mut self.previews, acts: Vec::new() };
+        self.avatars.begin_frame(model);
+        let mut pen = Pen {
+            setter: &mut self.setter,
+            palette,
+            previews: &mut self.previews,
+            avatars: &mut self.avatars,
+            acts: Vec::new(),
+        };
         ui.painter().rect_filled(whole, 0.0, palette.paper);
         let mut area = whole;
         if whole.width() >= LEFT_FROM {
@@ -192,6 +231,7 @@ impl View {
             Over::Reactions(order, at) => overlay::reactions(ui, whole, (*order, *at), &mut pen),
             Over::Picture(session, offer) => pictures::enlarged(ui, whole, *session, offer, &mut pen),
             Over::Pasted(pasted) => pictures::pasted(ui, whole, pasted, model, &mut pen),
+            Over::Profile(user) => profile::show(ui, whole, *user, model, &mut pen),
         });
         if reached_top {
             model.want_past();

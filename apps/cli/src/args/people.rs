@@ -2,7 +2,7 @@
 
 use super::Format;
 use chalktalk_ipc::Target;
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueHint};
 use std::{path::PathBuf, str::FromStr};
 
 /// Whose key to compare.
@@ -18,6 +18,14 @@ pub(crate) struct Verify {
     pub(crate) undo: bool,
     #[command(flatten)]
     pub(crate) format: Format,
+}
+
+/// What one looks like.
+#[derive(Args, Debug)]
+pub(crate) struct Avatar {
+    /// The picture, or `none`
+    #[arg(value_name = "FILE|none", value_hint = ValueHint::FilePath)]
+    pub(crate) file: PathBuf,
 }
 
 /// What to do with one's identity.

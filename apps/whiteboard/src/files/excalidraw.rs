@@ -8,6 +8,7 @@ use crate::{
     progress::{Progress, Stopped},
     render::Images,
 };
+use chalktalk_ipc::base64;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -156,7 +157,7 @@ fn image(
         .as_str()
         .and_then(|url| url.split_once(";base64,"))
         .ok_or("their pictures are not in the file")?;
-    let bytes = unbase64(data.1).ok_or("their pictures are damaged")?;
+    let bytes = base64::decode(data.1).ok_or("their pictures are damaged")?;
     let image = images.insert(bytes).map_err(|e| e.to_string())?;
     Ok(Shape { size, ..Shape::with_body(Kind::Image, Body::Image(image), at) })
 }
@@ -178,7 +179,7 @@ pub fn to_excalidraw(board: &Board, images: &Images, progress: &Progress) -> Res
             && let Some(decoded) = images.get(image)
         {
             let id = hex(&image.hash[..20]);
-            let url = format!("data:{};base64,{}", decoded.media, crate::render::base64(&decoded.file));
+            let url = format!("data:{};base64,{}", decoded.media, base64::encode(&decoded.file));
             files.insert(
                 id.clone(),
                 json!({"id": id, "mimeType": decoded.media, "dataURL": url, "created": 0}),
@@ -346,26 +347,4 @@ fn hash(name: &str) -> u64 {
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn unbase64(text: &str) -> Option<Vec<u8>> {
-    let mut out = Vec::with_capacity(text.len() / 4 * 3);
-    let (mut bits, mut count) = (0u32, 0);
-    for letter in text.bytes().filter(|b| !b.is_ascii_whitespace() && *b != b'=') {
-        let six = match letter {
-            b'A'..=b'Z' => letter - b'A',
-            b'a'..=b'z' => letter - b'a' + 26,
-            b'0'..=b'9' => letter - b'0' + 52,
-            b'+' | b'-' => 62,
-            b'/' | b'_' => 63,
-            _ => return None,
-        };
-        bits = bits << 6 | u32::from(six);
-        count += 6;
-        if count >= 8 {
-            count -= 8;
-            out.push((bits >> count) as u8);
-        }
-    }
-    Some(out)
 }

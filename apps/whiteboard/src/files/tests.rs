@@ -318,7 +318,7 @@ fn gradients_of_an_svg_look_as_they_were_drawn() {
 #[test]
 fn pictures_in_an_svg_come_in_where_they_are() {
     let png = crate::render::to_png([3, 2], [200, 30, 30, 255].repeat(6)).unwrap();
-    let data = crate::render::base64(&png);
+    let data = chalktalk_ipc::base64::encode(&png);
     let file = format!(
         r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 200 100" width="200" height="100">
         <image x="30" y="20" width="60" height="40" href="data:image/png;base64,{data}"/></svg>"##
@@ -405,7 +405,7 @@ fn what_an_object_cannot_be_comes_in_as_a_picture_of_it() {
         <g transform="translate(500)" clip-path="url(#h)"><g mask="url(#m)"><rect width="100" height="100" fill="#036"/></g></g></svg>"##;
     let png =
         crate::render::to_png([2, 2], [[200, 30, 30, 255], [30, 200, 30, 255]].concat().repeat(2)).unwrap();
-    let file = file.replace("DATA", &crate::render::base64(&png));
+    let file = file.replace("DATA", &chalktalk_ipc::base64::encode(&png));
     let (far, drawing) = beside_another(file.as_bytes());
     assert_eq!(drawing.remarks, Vec::<String>::new());
     assert!(far < 4.0, "{far}");

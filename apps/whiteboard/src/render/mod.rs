@@ -17,4 +17,3 @@ pub use raster::{MAX_PIXELS, PngError, Raster, png, to_png};
 pub use svg::svg;
 
 pub(crate) use picture::NOTE;
-pub(crate) use svg::base64;
