@@ -3,7 +3,7 @@
 use crate::terminal::Terminal;
 use chalktalk_tests::{
     desktop::{Desktop, OPEN},
-    lab::{Host, Lab, require},
+    lab::{Host, Lab},
     offer::Offer,
     runner::Test,
     tests, wait,
@@ -202,16 +202,13 @@ fn files_are_dropped_onto_the_window_and_pasted() {
 }
 
 fn pictures_are_pasted_and_shown() {
-    require("convert", "imagemagick");
     let (lab, _daemons) = Lab::talking(2);
     let host = lab.host(1);
     let ben = Terminal::chat_in(lab.host(2), "of-ben", "#lobby");
     let window = Desktop::open_chat(host, &[], SCREEN);
     says(&window, "a picture for you");
     let file = host.dir().join("plain.png");
-    let mut convert = host.command("convert");
-    convert.args(["-size", "300x200", "xc:#ff00c8"]).arg(&file);
-    assert!(host.spawn("convert", convert).await_end(OPEN).success(), "no picture");
+    image::RgbImage::from_pixel(300, 200, image::Rgb([255, 0, 200])).save(&file).unwrap();
     let shown = |what: &str, least: usize, most: usize| {
         wait::until(OPEN, what, || {
             let display = window.colours([0, 0], SCREEN.map(|side| side as u16));
