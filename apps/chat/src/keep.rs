@@ -273,19 +273,11 @@ impl Keep {
             }
             Change::Watched(words) => self.write_lines(WATCHED, words),
             Change::Always(user, on) => {
-                if on {
-                    always.insert(user)
-                } else {
-                    always.remove(&user)
-                };
+                put(&mut always, user, on);
                 self.write_lines(ALWAYS, always)
             }
             Change::Favourite(session, on) => {
-                if on {
-                    favourites.insert(session)
-                } else {
-                    favourites.remove(&session)
-                };
+                put(&mut favourites, session, on);
                 self.write_lines(FAVOURITES, favourites)
             }
             Change::Level(session, level) => {
@@ -383,6 +375,15 @@ const ALWAYS: &str = "get-all";
 
 /// Files that say what is wanted.
 const WANTS: [&str; 5] = [WATCHED, FAVOURITES, LEVELS, SETTINGS, ALWAYS];
+
+/// Has something in a set, or not.
+fn put<T: Ord>(all: &mut BTreeSet<T>, one: T, on: bool) {
+    if on {
+        all.insert(one);
+    } else {
+        all.remove(&one);
+    }
+}
 
 fn read(path: &Path) -> Option<String> {
     read_within(path, MAX_FILE)
